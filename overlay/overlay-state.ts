@@ -1,0 +1,101 @@
+/**
+ * What a node's kernel should hold for the overlay, as one value. The agent builds it; `Overlay.apply` makes the
+ * kernel agree, touching only what differs and only what is ours:
+ *
+ *   tw0                WireGuard; the node's three addresses; MTU
+ *   twx-a, twx-b       VXLAN-GPE devices for detours (UDP 4790 and 4791)
+ *   table 8400         steered routes of packets this node sends (rule at preference 8400)
+ *   table 8401, 8402   transit routes of packets arriving on twx-a, twx-b (rules `iif twx-*`); ends in a blackhole
+ *   next hops, groups  ids 0x54480000 to 0x5448ffff, protocol 84
+ *   nft table inet thalweg
+ */
+import type { HostPort } from '../protocol/endpoint.ts';
+import type { PublicKey } from '../protocol/identifier.ts';
+import type { PlaneName } from '../protocol/route-table.ts';
+
+export interface OverlayPeer {
+  readonly publicKey: PublicKey;
+  /** Prefixes in CIDR notation: the peer's tunnel address and node addresses. Never change with routes. */
+  readonly allowedIps: readonly string[];
+  /**
+   * Endpoint to set when the peer has none in the device or `forceEndpoint` is true; otherwise what WireGuard learned
+   * by roaming stays.
+   */
+  readonly endpoint: HostPort | null;
+  readonly forceEndpoint: boolean;
+}
+
+/** One next hop of a group. `direct`: plain WireGuard. `detour`: VXLAN-GPE on a plane to a neighbour's tunnel address. */
+export type OverlayNextHop =
+  | { readonly kind: 'direct'; readonly weight: number }
+  | { readonly kind: 'detour'; readonly plane: PlaneName; readonly via: string; readonly weight: number };
+
+export interface OverlayRoute {
+  /** Which table: packets this node sends, or that arrive on a plane. */
+  readonly table: 'source' | 'transitA' | 'transitB';
+  /** IPv4 or IPv6 prefix in CIDR notation. */
+  readonly prefix: string;
+  readonly nextHops: readonly OverlayNextHop[];
+}
+
+export interface DesiredOverlay {
+  /** This node's addresses: tunnel (IPv4), node4, node6; without prefix length. */
+  readonly addresses: { readonly tunnel: string; readonly node4: string; readonly node6: string };
+  /** The ranges of the whole mesh, in CIDR notation. */
+  readonly ranges: { readonly tunnel: string; readonly node4: string; readonly node6: string };
+  readonly listenPort: number;
+  /** MTU of tw0; node addresses get 36 bytes less. */
+  readonly tunnelMtuBytes: number;
+  readonly transit: boolean;
+  /** UDP port of the STAMP reflector, let in on tw0. */
+  readonly stampPort: number;
+  readonly peers: readonly OverlayPeer[];
+  readonly routes: readonly OverlayRoute[];
+}
+
+/** What a peer's session looks like in the device. */
+export interface PeerStatus {
+  readonly publicKey: PublicKey;
+  readonly endpoint: HostPort | null;
+  /** Milliseconds since 1970; null: never. */
+  readonly lastHandshakeAtMs: number | null;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/** What `apply` did. Empty `changes`: the kernel agreed already. */
+export interface ApplyReport {
+  /** One line per change, e.g. `route replace 100.96.0.3/32 table 8400`. Never a key. */
+  readonly changes: readonly string[];
+}
+
+/** Bytes sent to one node address since the counters were made. */
+export interface DemandCounter {
+  readonly address: string;
+  readonly bytes: number;
+  readonly packets: number;
+}
+
+/**
+ * The overlay of one host. Implemented on the real kernel by `KernelOverlay`; a fake with the same state model is in
+ * test/fake. All methods may throw ThalwegError: missing_program, missing_privilege, missing_kernel_feature,
+ * command_failed, port_in_use, address_range_collision, mtu_too_small. After a throw the kernel may be partly changed;
+ * a later `apply` of the same value completes it.
+ */
+export interface Overlay {
+  /** Checks programs, privilege, kernel features, and that the ranges meet no foreign route or address. Changes nothing. */
+  preflight(ranges: DesiredOverlay['ranges']): Promise<{ readonly wireguardBackend: 'kernel' | 'wireguard-go' }>;
+  /** Makes the kernel hold `desired`. Idempotent. The private key is read from the file given at construction. */
+  apply(desired: DesiredOverlay): Promise<ApplyReport>;
+  /** Sessions of tw0. */
+  peerStatus(): Promise<readonly PeerStatus[]>;
+  demandCounters(): Promise<readonly DemandCounter[]>;
+  /** MTU of the interface towards the default route or the widest underlay, in bytes. */
+  underlayMtuBytes(): Promise<number>;
+  /** This host's own underlay addresses (never overlay ones, loopback or link-local), usable as endpoints. */
+  underlayAddresses(): Promise<readonly string[]>;
+  /** Calls back, debounced, when something of ours in the kernel was changed by somebody (also by us), or the underlay did. */
+  watch(onChange: () => void): { stop(): Promise<void> };
+  /** Removes everything of ours, whatever its state. */
+  remove(): Promise<ApplyReport>;
+}

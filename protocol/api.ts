@@ -1,0 +1,171 @@
+/**
+ * Shapes of the core's HTTP API (JSON), shared by the core that answers, the CLI that prints and the lab that
+ * measures. All times are milliseconds since 1970 (UTC); all latencies are microseconds; an unmeasured number is null.
+ *
+ *   GET    /healthz                    HealthView (503 when not ok)
+ *   GET    /metrics                    Prometheus text
+ *   GET    /v1/status                  StatusView
+ *   GET    /v1/nodes                   NodeView[]
+ *   GET    /v1/nodes/:name             NodeView
+ *   DELETE /v1/nodes/:name             {} (local socket only)
+ *   GET    /v1/links                   LinkView[]
+ *   GET    /v1/paths                   PathView[]  (every ordered pair)
+ *   GET    /v1/paths/:from/:to         PathExplanation
+ *   GET    /v1/path-changes?after=SEQ  PathChange[]
+ *   GET    /v1/tokens                  TokenView[] (local socket only)
+ *   POST   /v1/tokens                  TokenCreate -> TokenCreated (local socket only)
+ *   DELETE /v1/tokens/:id              {} (local socket only)
+ *
+ * Errors: the matching 4xx/5xx status and an ErrorObject (protocol/error.ts).
+ */
+
+/** The terms of a link's or a path's cost, in microseconds. `totalUs` is their sum. */
+export interface CostTerms {
+  /** Smoothed RTT. */
+  readonly rttUs: number;
+  /** Price of loss. */
+  readonly lossUs: number;
+  /** Price of delay variation. */
+  readonly jitterUs: number;
+  /** Price of utilisation. */
+  readonly loadUs: number;
+  /** Fixed price of the transit hops of a path; 0 on a link. */
+  readonly transitUs: number;
+  readonly totalUs: number;
+}
+
+export interface HealthView {
+  readonly ok: boolean;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail: string }>>;
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly nodes: { readonly total: number; readonly online: number; readonly transit: number };
+  readonly links: { readonly up: number; readonly down: number; readonly unmeasured: number };
+  readonly paths: { readonly direct: number; readonly detour: number; readonly unreachable: number };
+  readonly generation: string;
+  /** Nodes whose acknowledged table is the newest the core has for them. */
+  readonly converged: number;
+  readonly addressPlan: { readonly tunnel: string; readonly node4: string; readonly node6: string };
+  readonly agentAddresses: readonly string[];
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly name: string;
+  readonly index: number;
+  readonly publicKey: string;
+  readonly tunnelAddress: string;
+  readonly node4: string;
+  readonly node6: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly transit: boolean;
+  readonly online: boolean;
+  readonly joinedAtMs: number;
+  /** Since when it is online, or when it was last seen. */
+  readonly sinceMs: number;
+  readonly endpoints: readonly string[];
+  readonly software: string | null;
+  readonly wireguardBackend: string | null;
+  /** Generation that the node acknowledged, and the newest that the core has for it. */
+  readonly tableGeneration: string;
+  readonly wantedGeneration: string;
+  readonly clockSkewMs: number | null;
+  readonly certificateExpiresAtMs: number | null;
+}
+
+export interface LinkView {
+  readonly from: string;
+  readonly to: string;
+  readonly health: 'up' | 'down' | 'unmeasured';
+  readonly rttUs: number | null;
+  readonly minRttUs: number | null;
+  readonly jitterUs: number | null;
+  readonly lossOutPpm: number | null;
+  readonly lossInPpm: number | null;
+  readonly handshakeAgeS: number | null;
+  readonly cost: CostTerms | null;
+  readonly updatedAtMs: number | null;
+  readonly demandBps: number | null;
+}
+
+export interface PathView {
+  readonly from: string;
+  readonly to: string;
+  /** Node names from source to destination; empty when unreachable. */
+  readonly path: readonly string[];
+  readonly kind: 'direct' | 'detour' | 'unreachable';
+  /** Sum of the links' smoothed RTTs, and the direct link's. */
+  readonly rttUs: number | null;
+  readonly directRttUs: number | null;
+  readonly cost: CostTerms | null;
+  readonly sinceMs: number;
+  readonly reason: string;
+  /** Every node on the path has acknowledged the tables that make it. */
+  readonly installed: boolean;
+}
+
+export interface PathExplanation extends PathView {
+  readonly hops: readonly { readonly from: string; readonly to: string; readonly cost: CostTerms }[];
+  /** Best path with another first hop; null when there is none. */
+  readonly runnerUp: {
+    readonly path: readonly string[];
+    readonly cost: CostTerms;
+    /** runner-up minus chosen; negative while hysteresis holds the chosen path against a better one. */
+    readonly behindUs: number;
+    /** One sentence: which term decided, or what holds the move back. */
+    readonly whyNot: string;
+  } | null;
+  readonly recentChanges: readonly PathChange[];
+}
+
+export type PathChangeReason =
+  | 'first_path'
+  | 'better_path'
+  | 'link_degraded'
+  | 'link_recovered'
+  | 'link_down'
+  | 'node_joined'
+  | 'node_left'
+  | 'unreachable';
+
+export interface PathChange {
+  /** Rises by one with each change since the core started. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+  readonly reason: PathChangeReason;
+  /** Sentence with the numbers that decided. */
+  readonly detail: string;
+  readonly beforeCostUs: number | null;
+  readonly afterCostUs: number | null;
+}
+
+export interface TokenCreate {
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Seconds until it expires. */
+  readonly expiresInS?: number;
+  /** How many nodes may join with it. */
+  readonly uses?: number;
+}
+
+export interface TokenView {
+  readonly id: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly uses: number;
+  readonly used: number;
+  readonly revoked: boolean;
+  readonly state: 'valid' | 'expired' | 'used_up' | 'revoked';
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The only moment at which the token's secret is shown. */
+export interface TokenCreated extends TokenView {
+  readonly token: string;
+}
