@@ -1,0 +1,72 @@
+/**
+ * The pure steering core as the shell sees it: events and time go in, actions come out, no clock, no I/O. One step
+ * runs the pipeline  link state -> graph -> SPF -> incumbency (hysteresis) -> RIB -> rollout (two planes) -> delta.
+ */
+import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
+import type { RouteDelta } from '../protocol/route-table.ts';
+
+/** A node as steering needs to know it. */
+export interface SteeringNode {
+  readonly index: number;
+  readonly name: string;
+  /** May forward for others. */
+  readonly transit: boolean;
+}
+
+/** One measured link, from the reporting node to `peerIndex`. Null: not measured. */
+export interface LinkObservation {
+  readonly peerIndex: number;
+  readonly health: 'unmeasured' | 'up' | 'down';
+  readonly rttUs: number | null;
+  readonly minRttUs: number | null;
+  readonly jitterUs: number | null;
+  readonly lossOutPpm: number | null;
+  readonly lossInPpm: number | null;
+  readonly handshakeAgeS: number | null;
+}
+
+export type SteeringAction =
+  /** Send this delta to a node that is online; answered by `tableAcked` or `tableRequested`. */
+  | { readonly kind: 'sendDelta'; readonly index: number; readonly delta: RouteDelta }
+  /** A path of an ordered pair changed; already in `pathChanges`. For metrics, logs and the event stream. */
+  | { readonly kind: 'pathChanged'; readonly change: PathChange };
+
+export interface SteeringTimings {
+  /** Duration of the last SPF of all sources, and of the whole last step, in milliseconds. */
+  readonly spfMs: number;
+  readonly stepMs: number;
+}
+
+export interface SteeringEngine {
+  // ---- events; `nowMs` is monotonic
+  /** Adds a node or changes its name or transit bit. */
+  upsertNode(node: SteeringNode, nowMs: number): void;
+  /** The node is gone for good: its links, rows and everybody's rows towards it go. */
+  removeNode(index: number, nowMs: number): void;
+  /** A session began; `generation` and `checksum` are of the table the node forwards by (0n and 0n: none). */
+  nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void;
+  /** The session ended. `goodbye`: the node said that it stops forwarding for others. */
+  nodeDisconnected(index: number, goodbye: boolean, nowMs: number): void;
+  linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void;
+  demandReported(index: number, demands: readonly { peerIndex: number; bytesPerSecond: number }[], nowMs: number): void;
+  /** `error` null: the node's kernel holds this generation. */
+  tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void;
+  /** The node's table is not what a delta started from: its next delta must be full. */
+  tableRequested(index: number, nowMs: number): void;
+
+  // ---- work
+  /** Runs what is due and returns what to do. Calling it without new events or due times returns []. */
+  step(nowMs: number): SteeringAction[];
+  /** Monotonic time at which `step` has something to do without further events; Infinity: never. */
+  nextWakeMs(): number;
+
+  // ---- views; `toUnixMs` turns monotonic into wall-clock milliseconds
+  links(): LinkView[];
+  paths(): PathView[];
+  /** Undefined when either is unknown or both are the same. */
+  explainPath(fromIndex: number, toIndex: number): PathExplanation | undefined;
+  pathChangesAfter(seq: number): readonly PathChange[];
+  tableState(index: number): { readonly acknowledged: bigint; readonly wanted: bigint } | undefined;
+  readonly generation: bigint;
+  readonly timings: SteeringTimings;
+}
