@@ -97,8 +97,8 @@ export class RouteTable {
     let sum = delta.full ? 0n : this.#checksum;
     for (const [key, row] of changed) {
       const old = delta.full ? undefined : this.#rows.get(key);
-      if (old !== undefined) sum -= rowHash(old);
-      if (row !== undefined) sum += rowHash(row);
+      if (old !== undefined) sum -= fnv1a64(rowText(old));
+      if (row !== undefined) sum += fnv1a64(rowText(row));
     }
     sum = BigInt.asUintN(64, sum);
     if (sum !== delta.checksum) return { ok: false, reason: 'the table after the delta does not have its checksum' };
@@ -135,12 +135,12 @@ export function deltaFrom(
   let sum = table.checksum;
   for (const key of remove) {
     const old = table.get(key);
-    if (old !== undefined) sum -= rowHash(old);
+    if (old !== undefined) sum -= fnv1a64(rowText(old));
   }
   for (const row of set) {
     const old = table.get(row);
-    if (old !== undefined) sum -= rowHash(old);
-    sum += rowHash(row);
+    if (old !== undefined) sum -= fnv1a64(rowText(old));
+    sum += fnv1a64(rowText(row));
   }
   return { generation, baseGeneration: table.generation, full: false, set, remove, checksum: BigInt.asUintN(64, sum) };
 }
@@ -148,7 +148,7 @@ export function deltaFrom(
 /** Checksum that a table of exactly these rows has. */
 export function checksumOf(rows: Iterable<RouteRow>): bigint {
   let sum = 0n;
-  for (const row of rows) sum += rowHash(row);
+  for (const row of rows) sum += fnv1a64(rowText(row));
   return BigInt.asUintN(64, sum);
 }
 
@@ -195,14 +195,16 @@ export function rowFault(row: RouteRow): string | undefined {
   return undefined;
 }
 
-/** FNV-1a (64 bit) over the row's canonical text. Detects disagreement, not malice: the stream is authenticated. */
-function rowHash(row: RouteRow): bigint {
+/**
+ * FNV-1a, 64 bit, over ASCII text (draft-eastlake-fnv). Detects disagreement, not malice: the stream it protects is
+ * authenticated.
+ */
+export function fnv1a64(text: string): bigint {
   let low = 0x84222325;
   let high = 0xcbf29ce4;
-  const text = rowText(row);
   for (let i = 0; i < text.length; i++) {
     low = (low ^ text.charCodeAt(i)) >>> 0;
-    // times 0x00000100000001b3, in 32-bit halves
+    // times the prime 2^40 + 0x1b3, in 32-bit halves
     const lowProduct = low * 0x1b3;
     high = (Math.imul(high, 0x1b3) + Math.floor(lowProduct / 2 ** 32) + (low << 8)) >>> 0;
     low = lowProduct >>> 0;
