@@ -1,0 +1,99 @@
+/**
+ * The wire: carries the frames of all hosts of one lab, each after its link's delay. Started by the lab as
+ * `node wire-program.js <host count> <seed> <control socket>` inside the lab's `net` namespace.
+ *
+ *   TAP of host n <-> socat n  -- UDP to 127.0.0.1:10000+n --> this thread (shape, due time)
+ *                              <- UDP to 127.0.0.1:30000+n --- wire-sender (holds, sends)
+ */
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
+import { FrameRouter } from './frame-router.ts';
+import { allocateFrameStore, FrameStoreReceiver } from './frame-store.ts';
+import { monoUs } from './mono-us.ts';
+import { parseWireRequest, WIRE_BASE_PORT, type WireAnswer, type WireRequest } from './wire-control.ts';
+import type { WireSenderData } from './wire-sender.ts';
+
+/** As much as the host allows without touching its sysctls: a burst of 2,000 full frames. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/**
+ * What a frame spends outside the wire's own clock (two runs of socat, two datagrams over loopback, this thread
+ * waking up), taken off its delay. Measured with `ping` over links without delay on an idle machine.
+ */
+const PATH_OVERHEAD_US = 0;
+
+const [hostCountText, seedText, controlPath] = process.argv.slice(2);
+const hostCount = Number(hostCountText);
+const seed = Number(seedText);
+if (!Number.isInteger(hostCount) || hostCount < 1 || !Number.isInteger(seed) || controlPath === undefined) {
+  process.stderr.write('usage: wire-program <host count> <seed> <control socket>\n');
+  process.exit(2);
+}
+
+const memory = allocateFrameStore(hostCount);
+const store = new FrameStoreReceiver(memory);
+const router = new FrameRouter(
+  {
+    deliver: (to, frame, dueUs) => {
+      if (!store.isPortUp(to)) return 'portDown';
+      return store.hand(frame, to, dueUs - PATH_OVERHEAD_US) ? 'ok' : 'noSlot';
+    },
+  },
+  { hostCount, seed },
+);
+
+async function openPort(number: number): Promise<Socket> {
+  const socket = createSocket('udp4', (frame) => router.accept(number, frame, monoUs()));
+  socket.bind(WIRE_BASE_PORT + number, '127.0.0.1');
+  await once(socket, 'listening');
+  socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  return socket;
+}
+
+function answer(request: WireRequest): WireAnswer {
+  switch (request.kind) {
+    case 'setLinks':
+      for (const { from, to } of request.links) {
+        if (from > hostCount || to > hostCount || from === to) return { ok: false, reason: `no link ${from} to ${to}` };
+      }
+      for (const { from, to, shape } of request.links) router.setLink(from, to, shape);
+      return { ok: true };
+    case 'setPort':
+      if (request.host > hostCount) return { ok: false, reason: `no host ${request.host}` };
+      store.setPortUp(request.host, request.up);
+      return { ok: true };
+    case 'counters':
+      return {
+        ok: true,
+        counters: { received: router.received, sent: store.sentCount, held: store.heldCount, dropped: router.dropped },
+      };
+  }
+}
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const workerData: WireSenderData = { memory, hostCount };
+const sender = new Worker(new URL(`./wire-sender.${extension}`, import.meta.url), { workerData });
+await once(sender, 'message');
+const ports: Socket[] = [];
+for (let number = 1; number <= hostCount; number++) ports.push(await openPort(number));
+
+const control = createServer((connection) => {
+  connection.on('error', () => connection.destroy());
+  createInterface({ input: connection }).on('line', (line) => {
+    const request = parseWireRequest(line);
+    const reply: WireAnswer = request.ok ? answer(request.value) : { ok: false, reason: request.reason };
+    connection.write(`${JSON.stringify(reply)}\n`);
+  });
+});
+control.listen(controlPath);
+
+const stop = () => {
+  control.close();
+  for (const port of ports) port.close();
+  store.stop();
+};
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
+sender.once('exit', (code) => process.exit(code));
