@@ -1,0 +1,47 @@
+/** `thalweg agent`: runs the agent of this node until a signal. `thalweg agent down`: takes it all away again. */
+import type { Command } from 'commander';
+import { addConfigFlags, givenFlags } from './config-flags.ts';
+import type { CliSession } from './session.ts';
+
+const DEFAULT_STATE_DIR = '/var/lib/thalweg';
+
+export async function addAgentCommand(program: Command, session: CliSession, withFlags: boolean): Promise<void> {
+  const command = program
+    .command('agent')
+    .description("run this node's agent (after `thalweg join`), or take it down")
+    .enablePositionalOptions();
+  addDown(command, session);
+  if (!withFlags) return;
+  const { agentConfigSchema, runAgent } = await import('../agent/agent-program.ts');
+  const { configFields } = await import('./config-fields.ts');
+  const fields = configFields(agentConfigSchema);
+  addConfigFlags(command, fields);
+  command.action(async () => {
+    session.read(command);
+    const { loadConfig } = await import('./config-load.ts');
+    const { createLogger } = await import('./log.ts');
+    const { runService } = await import('./service.ts');
+    const config = loadConfig(agentConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
+    process.title = 'thalweg-agent';
+    const log = createLogger('agent', config.logLevel);
+    session.exitCode = await runService({ io: session.io, log }, () => runAgent(config, { log }));
+  });
+}
+
+function addDown(agent: Command, session: CliSession): void {
+  const command = agent
+    .command('down')
+    .description('remove everything of Thalweg from the kernel; stops the agent first when it runs')
+    .option('--forget', 'also delete the identity and the keys: this device will have to join again')
+    .option('--state-dir <folder>', 'where the agent keeps its state', DEFAULT_STATE_DIR);
+  command.action(async (options: { forget?: boolean; stateDir: string }) => {
+    const global = session.read(command);
+    const { agentDown } = await import('../agent/agent-down.ts');
+    const report = await agentDown({ stateDir: options.stateDir, forget: options.forget === true });
+    session.show(global, report, ({ changes }) =>
+      changes.length === 0
+        ? 'Nothing to remove: this machine holds nothing of Thalweg.\n'
+        : `${changes.map((change) => `${change}\n`).join('')}Removed.${options.forget ? ' To join again: thalweg join TOKEN' : ''}\n`,
+    );
+  });
+}

@@ -1,0 +1,35 @@
+/** `thalweg node list|show|remove`. */
+import type { Command } from 'commander';
+import type { NodeView } from '../protocol/api.ts';
+import { nodeList, nodePage } from './print/node-page.ts';
+import type { CliSession } from './session.ts';
+
+export function addNodeCommand(program: Command, session: CliSession): void {
+  const node = program.command('node').description('the nodes of the mesh');
+  const list = node.command('list').description('every node: state, addresses, table');
+  list.action(async () => {
+    const global = session.read(list);
+    const nodes = await session.client(global).get<NodeView[]>('/v1/nodes');
+    session.show(global, nodes, (value) => nodeList(value, session.io.nowMs(), global.paint));
+  });
+  const show = node.command('show').description('one node in full').argument('<name>', 'name of the node');
+  show.action(async (name: string) => {
+    const global = session.read(show);
+    const view = await session.client(global).get<NodeView>(`/v1/nodes/${encodeURIComponent(name)}`);
+    session.show(global, view, (value) => nodePage(value, session.io.nowMs(), global.paint));
+  });
+  const remove = node
+    .command('remove')
+    .description('take a node off the mesh: its certificate is revoked, its key leaves every peer')
+    .argument('<name>', 'name of the node');
+  remove.action(async (name: string) => {
+    const global = session.read(remove);
+    const answer = await session.client(global).delete<unknown>(`/v1/nodes/${encodeURIComponent(name)}`);
+    session.show(
+      global,
+      answer,
+      () =>
+        `Removed ${name}: its certificate is revoked and its key is being taken off every peer.\nTo clean that device: thalweg agent down --forget\n`,
+    );
+  });
+}

@@ -1,0 +1,57 @@
+/** Nodes on screen. */
+import type { NodeView } from '../../protocol/api.ts';
+import type { Paint } from './paint.ts';
+import { age, MISSING, relative } from './quantity.ts';
+import { pairs, plain, table } from './table.ts';
+
+export function nodeList(nodes: readonly NodeView[], nowMs: number, paint: Paint): string {
+  if (nodes.length === 0) return 'No nodes yet. Create a token: thalweg token create\n';
+  const columns = [
+    { title: 'NAME' },
+    { title: 'STATE' },
+    { title: 'SINCE', align: 'right' as const },
+    { title: 'IPV4' },
+    { title: 'IPV6' },
+    { title: 'KIND' },
+    { title: 'TABLE' },
+  ];
+  const rows = nodes.map((node) => [
+    plain(node.name),
+    node.online ? paint.good('online') : paint.bad('offline'),
+    age(node.sinceMs, nowMs),
+    node.node4,
+    node.node6,
+    node.transit ? 'transit' : 'leaf',
+    tableState(node, paint),
+  ]);
+  return table(columns, rows);
+}
+
+export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
+  const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`);
+  return pairs([
+    ['name', plain(node.name)],
+    ['id', node.id],
+    ['state', `${node.online ? paint.good('online') : paint.bad('offline')} for ${age(node.sinceMs, nowMs)}`],
+    ['kind', node.transit ? 'transit: may forward for others' : 'leaf: never forwards for others'],
+    ['node addresses', `${node.node4}, ${node.node6}`],
+    ['tunnel address', `${node.tunnelAddress} (index ${node.index})`],
+    ['endpoints', node.endpoints.map(plain).join(', ') || MISSING],
+    ['public key', node.publicKey],
+    ['labels', labels.map(plain).join(', ') || MISSING],
+    ['joined', relative(node.joinedAtMs, nowMs)],
+    ['table', tableState(node, paint)],
+    ['clock', node.clockSkewMs === null ? MISSING : `${node.clockSkewMs} ms off the core's`],
+    [
+      'certificate',
+      node.certificateExpiresAtMs === null ? MISSING : `ends ${relative(node.certificateExpiresAtMs, nowMs)}`,
+    ],
+    ['software', plain(node.software ?? MISSING)],
+    ['WireGuard', plain(node.wireguardBackend ?? MISSING)],
+  ]);
+}
+
+function tableState(node: NodeView, paint: Paint): string {
+  if (node.tableGeneration === node.wantedGeneration) return `generation ${node.tableGeneration}`;
+  return paint.warn(`generation ${node.tableGeneration}, wants ${node.wantedGeneration}`);
+}

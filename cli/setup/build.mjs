@@ -1,0 +1,71 @@
+/**
+ * Type check and build into dist/, skipped while the sources are what they were at the last build.
+ * The stamp dist/.stamp holds a hash over the sources and whether they were type-checked.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupError, say } from './report.mjs';
+import { run } from './subprocess.mjs';
+
+const SETTINGS = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+/**
+ * Whether dist/ has to be made again. Pure.
+ * @param {string | undefined} stamp content of dist/.stamp @param {string} hash of the sources @param {boolean} check
+ */
+export function buildIsDue(stamp, hash, check) {
+  const [stampHash, mode] = (stamp ?? '').trim().split(' ');
+  return stampHash !== hash || (check && mode !== 'checked');
+}
+
+/** SHA-256 over names and contents of everything that decides what dist/ holds. @param {string} root */
+export function sourceHash(root) {
+  const config = JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8'));
+  const rooms = /** @type {string[]} */ (config.include);
+  const files = [...SETTINGS, ...rooms.flatMap((room) => sourcesUnder(root, room))].sort();
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update('\0');
+  return hash.digest('hex');
+}
+
+/**
+ * Builds dist/ when it is due. `check: false` emits without type check, for tests of a tree that is being worked on.
+ * @param {string} root @param {{ check: boolean }} options
+ */
+export async function ensureBuilt(root, { check }) {
+  const hash = sourceHash(root);
+  if (!buildIsDue(readStamp(root), hash, check)) return;
+  say(check ? 'type check and build' : 'build');
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const flags = check ? [] : ['--noCheck', '--incremental', 'false'];
+  const code = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...flags], { cwd: root });
+  if (code !== 0) throw new SetupError(1, `the build failed with exit code ${code}: the compiler's words are above`);
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  chmodSync(join(root, 'dist/cli/main.js'), 0o755);
+  writeFileSync(join(root, 'dist/.stamp'), `${hash} ${check ? 'checked' : 'unchecked'}\n`);
+}
+
+/** @param {string} root @returns {string | undefined} */
+function readStamp(root) {
+  try {
+    return readFileSync(join(root, 'dist/.stamp'), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} root @param {string} room @returns {string[]} */
+function sourcesUnder(root, room) {
+  try {
+    return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${room}/${name}`);
+  } catch {
+    return []; // a room without files yet
+  }
+}
