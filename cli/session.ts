@@ -52,15 +52,12 @@ export function addGlobalOptions(command: Command): void {
   for (const [flags, description] of GLOBAL_FLAGS) command.addOption(new Option(flags, description).hideHelp());
   const width = Math.max(...GLOBAL_FLAGS.map(([flags]) => flags.length));
   const lines = GLOBAL_FLAGS.map(([flags, description]) => `  ${flags.padEnd(width)}  ${description}`);
-  command.addHelpText('after', `
-Global options, before or after any command:
-${lines.join('
-')}`);
+  command.addHelpText('after', `\nGlobal options, before or after any command:\n${lines.join('\n')}`);
 }
 
 const GLOBAL_FLAGS = [
   ['--json', 'print JSON: the answer as one line, errors as {"error": …}'],
-  ['--core <target>', 'core to ask, unix:/path or http://host:port; default: $THALWEG_CORE or the local socket'],
+  ['--core <target>', 'unix:/path or http://host:port (default: $THALWEG_CORE or the local core)'],
   ['--no-color', 'no colours, as with $NO_COLOR'],
 ] as const;
 
