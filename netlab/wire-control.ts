@@ -7,6 +7,8 @@ import { linkShapeSchema } from './link-shape.ts';
 /** The wire and every socat live in the lab's own `net` namespace, so fixed ports meet nobody. */
 export const WIRE_BASE_PORT = 10_000;
 export const SOCAT_BASE_PORT = 30_000;
+/** The wire's own port, to itself. Hosts have 1 and up. */
+export const GAUGE_PORT = 0;
 /** A lab of 200 hosts sets 40,000 links in one line of about 6 MB. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const ANSWER_TIMEOUT_MS = 5000;
@@ -27,9 +29,10 @@ const wireCountersSchema = z.strictObject({
   received: z.number(),
   sent: z.number(),
   held: z.number(),
+  overheadUs: z.number(),
   dropped: z.record(z.string(), z.number()),
 });
-/** Frames since the wire started; `held`: under way now. `dropped` by reason. */
+/** Frames since the wire started; `held`: under way now. `overheadUs`: what is taken off every delay now. `dropped` by reason. */
 export type WireCounters = z.infer<typeof wireCountersSchema>;
 
 const wireAnswerSchema = z.discriminatedUnion('ok', [

@@ -13,16 +13,17 @@ import { Worker } from 'node:worker_threads';
 import { FrameRouter } from './frame-router.ts';
 import { allocateFrameStore, FrameStoreReceiver } from './frame-store.ts';
 import { monoUs } from './mono-us.ts';
-import { parseWireRequest, WIRE_BASE_PORT, type WireAnswer, type WireRequest } from './wire-control.ts';
+import { PathGauge } from './path-gauge.ts';
+import { GAUGE_PORT, parseWireRequest, WIRE_BASE_PORT, type WireAnswer, type WireRequest } from './wire-control.ts';
 import type { WireSenderData } from './wire-sender.ts';
 
 /** As much as the host allows without touching its sysctls: a burst of 2,000 full frames. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/**
- * What a frame spends outside the wire's own clock (two runs of socat, two datagrams over loopback, this thread
- * waking up), taken off its delay. Measured with `ping` over links without delay on an idle machine.
- */
-const PATH_OVERHEAD_US = 0;
+/** The wire gauges itself this often, with a frame that is due this much later. */
+const GAUGE_INTERVAL_MS = 50;
+const GAUGE_DELAY_US = 2000;
+/** Whole path to gauge sample: fitted with `ping` on two virtual CPUs, idle and under load. */
+const RUNS_PER_SAMPLE = 2;
 
 const [hostCountText, seedText, controlPath] = process.argv.slice(2);
 const hostCount = Number(hostCountText);
@@ -34,18 +35,25 @@ if (!Number.isInteger(hostCount) || hostCount < 1 || !Number.isInteger(seed) || 
 
 const memory = allocateFrameStore(hostCount);
 const store = new FrameStoreReceiver(memory);
+const gauge = new PathGauge({ runsPerSample: RUNS_PER_SAMPLE });
 const router = new FrameRouter(
   {
     deliver: (to, frame, dueUs) => {
       if (!store.isPortUp(to)) return 'portDown';
-      return store.hand(frame, to, dueUs - PATH_OVERHEAD_US) ? 'ok' : 'noSlot';
+      return store.hand(frame, to, dueUs) ? 'ok' : 'noSlot';
     },
   },
   { hostCount, seed },
 );
 
+/** Receives on a port of its own for every host; GAUGE_PORT is the wire's own. */
 async function openPort(number: number): Promise<Socket> {
-  const socket = createSocket('udp4', (frame) => router.accept(number, frame, monoUs()));
+  const socket = createSocket('udp4', (frame) => {
+    const nowUs = monoUs();
+    // Taken off the entry, not the exit: so a link's frames stay in order while the gauge moves.
+    if (number !== GAUGE_PORT) router.accept(number, frame, nowUs - gauge.overheadUs);
+    else if (frame.length === 8) gauge.add(nowUs - frame.readDoubleLE());
+  });
   socket.bind(WIRE_BASE_PORT + number, '127.0.0.1');
   await once(socket, 'listening');
   socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
@@ -67,7 +75,13 @@ function answer(request: WireRequest): WireAnswer {
     case 'counters':
       return {
         ok: true,
-        counters: { received: router.received, sent: store.sentCount, held: store.heldCount, dropped: router.dropped },
+        counters: {
+          received: router.received,
+          sent: store.sentCount,
+          held: store.heldCount,
+          overheadUs: gauge.overheadUs,
+          dropped: router.dropped,
+        },
       };
   }
 }
@@ -77,7 +91,14 @@ const workerData: WireSenderData = { memory, hostCount };
 const sender = new Worker(new URL(`./wire-sender.${extension}`, import.meta.url), { workerData });
 await once(sender, 'message');
 const ports: Socket[] = [];
-for (let number = 1; number <= hostCount; number++) ports.push(await openPort(number));
+for (let number = GAUGE_PORT; number <= hostCount; number++) ports.push(await openPort(number));
+store.setPortUp(GAUGE_PORT, true);
+const gaugeFrame = Buffer.alloc(8);
+const gaugeTimer = setInterval(() => {
+  const dueUs = monoUs() + GAUGE_DELAY_US;
+  gaugeFrame.writeDoubleLE(dueUs);
+  store.hand(gaugeFrame, GAUGE_PORT, dueUs);
+}, GAUGE_INTERVAL_MS);
 
 const control = createServer((connection) => {
   connection.on('error', () => connection.destroy());
@@ -90,6 +111,7 @@ const control = createServer((connection) => {
 control.listen(controlPath);
 
 const stop = () => {
+  clearInterval(gaugeTimer);
   control.close();
   for (const port of ports) port.close();
   store.stop();

@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DueHeap } from './due-heap.ts';
 import { type FrameStoreMemory, FrameStoreSender, SLOT_COUNT } from './frame-store.ts';
 import { monoUs } from './mono-us.ts';
-import { SOCAT_BASE_PORT } from './wire-control.ts';
+import { GAUGE_PORT, SOCAT_BASE_PORT, WIRE_BASE_PORT } from './wire-control.ts';
 
 /** Linux lets an ordinary thread's sleep end up to 50 microseconds late (timer slack): ask for that much less. */
 const WAKE_EARLY_US = 50;
@@ -25,7 +25,7 @@ export interface WireSenderData {
 async function openPort(number: number): Promise<Socket> {
   const socket = createSocket('udp4');
   socket.on('error', () => {}); // a refused datagram: that host's socat is gone
-  socket.connect(SOCAT_BASE_PORT + number, '127.0.0.1');
+  socket.connect(number === GAUGE_PORT ? WIRE_BASE_PORT : SOCAT_BASE_PORT + number, '127.0.0.1');
   await once(socket, 'connect');
   return socket;
 }
@@ -60,7 +60,7 @@ const { memory, hostCount } = workerData as WireSenderData;
 const store = new FrameStoreSender(memory);
 const heap = new DueHeap(SLOT_COUNT);
 const ports: Socket[] = [];
-for (let number = 1; number <= hostCount; number++) ports[number] = await openPort(number);
+for (let number = GAUGE_PORT; number <= hostCount; number++) ports[number] = await openPort(number);
 parentPort?.postMessage('ready');
 const run = () => {
   if (carry(store, heap, ports)) setImmediate(run);
