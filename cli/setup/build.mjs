@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { SetupError, say } from './report.mjs';
 import { run } from './subprocess.mjs';
 
+const STAMP = 'dist/.stamp';
 const SETTINGS = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /**
@@ -42,18 +43,20 @@ export async function ensureBuilt(root, { check }) {
   if (!buildIsDue(readStamp(root), hash, check)) return;
   say(check ? 'type check and build' : 'build');
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const flags = check ? [] : ['--noCheck', '--incremental', 'false'];
+  // Never incremental: its notes would be wrong about files that a build without check has written in between.
+  const flags = ['--incremental', 'false', ...(check ? [] : ['--noCheck'])];
+  rmSync(join(root, STAMP), { force: true }); // a build that fails or is interrupted is no build
   const code = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...flags], { cwd: root });
   if (code !== 0) throw new SetupError(1, `the build failed with exit code ${code}: the compiler's words are above`);
   mkdirSync(join(root, 'dist'), { recursive: true });
   chmodSync(join(root, 'dist/cli/main.js'), 0o755);
-  writeFileSync(join(root, 'dist/.stamp'), `${hash} ${check ? 'checked' : 'unchecked'}\n`);
+  writeFileSync(join(root, STAMP), `${hash} ${check ? 'checked' : 'unchecked'}\n`);
 }
 
 /** @param {string} root @returns {string | undefined} */
 function readStamp(root) {
   try {
-    return readFileSync(join(root, 'dist/.stamp'), 'utf8');
+    return readFileSync(join(root, STAMP), 'utf8');
   } catch {
     return undefined;
   }

@@ -1,0 +1,38 @@
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// Tools that set-up unpacked into the checkout (promtool), and system folders that an ordinary user's PATH leaves out.
+const tools = join(fileURLToPath(new URL('.', import.meta.url)), '.tools/bin');
+const PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', tools].join(delimiter);
+
+export default defineConfig({
+  test: {
+    passWithNoTests: false,
+    env: { PATH },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/{unit,property,contract}/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.test.ts'],
+          // Real programs in real namespaces: one at a time, since each takes what the machine has, and after the rest.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+          fileParallelism: false,
+          globalSetup: ['test/lab/build-programs.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
