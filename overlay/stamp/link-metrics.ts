@@ -1,0 +1,161 @@
+/**
+ * RTT, its variation and its minimum, from single samples. Noise of a user-space stamp is positive and heavy-tailed
+ * (somebody was late), so the level is a low percentile of a window, then smoothed; a sustained step is taken at once.
+ *
+ *   samples --> window of 25 --> 25th percentile --> smoothing (1/4) --> rttUs
+ *                   ^-- three in a row far above, or two far below: the older samples go, the level jumps
+ *
+ * docs/probing.md says what that does to a step, to an outlier and to noise.
+ */
+
+/** 5 s at 5 probes/s: long enough for a percentile, short enough that slow drifts show within seconds. */
+const WINDOW_SAMPLES = 25;
+const LEVEL_PERCENTILE = 0.25;
+/** Weight of the newest level: reaches 90 % of a small change within 8 samples. */
+const SMOOTHING = 0.25;
+/** With fewer samples than this a percentile means nothing; noise is positive, so the least one is the best guess. */
+const SETTLED_SAMPLES = 5;
+/** At 200 ms probes three samples are seen 0.6 s after a step (plus the new RTT); two chance outliers do not move it. */
+const STEP_UP_SAMPLES = 3;
+/** No noise makes an RTT too low, so two samples are enough to believe a better path. */
+const STEP_DOWN_SAMPLES = 2;
+/** Below 2 ms a step is not worth jumping for: it is the size of a busy host's scheduling noise. */
+const STEP_FLOOR_US = 2000;
+/** Steps smaller than an eighth are left to the percentile. */
+const STEP_SHARE = 1 / 8;
+/** A step must also stand out of the window's own spread (between its quartiles). */
+const STEP_SPREADS = 4;
+/** Downwards half a spread will do: the level is at the window's low end, and little lies far below it by chance. */
+const STEP_DOWN_SPREADS = 0.5;
+/** Older than this is not "now": the link then has no RTT. */
+const STALE_AFTER_MS = 10_000;
+/** Fewer differences than this are no mean. */
+const JITTER_PAIRS_MIN = 3;
+/** Minimum over 5 minutes, in ten buckets: long enough to see the path's floor, forgotten after a re-route. */
+const MIN_BUCKETS = 10;
+const MIN_BUCKET_MS = 30_000;
+
+export interface RttFigures {
+  readonly rttUs: number | null;
+  readonly minRttUs: number | null;
+  readonly jitterUs: number | null;
+  /** RTT samples in the window. */
+  readonly samples: number;
+}
+
+export class LinkMetrics {
+  readonly #rttsUs: number[] = [];
+  readonly #sequences: number[] = [];
+  #levelUs: number | null = null;
+  #newestAtMs = 0;
+  readonly #minUs = new Float64Array(MIN_BUCKETS).fill(Number.POSITIVE_INFINITY);
+  readonly #minBucket = new Float64Array(MIN_BUCKETS).fill(-1);
+
+  /**
+   * One RTT in integer microseconds (at least 1), of the probe `sequence`. Returns true when the level jumped (first
+   * sample, or a step): worth telling at once.
+   */
+  addSample(sequence: number, rttUs: number, nowMs: number): boolean {
+    if (this.#levelUs !== null && nowMs - this.#newestAtMs > STALE_AFTER_MS) this.restart();
+    this.#newestAtMs = nowMs;
+    this.#rttsUs.push(rttUs);
+    this.#sequences.push(sequence);
+    if (this.#rttsUs.length > WINDOW_SAMPLES) this.#keepNewest(WINDOW_SAMPLES);
+    this.#addToMinimum(rttUs, nowMs);
+    const levelUs = this.#levelUs;
+    if (levelUs === null) {
+      this.#levelUs = rttUs;
+      return true;
+    }
+    const stepSamples = this.#stepSamples(levelUs);
+    if (stepSamples > 0) {
+      this.#keepNewest(stepSamples);
+      this.#levelUs = Math.min(...this.#rttsUs);
+      return true;
+    }
+    if (this.#rttsUs.length < SETTLED_SAMPLES) this.#levelUs = Math.min(...this.#rttsUs);
+    else this.#levelUs = levelUs + (percentile(sorted(this.#rttsUs), LEVEL_PERCENTILE) - levelUs) * SMOOTHING;
+    return false;
+  }
+
+  /** Forgets the window, as after an outage: the path may be another one. The minimum stays. */
+  restart(): void {
+    this.#rttsUs.length = 0;
+    this.#sequences.length = 0;
+    this.#levelUs = null;
+  }
+
+  figures(nowMs: number): RttFigures {
+    const stale = this.#levelUs === null || nowMs - this.#newestAtMs > STALE_AFTER_MS;
+    return {
+      rttUs: stale || this.#levelUs === null ? null : Math.max(1, Math.round(this.#levelUs)),
+      minRttUs: this.#minimumUs(nowMs),
+      jitterUs: stale ? null : this.#jitterUs(),
+      samples: stale ? 0 : this.#rttsUs.length,
+    };
+  }
+
+  /** How many of the newest samples make a step away from `levelUs`; 0: none. */
+  #stepSamples(levelUs: number): number {
+    const rtts = this.#rttsUs;
+    const spreadUs = spread(rtts.slice(0, Math.max(0, rtts.length - STEP_UP_SAMPLES)));
+    const stepUs = Math.max(STEP_FLOOR_US, levelUs * STEP_SHARE, spreadUs * STEP_SPREADS);
+    if (rtts.length >= STEP_UP_SAMPLES && Math.min(...rtts.slice(-STEP_UP_SAMPLES)) > levelUs + stepUs) {
+      return STEP_UP_SAMPLES;
+    }
+    const stepDownUs = Math.max(STEP_FLOOR_US, levelUs * STEP_SHARE, spreadUs * STEP_DOWN_SPREADS);
+    if (rtts.length >= STEP_DOWN_SAMPLES && Math.max(...rtts.slice(-STEP_DOWN_SAMPLES)) < levelUs - stepDownUs) {
+      return STEP_DOWN_SAMPLES;
+    }
+    return 0;
+  }
+
+  /** Mean absolute difference of the RTTs of consecutive probes (IPDV of RFC 3393 section 4.5, on round trips). */
+  #jitterUs(): number | null {
+    let sumUs = 0;
+    let pairs = 0;
+    for (let i = 1; i < this.#rttsUs.length; i++) {
+      if (this.#sequences[i] !== ((this.#sequences[i - 1] ?? 0) + 1) >>> 0) continue;
+      sumUs += Math.abs((this.#rttsUs[i] ?? 0) - (this.#rttsUs[i - 1] ?? 0));
+      pairs++;
+    }
+    return pairs < JITTER_PAIRS_MIN ? null : Math.round(sumUs / pairs);
+  }
+
+  #keepNewest(count: number): void {
+    const surplus = this.#rttsUs.length - count;
+    this.#rttsUs.splice(0, surplus);
+    this.#sequences.splice(0, surplus);
+  }
+
+  #addToMinimum(rttUs: number, nowMs: number): void {
+    const bucket = Math.floor(nowMs / MIN_BUCKET_MS);
+    const slot = bucket % MIN_BUCKETS;
+    const least = this.#minBucket[slot] === bucket ? (this.#minUs[slot] ?? rttUs) : Number.POSITIVE_INFINITY;
+    this.#minBucket[slot] = bucket;
+    this.#minUs[slot] = Math.min(least, rttUs);
+  }
+
+  #minimumUs(nowMs: number): number | null {
+    const oldest = Math.floor(nowMs / MIN_BUCKET_MS) - MIN_BUCKETS + 1;
+    const least = this.#minUs.reduce(
+      (min, us, slot) => ((this.#minBucket[slot] ?? -1) >= Math.max(0, oldest) ? Math.min(min, us) : min),
+      Number.POSITIVE_INFINITY,
+    );
+    return Number.isFinite(least) ? least : null;
+  }
+}
+
+function sorted(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b);
+}
+
+/** Nearest rank below: of three values at 0.25 the least. */
+function percentile(ascending: readonly number[], share: number): number {
+  return ascending[Math.floor(share * (ascending.length - 1))] ?? 0;
+}
+
+function spread(values: readonly number[]): number {
+  const ascending = sorted(values);
+  return percentile(ascending, 0.75) - percentile(ascending, 0.25);
+}
