@@ -3,7 +3,7 @@
  * The stamp dist/.stamp holds a hash over the sources and whether they were type-checked.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError, say } from './report.mjs';
 import { run } from './subprocess.mjs';
