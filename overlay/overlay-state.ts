@@ -4,8 +4,10 @@
  *
  *   tw0                WireGuard; the node's three addresses; MTU
  *   twx-a, twx-b       VXLAN-GPE devices for detours (UDP 4790 and 4791)
- *   table 8400         steered routes of packets this node sends (rule at preference 8400)
- *   table 8401, 8402   transit routes of packets arriving on twx-a, twx-b (rules `iif twx-*`); ends in a blackhole
+ *   table 8400         steered routes of packets this node sends (rule at preference 8400), the tunnel range by tw0,
+ *                      and `unreachable` for node addresses without a route, so that none leaves unencrypted
+ *   table 8401, 8402   transit routes of packets arriving on twx-a, twx-b (rules `iif twx-*` at preference 8398 and
+ *                      8399, so before the one of table 8400); ends in a blackhole
  *   next hops, groups  ids 0x54480000 to 0x5448ffff, protocol 84
  *   nft table inet thalweg
  */

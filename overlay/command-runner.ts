@@ -1,0 +1,88 @@
+/**
+ * Runs the system's own programs (`ip`, `wg`, `nft`): an argument vector, never a shell line; LC_ALL=C; secrets on
+ * stdin only. The port; `ProcessRunner` is the adapter, test/fake has a kernel that answers instead.
+ */
+import { ThalwegError } from '../protocol/error.ts';
+
+export interface CommandOptions {
+  /** Written to the program's standard input, which is then closed. */
+  readonly stdin?: string;
+  /** Default 20,000 ms: 10,000 routes in one batch take under one second on a loaded machine. */
+  readonly timeoutMs?: number;
+  /** Extra environment; nothing but PATH and LC_ALL is inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The program starts a daemon that shall outlive us: it gets a session of its own, so no terminal signal reaches it. */
+  readonly daemon?: boolean;
+}
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that keeps running and prints lines. */
+export interface CommandStream {
+  /** Ends the program. Idempotent; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface CommandRunner {
+  /** Runs to the end, whatever the exit code. Throws missing_program, or command_failed on a timeout or on output over 256 MiB. */
+  run(argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Starts a program; `onEnd` is called once when it has ended by itself or could not be started. */
+  stream(argv: readonly string[], onLine: (line: string) => void, onEnd: () => void): CommandStream;
+}
+
+/** Debian's package of each program that we run. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
+};
+
+export function missingProgram(program: string): ThalwegError {
+  const name = PACKAGES[program] ?? program;
+  return new ThalwegError('missing_program', `the program ${program} is not installed`, {
+    fields: { program },
+    nextStep: `install it: apt-get install ${name}`,
+  });
+}
+
+/** Runs and throws command_failed (or what the kernel's words mean) unless the exit code is 0. Returns stdout. */
+export async function runChecked(
+  runner: CommandRunner,
+  argv: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  const result = await runner.run(argv, options);
+  if (result.exitCode !== 0) throw commandFailure(argv, result, options.stdin);
+  return result.stdout;
+}
+
+/** The error for a command that ended with a code other than 0. Names the line of the batch that failed. */
+export function commandFailure(argv: readonly string[], result: CommandResult, stdin = ''): ThalwegError {
+  const program = argv[0] ?? '';
+  const lines = result.stderr.split('\n').filter((line) => line.trim() !== '');
+  const said = (lines[0] ?? 'no message').slice(0, 300);
+  const batchLine = Number(/Command failed -:(\d+)/.exec(result.stderr)?.[1] ?? 0);
+  const command = batchLine > 0 ? stdin.split('\n')[batchLine - 1] : undefined;
+  const fields = { program, exitCode: result.exitCode, ...(command === undefined ? {} : { command }) };
+  if (/Address already in use/i.test(result.stderr)) {
+    return new ThalwegError('port_in_use', `${program}: a UDP port is taken by another program: ${said}`, {
+      fields,
+      nextStep: 'find the owner with ss -ulpn, then free the port or choose another listen port',
+    });
+  }
+  if (/Operation not permitted|Permission denied/i.test(result.stderr)) {
+    return new ThalwegError('missing_privilege', `${program} was refused: ${said}`, {
+      fields,
+      nextStep: 'run as root or with CAP_NET_ADMIN',
+    });
+  }
+  const where = command === undefined ? '' : ` (at: ${command})`;
+  return new ThalwegError('command_failed', `${program} ended with exit code ${result.exitCode}: ${said}${where}`, {
+    fields,
+  });
+}

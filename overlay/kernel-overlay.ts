@@ -1,0 +1,222 @@
+/** The overlay on a real kernel: read, compute the difference, apply it in batches. */
+import { type Clock, systemClock } from '../protocol/clock.ts';
+import { ThalwegError } from '../protocol/error.ts';
+import { type Logger, silentLogger } from '../protocol/log.ts';
+import { type CommandRunner, commandFailure, runChecked } from './command-runner.ts';
+import { KernelWatch } from './kernel-watch.ts';
+import { holdsRuleset, type NftTable, parseNftTable } from './nft/nft-json.ts';
+import { REMOVE_SCRIPT, renderRuleset } from './nft/ruleset.ts';
+import { NFT_TABLE, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
+import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } from './overlay-state.ts';
+import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
+import { ProcessRunner } from './process-runner.ts';
+import type { KernelSnapshot } from './route/kernel-snapshot.ts';
+import { assertOurs, computeLinkPlan } from './route/link-plan.ts';
+import { computeRoutePlan, computeRouteRemoval, type RoutePlan } from './route/route-plan.ts';
+import { readSnapshot } from './route/snapshot-reader.ts';
+import { HostSettings } from './sysctl/host-settings.ts';
+import { CommandSysctls, FileSysctls, type SysctlStore } from './sysctl/sysctl-store.ts';
+import { assertTunnelMtu, underlayAddressList, underlayMtu } from './underlay.ts';
+import { type WireGuardBackend, WireGuardDevice } from './wireguard/wireguard-device.ts';
+
+export interface KernelOverlayDeps {
+  readonly runner: CommandRunner;
+  readonly sysctls: SysctlStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface KernelOverlayOptions {
+  /** Holds `host-settings.json`: what the host's own kernel settings were before ours. */
+  readonly stateDir: string;
+  /** The node's WireGuard key as `wg genkey` writes it, mode 0600. */
+  readonly privateKeyFile: string;
+}
+
+export class KernelOverlay implements Overlay {
+  readonly #runner: CommandRunner;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #wireguard: WireGuardDevice;
+  readonly #settings: HostSettings;
+  /** Tail of the queue: at most one apply or remove touches the kernel at a time. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #ranges: DesiredOverlay['ranges'] | undefined;
+
+  constructor(deps: KernelOverlayDeps, options: KernelOverlayOptions) {
+    this.#runner = deps.runner;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#wireguard = new WireGuardDevice(deps, options);
+    this.#settings = new HostSettings({ store: deps.sysctls }, options);
+  }
+
+  /** On this host, or through `commandPrefix` on another namespace's (`['nsenter', '-t', '4711', '-n', '-m', '--']`). */
+  static open(
+    options: KernelOverlayOptions & { readonly commandPrefix?: readonly string[] },
+    deps: { readonly log?: Logger; readonly clock?: Clock } = {},
+  ): KernelOverlay {
+    const commandPrefix = options.commandPrefix ?? [];
+    const runner = new ProcessRunner({ commandPrefix });
+    const sysctls = commandPrefix.length === 0 ? new FileSysctls() : new CommandSysctls(runner);
+    return new KernelOverlay(
+      { runner, sysctls, clock: deps.clock ?? systemClock, log: deps.log ?? silentLogger },
+      options,
+    );
+  }
+
+  async preflight(ranges: DesiredOverlay['ranges']): Promise<{ readonly wireguardBackend: WireGuardBackend }> {
+    return this.#exclusive(async () => {
+      await checkPrograms(this.#runner);
+      const snapshot = await readSnapshot(this.#runner, 'all');
+      const wireguardBackend = await findWireGuard(this.#runner, snapshot);
+      await checkDetours(this.#runner, snapshot);
+      checkRanges(snapshot, ranges);
+      this.#ranges = ranges;
+      return { wireguardBackend };
+    });
+  }
+
+  apply(desired: DesiredOverlay): Promise<ApplyReport> {
+    return this.#exclusive(async () => {
+      assertTunnelMtu(desired.tunnelMtuBytes);
+      this.#ranges = desired.ranges;
+      const changes: string[] = [];
+      const [first, held, nft] = await Promise.all([
+        readSnapshot(this.#runner),
+        this.#wireguard.read(),
+        this.#readNft('terse'),
+      ]);
+      let snapshot = first;
+
+      // Filters stand before there is anything to filter.
+      const ruleset = renderRuleset(desired);
+      if (nft === null || !holdsRuleset(nft, ruleset)) {
+        await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: ruleset.script });
+        changes.push(`nft table inet ${NFT_TABLE}`);
+      }
+
+      let device = held;
+      let devicesChanged = false;
+      const tunnel = snapshot.links.find((link) => link.name === TUNNEL_DEVICE);
+      if (tunnel !== undefined) assertOurs(tunnel, 'wireguard', 'tun');
+      if (tunnel === undefined || device === null) {
+        const backend = await this.#wireguard.create(tunnel !== undefined);
+        changes.push(`link add ${TUNNEL_DEVICE} (${backend})`);
+        await runChecked(this.#runner, ['ip', 'link', 'set', TUNNEL_DEVICE, 'addrgenmode', 'none']);
+        device = await this.#wireguard.read();
+        if (device === null) throw new ThalwegError('command_failed', `wg does not see ${TUNNEL_DEVICE}, just made`);
+        devicesChanged = true;
+      }
+      changes.push(...(await this.#wireguard.apply(desired, device)));
+
+      let links = computeLinkPlan(desired, snapshot);
+      await this.#batch(links.devices, changes);
+      if (devicesChanged || links.devices.length > 0) {
+        snapshot = await readSnapshot(this.#runner);
+        links = computeLinkPlan(desired, snapshot);
+      }
+      const others = snapshot.links.map((link) => link.name).filter((name) => !OWN_DEVICES.includes(name));
+      const settings = await this.#settings.apply(desired, others);
+      if (settings.length > 0) {
+        changes.push(...settings);
+        this.#log.info('kernel settings changed', { count: settings.length });
+      }
+      await this.#batch(links.addresses, changes);
+      await this.#runPlan(computeRoutePlan(desired, snapshot), changes);
+      return { changes };
+    });
+  }
+
+  async peerStatus(): Promise<readonly PeerStatus[]> {
+    const device = await this.#wireguard.read();
+    return (device?.peers ?? []).map(({ publicKey, endpoint, lastHandshakeAtMs, receivedBytes, sentBytes }) => ({
+      publicKey,
+      endpoint,
+      lastHandshakeAtMs,
+      receivedBytes,
+      sentBytes,
+    }));
+  }
+
+  async demandCounters(): Promise<readonly DemandCounter[]> {
+    return (await this.#readNft('full'))?.demand ?? [];
+  }
+
+  async underlayMtuBytes(): Promise<number> {
+    return underlayMtu(await readSnapshot(this.#runner, 'all'));
+  }
+
+  async underlayAddresses(): Promise<readonly string[]> {
+    return underlayAddressList(await readSnapshot(this.#runner, 'all'), this.#ranges);
+  }
+
+  watch(onChange: () => void): { stop(): Promise<void> } {
+    const watch = new KernelWatch({ runner: this.#runner, clock: this.#clock }, onChange);
+    watch.start();
+    return { stop: () => watch.stop() };
+  }
+
+  remove(): Promise<ApplyReport> {
+    return this.#exclusive(async () => {
+      const changes: string[] = [];
+      const snapshot = await readSnapshot(this.#runner);
+      // Rules first: from then on nothing is looked up in tables that are being emptied.
+      await this.#runPlan(computeRouteRemoval(snapshot), changes);
+      await this.#batch(
+        ownLinks(snapshot).map((name) => `link del ${name}`),
+        changes,
+      );
+      if ((await this.#readNft('terse')) !== null) {
+        await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: REMOVE_SCRIPT });
+        changes.push(`nft delete table inet ${NFT_TABLE}`);
+      }
+      changes.push(...(await this.#settings.restore()));
+      return { changes };
+    });
+  }
+
+  async #runPlan(plan: RoutePlan, changes: string[]): Promise<void> {
+    await this.#batch(plan.sixNextHops, changes, ['-6']);
+    await this.#batch(plan.main, changes);
+    await this.#batch(plan.sixRules, changes, ['-6']);
+  }
+
+  async #batch(commands: readonly string[], changes: string[], options: readonly string[] = []): Promise<void> {
+    if (commands.length === 0) return;
+    await runChecked(this.#runner, ['ip', ...options, '-batch', '-'], { stdin: `${commands.join('\n')}\n` });
+    for (const command of commands) changes.push(command);
+  }
+
+  /** Null: there is no such table. `terse` leaves the counters out. */
+  async #readNft(extent: 'terse' | 'full'): Promise<NftTable | null> {
+    const argv = ['nft', '-j', ...(extent === 'terse' ? ['-t'] : []), 'list', 'table', 'inet', NFT_TABLE];
+    const result = await this.#runner.run(argv);
+    if (result.exitCode !== 0) {
+      if (/No such file or directory|does not exist/i.test(result.stderr)) return null;
+      throw commandFailure(argv, result);
+    }
+    const parsed = parseNftTable(result.stdout);
+    if (parsed.ok) return parsed.value;
+    throw new ThalwegError('command_failed', `nft: output not understood: ${parsed.reason}`, {
+      fields: { program: 'nft' },
+    });
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work, work);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+}
+
+/** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */
+function ownLinks({ links }: KernelSnapshot): string[] {
+  const planes = Object.values(PLANE_DEVICES).map((plane) => plane.device);
+  return links
+    .filter(({ name, kind }) =>
+      name === TUNNEL_DEVICE ? kind === 'wireguard' || kind === 'tun' : planes.includes(name) && kind === 'vxlan',
+    )
+    .map((link) => link.name)
+    .sort((a, b) => planes.indexOf(b) - planes.indexOf(a));
+}

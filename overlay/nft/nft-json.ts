@@ -1,0 +1,81 @@
+/** `nft -j list table` taken apart: as much as tells whether the table is the wanted one, and the demand counters. Pure. */
+import type { Parsed } from '../../protocol/error.ts';
+import type { DemandCounter } from '../overlay-state.ts';
+import { canonicalAddress } from '../route/kernel-snapshot.ts';
+import { NFT_CHAINS, type NftChainName, type NftRuleset } from './ruleset.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface NftTable {
+  readonly chains: readonly {
+    readonly name: string;
+    readonly hook: string;
+    readonly priority: number;
+    readonly policy: string;
+  }[];
+  readonly sets: readonly string[];
+  /** Comment of each rule ('' for none) in the order of the kernel. */
+  readonly rules: readonly { readonly chain: string; readonly comment: string }[];
+  readonly demand: readonly DemandCounter[];
+}
+
+export function parseNftTable(text: string): Parsed<NftTable> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: 'nft printed what is not JSON' };
+  }
+  const items = isJson(value) ? value['nftables'] : undefined;
+  if (!Array.isArray(items)) return { ok: false, reason: 'nft printed JSON without nftables' };
+  const chains: NftTable['chains'][number][] = [];
+  const rules: NftTable['rules'][number][] = [];
+  const sets: string[] = [];
+  const demand: DemandCounter[] = [];
+  for (const item of items as unknown[]) {
+    if (!isJson(item)) continue;
+    const { chain, rule, set } = item;
+    if (isJson(chain)) {
+      chains.push({
+        name: String(chain['name']),
+        hook: String(chain['hook']),
+        priority: Number(chain['prio']),
+        policy: String(chain['policy']),
+      });
+    } else if (isJson(rule)) {
+      rules.push({ chain: String(rule['chain']), comment: typeof rule['comment'] === 'string' ? rule['comment'] : '' });
+    } else if (isJson(set)) {
+      sets.push(String(set['name']));
+      if (Array.isArray(set['elem'])) demand.push(...(set['elem'] as unknown[]).flatMap(parseElement));
+    }
+  }
+  return { ok: true, value: { chains, sets, rules, demand } };
+}
+
+/** True when the kernel holds the table of this ruleset: every chain and set is there and no rule is missing, added or moved. */
+export function holdsRuleset(table: NftTable, ruleset: NftRuleset): boolean {
+  if (!['demand4', 'demand6'].every((name) => table.sets.includes(name))) return false;
+  const names = Object.keys(NFT_CHAINS) as NftChainName[];
+  if (table.chains.length !== names.length) return false;
+  return names.every((name) => {
+    const chain = table.chains.find((candidate) => candidate.name === name);
+    const { hook, priority } = NFT_CHAINS[name];
+    if (chain?.hook !== hook || chain.priority !== priority || chain.policy !== 'accept') return false;
+    const held = table.rules.filter((rule) => rule.chain === name).map((rule) => rule.comment);
+    const wanted = ruleset.comments[name];
+    return held.length === wanted.length && held.every((comment, index) => comment === wanted[index]);
+  });
+}
+
+function parseElement(item: unknown): DemandCounter[] {
+  const element = isJson(item) && isJson(item['elem']) ? item['elem'] : undefined;
+  const counter = element?.['counter'];
+  if (element === undefined || typeof element['val'] !== 'string' || !isJson(counter)) return [];
+  const { bytes, packets } = counter;
+  if (typeof bytes !== 'number' || typeof packets !== 'number') return [];
+  return [{ address: canonicalAddress(element['val']), bytes, packets }];
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

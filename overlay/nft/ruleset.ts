@@ -1,0 +1,121 @@
+/**
+ * The one nft table, as text for `nft -f -`: one transaction that replaces the table whole.
+ *
+ *   input        VXLAN only out of the tunnel; the tunnel address only over the tunnel; no redirects
+ *   forward      plane to plane on a transit node; nothing else into, out of or through the overlay
+ *   output       no redirects
+ *   postrouting  TCP MSS; bytes and packets per node address (demand4, demand6)
+ */
+import { createHash } from 'node:crypto';
+import { NFT_TABLE, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
+import type { DesiredOverlay } from '../overlay-state.ts';
+
+export interface NftRule {
+  readonly chain: NftChainName;
+  readonly expression: string;
+}
+
+export type NftChainName = 'input' | 'forward' | 'output' | 'postrouting';
+
+/** Hook and priority of each chain. Postrouting runs before a host's masquerading (srcnat, 100). */
+export const NFT_CHAINS: Readonly<Record<NftChainName, { readonly hook: string; readonly priority: number }>> = {
+  input: { hook: 'input', priority: 0 },
+  forward: { hook: 'forward', priority: 0 },
+  output: { hook: 'output', priority: 0 },
+  postrouting: { hook: 'postrouting', priority: -150 },
+};
+
+/** Elements per demand set: over the 10,000 nodes of one mesh, and 65,536 counters are about 10 MB of kernel memory. */
+const DEMAND_SET_SIZE = 65_536;
+
+export interface NftRuleset {
+  /** Script for `nft -f -`. */
+  readonly script: string;
+  /** Comments that the rules carry, by chain, in order: what a kernel that holds this table lists. */
+  readonly comments: Readonly<Record<NftChainName, readonly string[]>>;
+}
+
+export function renderRuleset(desired: DesiredOverlay): NftRuleset {
+  const rules = ruleList(desired);
+  const mark = createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 12);
+  const comments: Record<NftChainName, string[]> = { input: [], forward: [], output: [], postrouting: [] };
+  const chains = (Object.keys(NFT_CHAINS) as NftChainName[]).map((chain) => {
+    const lines = rules
+      .filter((rule) => rule.chain === chain)
+      .map((rule, index) => {
+        const comment = `${mark} ${index}`;
+        comments[chain].push(comment);
+        return `    ${rule.expression} comment "${comment}"`;
+      });
+    const { hook, priority } = NFT_CHAINS[chain];
+    return `  chain ${chain} {\n    type filter hook ${hook} priority ${priority}; policy accept;\n${lines.join('\n')}\n  }`;
+  });
+  const sets = [
+    `  set demand4 { type ipv4_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter; }`,
+    `  set demand6 { type ipv6_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter; }`,
+  ];
+  // `add` so that `delete` finds a table also the first time.
+  const script = [
+    `add table inet ${NFT_TABLE}`,
+    `delete table inet ${NFT_TABLE}`,
+    `table inet ${NFT_TABLE} {`,
+    ...sets,
+    ...chains,
+    '}',
+    '',
+  ].join('\n');
+  return { script, comments };
+}
+
+/** Removes the table, also where there is none. */
+export const REMOVE_SCRIPT = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
+
+function ruleList({ addresses, ranges, transit, stampPort }: DesiredOverlay): NftRule[] {
+  const own = interfaces(OWN_DEVICES);
+  const planes = interfaces(Object.values(PLANE_DEVICES).map((plane) => plane.device));
+  const ports = Object.values(PLANE_DEVICES)
+    .map((plane) => plane.port)
+    .join(', ');
+  const rules: NftRule[] = [
+    { chain: 'input', expression: `iifname != "${TUNNEL_DEVICE}" udp dport { ${ports} } counter drop` },
+    // A neighbour on the underlay could otherwise reach what listens on the tunnel address (weak host model, RFC 1122).
+    {
+      chain: 'input',
+      expression: `iifname != { "lo", "${TUNNEL_DEVICE}" } ip daddr ${addresses.tunnel} counter drop`,
+    },
+    {
+      chain: 'input',
+      expression: `iifname "${TUNNEL_DEVICE}" ip daddr ${addresses.tunnel} udp dport ${stampPort} accept`,
+    },
+  ];
+  // A redirect would plant a cached exception that outlives the route. The sysctl is or-ed with the one of `all`,
+  // which is not ours to change.
+  for (const [chain, direction] of [
+    ['input', 'iifname'],
+    ['output', 'oifname'],
+  ] as const) {
+    rules.push({ chain, expression: `${direction} ${own} icmp type redirect drop` });
+    rules.push({ chain, expression: `${direction} ${own} icmpv6 type nd-redirect drop` });
+  }
+  if (transit) rules.push({ chain: 'forward', expression: `iifname ${planes} oifname ${planes} accept` });
+  rules.push({ chain: 'forward', expression: `iifname ${own} counter drop` });
+  rules.push({ chain: 'forward', expression: `oifname ${own} counter drop` });
+  rules.push({
+    chain: 'postrouting',
+    expression: `oifname ${own} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
+  });
+  // Only what this node sends itself: the outer packets have tunnel addresses, and forwarded ones another source.
+  rules.push({
+    chain: 'postrouting',
+    expression: `oifname ${own} ip saddr ${addresses.node4} ip daddr ${ranges.node4} update @demand4 { ip daddr }`,
+  });
+  rules.push({
+    chain: 'postrouting',
+    expression: `oifname ${own} ip6 saddr ${addresses.node6} ip6 daddr ${ranges.node6} update @demand6 { ip6 daddr }`,
+  });
+  return rules;
+}
+
+function interfaces(names: readonly string[]): string {
+  return `{ ${names.map((name) => `"${name}"`).join(', ')} }`;
+}

@@ -1,0 +1,134 @@
+/** CommandRunner on real processes. */
+import { spawn } from 'node:child_process';
+import { ThalwegError } from '../protocol/error.ts';
+import {
+  type CommandOptions,
+  type CommandResult,
+  type CommandRunner,
+  type CommandStream,
+  missingProgram,
+} from './command-runner.ts';
+
+export interface ProcessRunnerOptions {
+  /** Put before every argument vector, e.g. `['ip', 'netns', 'exec', 'host-a']`: how a lab runs one for another namespace. */
+  readonly commandPrefix?: readonly string[];
+}
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+/** 60,000 routes are about 15 MB of JSON; more than this means that something else is being read. */
+const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+/** What is kept of stderr: its first lines say what happened. */
+const MAX_STDERR_BYTES = 64 * 1024;
+/** A stream's program has this long to end after SIGTERM. */
+const STOP_GRACE_MS = 2_000;
+
+/** Administrators' tools live in sbin, which a service's PATH may lack. */
+const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].join(':');
+
+export class ProcessRunner implements CommandRunner {
+  readonly #prefix: readonly string[];
+
+  constructor(options: ProcessRunnerOptions = {}) {
+    this.#prefix = options.commandPrefix ?? [];
+  }
+
+  run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    const [program, ...args] = [...this.#prefix, ...argv];
+    const wanted = argv[0];
+    if (program === undefined || wanted === undefined) throw new ThalwegError('internal', 'an empty command');
+    return new Promise((resolve, reject) => {
+      const child = spawn(program, args, {
+        env: { ...options.env, PATH, LC_ALL: 'C' },
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: options.daemon === true,
+      });
+      const stdout: Buffer[] = [];
+      const stderr: Buffer[] = [];
+      let stdoutBytes = 0;
+      let stderrBytes = 0;
+      let failure: ThalwegError | undefined;
+      const giveUp = (reason: string) => {
+        failure ??= new ThalwegError('command_failed', `${wanted}: ${reason}`, { fields: { program: wanted } });
+        child.kill('SIGKILL');
+      };
+      const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+      const timer = setTimeout(() => giveUp(`no end after ${timeoutMs} ms`), timeoutMs);
+      child.stdout.on('data', (chunk: Buffer) => {
+        stdoutBytes += chunk.length;
+        if (stdoutBytes > MAX_OUTPUT_BYTES) giveUp(`output over ${MAX_OUTPUT_BYTES} bytes`);
+        else stdout.push(chunk);
+      });
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderrBytes += chunk.length;
+        if (stderrBytes <= MAX_STDERR_BYTES) stderr.push(chunk);
+      });
+      // A program that ends before it has read everything says why on stderr; the broken pipe says nothing more.
+      child.stdin.on('error', () => {});
+      child.stdin.end(options.stdin ?? '');
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        clearTimeout(timer);
+        reject(
+          error.code === 'ENOENT'
+            ? missingProgram(program)
+            : new ThalwegError('command_failed', `${wanted} could not be started: ${error.message}`, { cause: error }),
+        );
+      });
+      child.on('close', (code) => {
+        clearTimeout(timer);
+        if (failure !== undefined) return reject(failure);
+        const result: CommandResult = {
+          exitCode: code ?? 128,
+          stdout: Buffer.concat(stdout).toString('utf8'),
+          stderr: Buffer.concat(stderr).toString('utf8'),
+        };
+        if (this.#prefix.length > 0 && prefixMissesProgram(result, wanted)) return reject(missingProgram(wanted));
+        resolve(result);
+      });
+    });
+  }
+
+  stream(argv: readonly string[], onLine: (line: string) => void, onEnd: () => void): CommandStream {
+    const [program, ...args] = [...this.#prefix, ...argv];
+    const child = spawn(program ?? '', args, { env: { PATH, LC_ALL: 'C' }, stdio: ['ignore', 'pipe', 'ignore'] });
+    let rest = '';
+    let stopped = false;
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > MAX_STDERR_BYTES) rest = '';
+      for (const line of lines) onLine(line);
+    });
+    const ended = new Promise<void>((resolve) => {
+      let over = false;
+      const end = () => {
+        if (over) return;
+        over = true;
+        resolve();
+        if (!stopped) onEnd();
+      };
+      child.on('error', end);
+      child.on('close', end);
+    });
+    return {
+      stop: async () => {
+        if (!stopped) {
+          stopped = true;
+          child.kill('SIGTERM');
+          const timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+          ended.then(() => clearTimeout(timer));
+        }
+        await ended;
+      },
+    };
+  }
+}
+
+/** `ip netns exec` and `nsenter` say in their own words that the program is not there. */
+function prefixMissesProgram(result: CommandResult, program: string): boolean {
+  return (
+    result.exitCode !== 0 &&
+    result.stderr.includes(program) &&
+    /(exec of|failed to execute|nsenter:).*No such file or directory/.test(result.stderr)
+  );
+}

@@ -1,0 +1,87 @@
+/** Computes the commands for the devices and their addresses. tw0 itself is made by the WireGuard device. Pure. */
+import { parsePrefix, prefixesOverlap } from '../../protocol/address-plan.ts';
+import { ThalwegError } from '../../protocol/error.ts';
+import { DETOUR_OVERHEAD_BYTES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
+import type { DesiredOverlay } from '../overlay-state.ts';
+import { canonicalAddress, type KernelLink, type KernelSnapshot } from './kernel-snapshot.ts';
+
+export interface LinkPlan {
+  /** Make the devices. The kernel flushes the routes of a device that is made anew: read again after this. */
+  readonly devices: readonly string[];
+  /** Addresses, MTU, up. Needs the devices. */
+  readonly addresses: readonly string[];
+}
+
+export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapshot): LinkPlan {
+  const devices: string[] = [];
+  const addresses: string[] = [];
+  const links = new Map(snapshot.links.map((link) => [link.name, link]));
+
+  for (const { device, port } of Object.values(PLANE_DEVICES)) {
+    const link = links.get(device);
+    const right = link?.vxlan?.port === port && link.vxlan.external && link.vxlan.gpe;
+    if (link !== undefined && !right) {
+      assertOurs(link, 'vxlan');
+      devices.push(`link del ${device}`);
+    }
+    if (link !== undefined && right) continue;
+    devices.push(`link add ${device} type vxlan dstport ${port} external gpe`);
+    // Layer 3, known addresses: a link-local address would only add routes and router solicitations.
+    devices.push(`link set ${device} addrgenmode none`);
+  }
+
+  const wanted = [
+    { address: desired.addresses.tunnel, prefixLength: 32 },
+    { address: desired.addresses.node4, prefixLength: 32 },
+    { address: canonicalAddress(desired.addresses.node6), prefixLength: 128 },
+  ];
+  const held = snapshot.addresses.filter((address) => address.device === TUNNEL_DEVICE);
+  for (const { address, prefixLength } of wanted) {
+    if (held.some((have) => have.address === address && have.prefixLength === prefixLength)) continue;
+    const nodad = address.includes(':') ? ' nodad' : '';
+    addresses.push(`address add ${address}/${prefixLength} dev ${TUNNEL_DEVICE}${nodad}`);
+  }
+  for (const have of held) {
+    const right = wanted.some((want) => want.address === have.address && want.prefixLength === have.prefixLength);
+    if (!right && inRanges(have.address, desired)) {
+      addresses.push(`address del ${have.address}/${have.prefixLength} dev ${TUNNEL_DEVICE}`);
+    }
+  }
+  const nodeMtuBytes = desired.tunnelMtuBytes - DETOUR_OVERHEAD_BYTES;
+  const mtus: readonly (readonly [string, number])[] = [
+    [TUNNEL_DEVICE, desired.tunnelMtuBytes],
+    [PLANE_DEVICES.a.device, nodeMtuBytes],
+    [PLANE_DEVICES.b.device, nodeMtuBytes],
+  ];
+  for (const [device, mtuBytes] of mtus) {
+    const link = links.get(device);
+    const made = devices.some((command) => command.startsWith(`link add ${device} `));
+    const words: string[] = [];
+    if (made || link?.mtuBytes !== mtuBytes) words.push(`mtu ${mtuBytes}`);
+    if (made || link?.up !== true) words.push('up');
+    if (words.length > 0) addresses.push(`link set ${device} ${words.join(' ')}`);
+  }
+  return { devices, addresses };
+}
+
+/** Throws conflict when a device has our name and somebody else's kind. */
+export function assertOurs(link: KernelLink, ...kinds: readonly string[]): void {
+  if (link.kind !== null && kinds.includes(link.kind)) return;
+  throw new ThalwegError(
+    'conflict',
+    `the interface ${link.name} exists and is not ours: it is ${link.kind ?? 'a device'}`,
+    {
+      fields: { interface: link.name, kind: link.kind },
+      nextStep: `rename or remove it: ip link show ${link.name}`,
+    },
+  );
+}
+
+/** An address of tw0 that the mesh gave out earlier; one that somebody else put there is left alone. */
+function inRanges(address: string, { ranges }: DesiredOverlay): boolean {
+  const own = parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`);
+  return Object.values(ranges).some((range) => {
+    const parsed = parsePrefix(range);
+    return own.ok && parsed.ok && prefixesOverlap(own.value, parsed.value);
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * The WireGuard device, driven with `wg` (which speaks netlink to the kernel and the UAPI socket to wireguard-go).
+ * Kernel WireGuard where the kernel has it, else wireguard-go, which goes on when the process that started it ends.
+ */
+import { ThalwegError } from '../../protocol/error.ts';
+import { type CommandRunner, commandFailure, runChecked } from '../command-runner.ts';
+import { TUNNEL_DEVICE } from '../overlay-names.ts';
+import type { OverlayPeer } from '../overlay-state.ts';
+import { publicKeyOfFile } from './key-file.ts';
+import { computePeerDiff } from './peer-diff.ts';
+import { parseWgDump, type WgDevice } from './wg-dump.ts';
+
+export type WireGuardBackend = 'kernel' | 'wireguard-go';
+
+export interface WireGuardOptions {
+  /** As `wg genkey` writes it, mode 0600. */
+  readonly privateKeyFile: string;
+}
+
+export class WireGuardDevice {
+  readonly #runner: CommandRunner;
+  readonly #keyFile: string;
+
+  constructor(deps: { readonly runner: CommandRunner }, options: WireGuardOptions) {
+    this.#runner = deps.runner;
+    this.#keyFile = options.privateKeyFile;
+  }
+
+  /** Null: there is no such device, or nobody answers for it. */
+  async read(): Promise<WgDevice | null> {
+    const argv = ['wg', 'show', TUNNEL_DEVICE, 'dump'];
+    const result = await this.#runner.run(argv);
+    if (result.exitCode !== 0) {
+      if (/No such device|Protocol not supported|Connection refused|No such file/i.test(result.stderr)) return null;
+      throw commandFailure(argv, result);
+    }
+    const parsed = parseWgDump(result.stdout);
+    if (parsed.ok) return parsed.value;
+    throw new ThalwegError('command_failed', `wg: output not understood: ${parsed.reason}`, {
+      fields: { program: 'wg' },
+    });
+  }
+
+  /** Makes the device, without address, MTU or peers. `replace`: one of that name stands there and does not answer. */
+  async create(replace: boolean): Promise<WireGuardBackend> {
+    if (replace) await this.#runner.run(['ip', 'link', 'del', TUNNEL_DEVICE]);
+    const added = await this.#runner.run(['ip', 'link', 'add', TUNNEL_DEVICE, 'type', 'wireguard']);
+    if (added.exitCode === 0) return 'kernel';
+    if (!saysUnknownType(added.stderr)) throw commandFailure(['ip'], added);
+    await runChecked(this.#runner, ['wireguard-go', TUNNEL_DEVICE], { daemon: true, env: { LOG_LEVEL: 'silent' } });
+    return 'wireguard-go';
+  }
+
+  /** Makes key, port and peers agree. Returns one line per change. */
+  async apply(
+    wanted: { readonly listenPort: number; readonly peers: readonly OverlayPeer[] },
+    held: WgDevice,
+  ): Promise<readonly string[]> {
+    const changes: string[] = [];
+    const device: string[] = [];
+    if ((await publicKeyOfFile(this.#keyFile)) !== held.publicKey) {
+      device.push('private-key', this.#keyFile);
+      changes.push('wireguard private key');
+    }
+    if (held.listenPort !== wanted.listenPort) {
+      device.push('listen-port', String(wanted.listenPort));
+      changes.push(`wireguard listen port ${wanted.listenPort}`);
+    }
+    const diff = computePeerDiff(wanted.peers, held.peers);
+    const [firstCall, ...calls] = diff.calls;
+    for (const call of [[...device, ...(firstCall ?? [])], ...calls]) {
+      if (call.length > 0) await runChecked(this.#runner, ['wg', 'set', TUNNEL_DEVICE, ...call]);
+    }
+    return [...changes, ...diff.changes];
+  }
+}
+
+/** True when `ip link add` failed because the kernel does not know the type of device. */
+export function saysUnknownType(stderr: string): boolean {
+  return /Unknown device type|Operation not supported|Not supported/i.test(stderr);
+}
