@@ -3,6 +3,7 @@
  * runs the pipeline  link state -> graph -> SPF -> incumbency (hysteresis) -> RIB -> rollout (two planes) -> delta.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
+import type { Parsed } from '../protocol/error.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
 
 /** A node as steering needs to know it. */
@@ -37,6 +38,16 @@ export interface SteeringTimings {
   readonly stepMs: number;
 }
 
+/** Totals since the start. The first three: observations that were not believed. */
+export interface SteeringCounters {
+  readonly unknownPeer: number;
+  readonly selfLink: number;
+  readonly absurdValue: number;
+  /** Links whose two ends began to disagree wildly about the RTT. */
+  readonly endsDisagree: number;
+  readonly spfRuns: number;
+}
+
 export interface SteeringEngine {
   // ---- events; `nowMs` is monotonic
   /** Adds a node or changes its name or transit bit. */
@@ -54,6 +65,17 @@ export interface SteeringEngine {
   /** The node's table is not what a delta started from: its next delta must be full. */
   tableRequested(index: number, nowMs: number): void;
 
+  // ---- state across a restart of the core
+  /** Rises whenever `exportState` would give something else that is worth keeping. */
+  readonly revision: number;
+  /** A JSON value: the tables nodes hold, planes and next hops, paths' ages, last link observations. */
+  exportState(): unknown;
+  /**
+   * Takes over what `exportState` gave. Call it once, after the known nodes were added and before any other event.
+   * `ok: false`: nothing was taken over; all nodes get full tables.
+   */
+  importState(state: unknown, nowMs: number): Parsed<void>;
+
   // ---- work
   /** Runs what is due and returns what to do. Calling it without new events or due times returns []. */
   step(nowMs: number): SteeringAction[];
@@ -69,4 +91,5 @@ export interface SteeringEngine {
   tableState(index: number): { readonly acknowledged: bigint; readonly wanted: bigint } | undefined;
   readonly generation: bigint;
   readonly timings: SteeringTimings;
+  readonly counters: SteeringCounters;
 }

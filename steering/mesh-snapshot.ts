@@ -1,0 +1,98 @@
+/** The mesh as a value to keep across a restart of the core, and back. */
+import type { PathChangeReason } from '../protocol/api.ts';
+import type { Parsed } from '../protocol/error.ts';
+import type { LinkEnd } from './link-state/link-state.ts';
+import type { MeshState } from './mesh-state.ts';
+import {
+  type PersistedState,
+  packDelta,
+  packRow,
+  parsePersistedState,
+  unpackDelta,
+  unpackRow,
+} from './persisted-state.ts';
+
+export function exportMesh(mesh: MeshState, generation: bigint): PersistedState {
+  const nodes = [...mesh.nodes.values()].sort((a, b) => a.index - b.index);
+  return {
+    version: 1,
+    generation: generation.toString(),
+    nodes: nodes.map(({ index, table }) => {
+      const held = table.export();
+      return {
+        index,
+        known: held.known,
+        generation: held.generation.toString(),
+        rows: held.rows.map(packRow),
+        inFlight: packDelta(held.inFlight),
+      };
+    }),
+    destinations: nodes.map(({ index, rollout }) => ({
+      index,
+      plane: rollout.plane,
+      nextHops: nodes.flatMap(({ slot, index: from }): [number, number][] => {
+        const hop = rollout.committed(slot);
+        return hop < 0 ? [] : [[from, mesh.graph.indexOf(hop)]];
+      }),
+    })),
+    paths: nodes.flatMap((from) =>
+      nodes.flatMap((to) => {
+        const record = mesh.log.get(from.index, to.index);
+        if (record === undefined) return [];
+        const { path, sinceUnixMs, reason } = record;
+        return [{ from: from.index, to: to.index, path: [...path], sinceUnixMs, reason }];
+      }),
+    ),
+    links: [...mesh.links.all()].flatMap((link) => [
+      ...packEnd(link.low, link.lowEnd),
+      ...packEnd(link.high, link.highEnd),
+    ]),
+  };
+}
+
+function packEnd(from: number, end: LinkEnd | null): PersistedState['links'] {
+  if (end === null || end.observation.health === 'unmeasured') return [];
+  const o = end.observation;
+  const health = o.health === 'up' ? 1 : 2;
+  return [[from, o.peerIndex, health, o.rttUs, o.minRttUs, o.jitterUs, o.lossOutPpm, o.lossInPpm, o.handshakeAgeS]];
+}
+
+/** Puts a snapshot into a mesh that has its nodes and nothing else yet. The value is the generation reached. */
+export function importMesh(
+  mesh: MeshState,
+  state: unknown,
+  nowMs: number,
+  toUnixMs: (monoMs: number) => number,
+): Parsed<bigint> {
+  const parsed = parsePersistedState(state);
+  if (!parsed.ok) return parsed;
+  const { generation, nodes, destinations, paths, links } = parsed.value;
+  for (const { index, known, generation: held, rows, inFlight } of nodes) {
+    const node = mesh.nodes.get(index);
+    if (node === undefined) continue;
+    node.table.import(BigInt(held), rows.map(unpackRow), known, unpackDelta(inFlight));
+    node.everConnected = rows.length > 0;
+  }
+  for (const { index, plane, nextHops } of destinations) {
+    const node = mesh.nodes.get(index);
+    if (node === undefined) continue;
+    const committed = new Int32Array(mesh.graph.slotCount).fill(-1);
+    for (const [from, hop] of nextHops) {
+      const slot = mesh.graph.slotOf(from);
+      const hopSlot = mesh.graph.slotOf(hop);
+      if (slot !== undefined && hopSlot !== undefined) committed[slot] = hopSlot;
+    }
+    node.rollout.import(plane, committed, nowMs);
+  }
+  for (const { from, to, path, sinceUnixMs, reason } of paths) {
+    if (![from, to, ...path].every((index) => mesh.nodes.has(index))) continue;
+    const sinceMs = nowMs - (toUnixMs(nowMs) - sinceUnixMs);
+    mesh.log.set(from, to, { path, sinceMs, sinceUnixMs, reason: reason as PathChangeReason });
+  }
+  for (const [from, peerIndex, health, rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, handshakeAgeS] of links) {
+    const measured = { rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, handshakeAgeS };
+    const observation = { peerIndex, health: health === 1 ? ('up' as const) : ('down' as const), ...measured };
+    if (mesh.nodes.has(from)) mesh.links.report(from, observation, (peer) => mesh.nodes.has(peer), nowMs);
+  }
+  return { ok: true, value: BigInt(generation) };
+}

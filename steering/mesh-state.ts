@@ -1,0 +1,164 @@
+/** Everything the steering engine knows, as one value that its loop changes and its views read. */
+import type { CostTerms } from '../protocol/api.ts';
+import { CsrGraph } from './graph/csr-graph.ts';
+import { pathCost } from './link-state/link-cost.ts';
+import { LinkState } from './link-state/link-state.ts';
+import { MoveTimers } from './rib/incumbency.ts';
+import { PathChangeLog } from './rib/path-change-log.ts';
+import { rowKey } from './rib/rib.ts';
+import { NodeTable } from './rollout/node-table.ts';
+import { Rollout, type Tables } from './rollout/rollout.ts';
+import { FREE, FROZEN, FROZEN_SOURCE, type SpfRules, SpfTree } from './spf/spf-tree.ts';
+import type { SteeringNode } from './steering-engine-port.ts';
+import type { SteeringOptions } from './steering-options.ts';
+
+/** A node and the destination that it is. */
+export interface MeshNode {
+  readonly index: number;
+  readonly slot: number;
+  name: string;
+  /** Willing to forward. */
+  transit: boolean;
+  /** It said goodbye: not used as transit until its next session. */
+  left: boolean;
+  readonly joinedMs: number;
+  everConnected: boolean;
+  /** Links were reported in the present session. */
+  reported: boolean;
+  readonly table: NodeTable;
+  readonly rollout: Rollout;
+  readonly tree: SpfTree;
+  readonly timers: MoveTimers;
+  /** When a hold time towards this destination ends; Infinity: none. */
+  moveDueMs: number;
+  /** Bytes per second by peer. */
+  demands: ReadonlyMap<number, number>;
+}
+
+export class MeshState implements Tables {
+  readonly options: SteeringOptions;
+  readonly graph = new CsrGraph();
+  readonly links: LinkState;
+  readonly log: PathChangeLog;
+  readonly nodes = new Map<number, MeshNode>();
+  readonly #bySlot: (MeshNode | undefined)[] = [];
+
+  constructor(options: SteeringOptions) {
+    this.options = options;
+    this.links = new LinkState(options);
+    this.log = new PathChangeLog({ capacity: options.pathChangesKept });
+  }
+
+  at(slot: number): MeshNode {
+    const node = this.#bySlot[slot];
+    if (node === undefined) throw new Error(`slot ${slot} holds no node`);
+    return node;
+  }
+
+  table(slot: number): NodeTable {
+    return this.at(slot).table;
+  }
+
+  keepsTransitRows(slot: number): boolean {
+    return this.at(slot).transit;
+  }
+
+  name(index: number): string {
+    return this.nodes.get(index)?.name ?? `node ${index}`;
+  }
+
+  add({ index, name, transit }: SteeringNode, nowMs: number): MeshNode {
+    const slot = this.graph.addNode(index, transit);
+    const { rollout, table } = this.options;
+    const node: MeshNode = {
+      index,
+      slot,
+      name,
+      transit,
+      left: false,
+      joinedMs: nowMs,
+      everConnected: false,
+      reported: false,
+      table: new NodeTable(table),
+      rollout: new Rollout(index, slot, this, rollout),
+      tree: new SpfTree(),
+      timers: new MoveTimers(),
+      moveDueMs: Number.POSITIVE_INFINITY,
+      demands: new Map(),
+    };
+    this.nodes.set(index, node);
+    this.#bySlot[slot] = node;
+    for (const other of this.nodes.values()) {
+      other.timers.clear(slot);
+      other.rollout.addNode(slot);
+      if (other !== node) node.rollout.addNode(other.slot);
+    }
+    return node;
+  }
+
+  remove(node: MeshNode): void {
+    this.links.removeNode(node.index);
+    this.graph.removeNode(node.index);
+    this.log.removeNode(node.index);
+    this.nodes.delete(node.index);
+    this.#bySlot[node.slot] = undefined;
+    for (const other of this.nodes.values()) {
+      for (const table of ['source', 'transitA', 'transitB'] as const) other.table.unwant(rowKey(table, node.index));
+      other.rollout.removeNode(node.slot);
+    }
+  }
+
+  /** Rules of SPF towards `destination`: which nodes cannot be told, and what they certainly forward by. */
+  rulesFor(destination: MeshNode, frozenNodes: readonly MeshNode[]): SpfRules {
+    const slots = this.graph.slotCount;
+    const inUse = new Int32Array(slots).fill(-1);
+    for (const slot of this.graph.slots()) inUse[slot] = destination.rollout.decided(slot);
+    const { transitHopUs } = this.options.cost;
+    if (frozenNodes.length === 0) return { transitHopUs, frozen: null, inUse, banned: null };
+    const frozen = new Uint8Array(slots).fill(FREE);
+    for (const node of frozenNodes) {
+      if (node === destination) continue;
+      const [source, a, b] = (['source', 'transitA', 'transitB'] as const).map(
+        (table) => node.table.certain(rowKey(table, destination.index))?.nextHops[0]?.neighbour,
+      );
+      const transits = a !== undefined && a === b;
+      frozen[node.slot] = transits ? FROZEN : FROZEN_SOURCE;
+      inUse[node.slot] = this.graph.slotOf((transits ? a : source) ?? 0) ?? -1;
+    }
+    return { transitHopUs, frozen, inUse, banned: null };
+  }
+
+  /**
+   * Path that packets from a node take: slots, source first. Empty: none that is worth the name (the pair's link is
+   * down and there is no way round; or one end was never there).
+   */
+  pathSlots(from: MeshNode, to: MeshNode): number[] {
+    if (!from.everConnected || !to.everConnected) return [];
+    const path = [from.slot];
+    for (let v = from.slot; v !== to.slot; ) {
+      v = to.rollout.committed(v);
+      if (v < 0 || path.length > this.graph.nodeCount) {
+        if (path.length > 1) return [];
+        return this.links.get(from.index, to.index)?.filter.health === 'down' ? [] : [from.slot, to.slot];
+      }
+      path.push(v);
+    }
+    return path;
+  }
+
+  /** Cost terms of each link of a path of stable indices; null where a link is not up. */
+  hopCosts(path: readonly number[]): CostTerms[] | null {
+    const costs: CostTerms[] = [];
+    for (let i = 1; i < path.length; i++) {
+      const effective = this.links.get(path[i - 1] ?? 0, path[i] ?? 0)?.filter.effective;
+      if (effective === undefined || effective === null) return null;
+      costs.push(effective);
+    }
+    return costs.length === 0 ? null : costs;
+  }
+
+  costOf(path: readonly number[]): CostTerms | null {
+    const costs = this.hopCosts(path);
+    return costs === null ? null : pathCost(costs, this.options.cost);
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Hysteresis: which next hops towards one destination stay and which move, given a new SPF tree. A node keeps its next
+ * hop while the path it has is good enough:
+ *
+ *   at once    the next hop is unusable, or what lies behind it broke and its repair is not within the margin
+ *   holdMs     a gain above marginUs and marginRatio of the present cost, without a break
+ *              (fastHoldMs when the new path costs less than half of the present one)
+ *   settleMs   a gain above settleUs and settleRatio, without a break: the steady state nears the true optimum
+ *
+ * A mix of kept and new next hops need not be loop-free, so the result is followed to the destination from every node;
+ * a node found on a loop takes its next hop of the tree. Each round moves at least one more node to the tree, and the
+ * tree itself has no loop, so this ends. (With equal timers a loop cannot arise: the gain of a node is never less
+ * than that of the next hop it keeps. Timers that started at different moments make the check necessary.)
+ */
+import type { CsrGraph } from '../graph/csr-graph.ts';
+import { mayUse, type SpfRules, type SpfTree } from '../spf/spf-tree.ts';
+
+export interface IncumbencyOptions {
+  /** A move must win by both. 0.5 ms is above the noise of RTTs that userspace measures; 2.5 % below what people notice. */
+  readonly marginUs: number;
+  readonly marginRatio: number;
+  /** 1 s: five probes at 5/s agree. */
+  readonly holdMs: number;
+  /** For a path that costs less than half: the loss of waiting outweighs the risk of a flap. */
+  readonly fastHoldMs: number;
+  readonly settleUs: number;
+  readonly settleRatio: number;
+  readonly settleMs: number;
+}
+
+export const DEFAULT_INCUMBENCY_OPTIONS: IncumbencyOptions = {
+  marginUs: 500,
+  marginRatio: 0.025,
+  holdMs: 1_000,
+  fastHoldMs: 300,
+  settleUs: 300,
+  settleRatio: 0.01,
+  settleMs: 20_000,
+};
+
+/** Since when each node (by slot) would gain by moving; NaN: it would not. */
+export class MoveTimers {
+  winsSinceMs = new Float64Array(0);
+  settlesSinceMs = new Float64Array(0);
+
+  reset(slotCount: number): void {
+    const known = this.winsSinceMs.length;
+    if (known >= slotCount) return;
+    const [wins, settles] = [this.winsSinceMs, this.settlesSinceMs];
+    this.winsSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
+    this.settlesSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
+    this.winsSinceMs.set(wins);
+    this.settlesSinceMs.set(settles);
+  }
+
+  clear(slot: number): void {
+    this.winsSinceMs[slot] = Number.NaN;
+    this.settlesSinceMs[slot] = Number.NaN;
+  }
+}
+
+export interface Decision {
+  /** By slot; -1: no path. */
+  readonly nextHop: Int32Array;
+  /** Cost of the path that results, by slot; Infinity: none. */
+  readonly cost: Float64Array;
+  /** When a hold time ends that could move a node; Infinity: none runs. */
+  readonly dueMs: number;
+}
+
+/** Least gain for which a path of `costUs` is given up after a hold. */
+export function moveMarginUs(costUs: number, options: IncumbencyOptions): number {
+  return Math.max(options.marginUs, options.marginRatio * costUs);
+}
+
+/** What a hop towards `root` costs: the link and, unless it ends there, the transit price. Infinity: not usable. */
+function hopCost(graph: CsrGraph, root: number, rules: SpfRules, from: number, to: number): number {
+  if (to < 0 || !mayUse(graph, root, rules, from, to)) return Number.POSITIVE_INFINITY;
+  return graph.weight(from, to) + (to === root ? 0 : rules.transitHopUs);
+}
+
+/** Decides for all nodes. Changes `timers` only. `rules.inUse` holds the incumbents. */
+export function decideNextHops(
+  graph: CsrGraph,
+  root: number,
+  rules: SpfRules,
+  tree: SpfTree,
+  timers: MoveTimers,
+  nowMs: number,
+  options: IncumbencyOptions,
+): Decision {
+  const slots = graph.slotCount;
+  timers.reset(slots);
+  const incumbent = rules.inUse;
+  const hop = new Float64Array(slots).fill(Number.POSITIVE_INFINITY);
+  for (const v of graph.slots()) if (v !== root) hop[v] = hopCost(graph, root, rules, v, incumbent[v] ?? -1);
+  const present = followAll(graph, root, incumbent, hop).cost;
+
+  const nextHop = new Int32Array(slots).fill(-1);
+  const expected = new Float64Array(slots).fill(Number.POSITIVE_INFINITY);
+  expected[root] = 0;
+  const disturbed: number[] = [];
+  let dueMs = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < tree.reached; i++) {
+    const v = tree.order[i] ?? 0;
+    const candidate = tree.nextHop[v] ?? -1;
+    const old = incumbent[v] ?? -1;
+    const viaCandidate = hopCost(graph, root, rules, v, candidate) + (expected[candidate] ?? 0);
+    nextHop[v] = candidate;
+    expected[v] = viaCandidate;
+    if (old === candidate || hop[v] === Number.POSITIVE_INFINITY) {
+      timers.clear(v);
+      continue;
+    }
+    const cost = present[v] ?? 0;
+    if (cost === Number.POSITIVE_INFINITY) {
+      // what lies behind the old next hop broke: keep it for now and look at the repaired path below
+      nextHop[v] = old;
+      disturbed.push(v);
+      continue;
+    }
+    const until = holdUntilMs(timers, v, cost, viaCandidate, nowMs, options);
+    if (until <= nowMs) {
+      timers.clear(v);
+    } else {
+      nextHop[v] = old;
+      expected[v] = cost;
+      dueMs = Math.min(dueMs, until);
+    }
+  }
+  const cost = settle(graph, root, rules, tree, nextHop, disturbed, options);
+  for (const v of graph.slots()) if (nextHop[v] === -1 || nextHop[v] === tree.nextHop[v]) timers.clear(v);
+  return { nextHop, cost, dueMs };
+}
+
+/** Starts, keeps or stops the hold times of `v`; when the move is due, or Infinity when nothing is gained. */
+function holdUntilMs(
+  timers: MoveTimers,
+  v: number,
+  presentUs: number,
+  candidateUs: number,
+  nowMs: number,
+  options: IncumbencyOptions,
+): number {
+  const gain = presentUs - candidateUs;
+  const since = (array: Float64Array, wins: boolean): number => {
+    if (!wins) array[v] = Number.NaN;
+    else if (Number.isNaN(array[v])) array[v] = nowMs;
+    return wins ? (array[v] ?? nowMs) : Number.POSITIVE_INFINITY;
+  };
+  const winsSince = since(timers.winsSinceMs, gain > moveMarginUs(presentUs, options));
+  const settlesSince = since(timers.settlesSinceMs, gain > Math.max(options.settleUs, options.settleRatio * presentUs));
+  const holdMs = candidateUs * 2 < presentUs ? options.fastHoldMs : options.holdMs;
+  return Math.min(winsSince + holdMs, settlesSince + options.settleMs);
+}
+
+/** Moves nodes to the tree until there is no loop and no disturbed node outside its margin; the costs that result. */
+function settle(
+  graph: CsrGraph,
+  root: number,
+  rules: SpfRules,
+  tree: SpfTree,
+  nextHop: Int32Array,
+  disturbed: readonly number[],
+  options: IncumbencyOptions,
+): Float64Array {
+  const hop = new Float64Array(graph.slotCount).fill(Number.POSITIVE_INFINITY);
+  for (;;) {
+    for (const v of graph.slots()) if (v !== root) hop[v] = hopCost(graph, root, rules, v, nextHop[v] ?? -1);
+    const { cost, looping } = followAll(graph, root, nextHop, hop);
+    let moved = false;
+    const move = (v: number): void => {
+      const best = tree.nextHop[v] ?? -1;
+      if (nextHop[v] === best) return;
+      nextHop[v] = best;
+      moved = true;
+    };
+    for (const v of looping) move(v);
+    for (const v of disturbed) {
+      const least = tree.distance[v] ?? Number.POSITIVE_INFINITY;
+      if ((cost[v] ?? 0) > least + moveMarginUs(least, options)) move(v);
+    }
+    for (const v of graph.slots()) if (cost[v] === Number.POSITIVE_INFINITY) move(v);
+    if (!moved) return cost;
+  }
+}
+
+/** Cost of following next hops from every node to the root, and the nodes that never arrive because they go round. */
+function followAll(
+  graph: CsrGraph,
+  root: number,
+  nextHop: Int32Array,
+  hop: Float64Array,
+): { cost: Float64Array; looping: number[] } {
+  const cost = new Float64Array(graph.slotCount).fill(Number.NaN);
+  const mark = new Int32Array(graph.slotCount);
+  const looping: number[] = [];
+  cost[root] = 0;
+  const walk: number[] = [];
+  let round = 0;
+  for (const start of graph.slots()) {
+    round++;
+    let v = start;
+    walk.length = 0;
+    while (Number.isNaN(cost[v]) && mark[v] !== round) {
+      mark[v] = round;
+      walk.push(v);
+      if (hop[v] === Number.POSITIVE_INFINITY) break;
+      v = nextHop[v] ?? -1;
+    }
+    const looped = Number.isNaN(cost[v]) && hop[v] !== Number.POSITIVE_INFINITY;
+    if (looped) looping.push(...walk.slice(walk.indexOf(v)));
+    let behind = Number.isNaN(cost[v]) ? Number.POSITIVE_INFINITY : (cost[v] ?? 0);
+    for (let i = walk.length - 1; i >= 0; i--) {
+      const u = walk[i] ?? 0;
+      behind += hop[u] ?? 0;
+      cost[u] = behind;
+    }
+  }
+  return { cost, looping };
+}

@@ -1,0 +1,378 @@
+/**
+ * The steering engine: one loop over  link state -> graph -> SPF -> incumbency -> RIB -> rollout -> delta.  Pure: time
+ * comes in, actions go out. See docs/steering.md.
+ */
+import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
+import type { Parsed } from '../protocol/error.ts';
+import { exportMesh, importMesh } from './mesh-snapshot.ts';
+import type { MeshNode } from './mesh-state.ts';
+import { MeshState } from './mesh-state.ts';
+import { decideNextHops } from './rib/incumbency.ts';
+import { samePath } from './rib/path-change-log.ts';
+import { explainMove } from './rib/path-explanation.ts';
+import { dijkstra } from './spf/dijkstra.ts';
+import type { ComputeTree } from './spf/spf-tree.ts';
+import type {
+  LinkObservation,
+  SteeringAction,
+  SteeringCounters,
+  SteeringEngine,
+  SteeringNode,
+  SteeringTimings,
+} from './steering-engine-port.ts';
+import { type PartialSteeringOptions, steeringOptions } from './steering-options.ts';
+import { explanation, linkViews, pathViews } from './steering-views.ts';
+
+export interface SteeringDeps {
+  /** Monotonic to wall-clock milliseconds. */
+  readonly toUnixMs: (monoMs: number) => number;
+  /** Reads a stopwatch in milliseconds, for `timings` alone: no decision depends on it. */
+  readonly stopwatchMs: () => number;
+}
+
+export class OneStepSteeringEngine implements SteeringEngine {
+  readonly #deps: SteeringDeps;
+  readonly #mesh: MeshState;
+  readonly #computeTree: ComputeTree = dijkstra();
+  /** Destinations whose rollout may have something to do. */
+  readonly #rolling = new Set<MeshNode>();
+  /** Destinations whose paths must be compared with what is recorded. */
+  readonly #repath = new Set<MeshNode>();
+  #generation: bigint;
+  #warmUntilMs: number | null = null;
+  #warm = false;
+  #imported = false;
+  #spfPending = false;
+  #lastSpfMs = Number.NEGATIVE_INFINITY;
+  #spfRuns = 0;
+  #revision = 0;
+  #timings: SteeringTimings = { spfMs: 0, stepMs: 0 };
+  #nowMs = 0;
+
+  constructor(deps: SteeringDeps, options: PartialSteeringOptions = {}) {
+    this.#deps = deps;
+    this.#mesh = new MeshState(steeringOptions(options));
+    this.#generation = this.#mesh.options.firstGeneration;
+  }
+
+  get generation(): bigint {
+    return this.#generation;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get timings(): SteeringTimings {
+    return this.#timings;
+  }
+
+  get counters(): SteeringCounters {
+    return { ...this.#mesh.links.counters, spfRuns: this.#spfRuns };
+  }
+
+  // ---- events
+
+  upsertNode(node: SteeringNode, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const known = this.#mesh.nodes.get(node.index);
+    if (known === undefined) {
+      this.#rolling.add(this.#mesh.add(node, nowMs));
+      this.#spfPending = true;
+      this.#revision++;
+      return;
+    }
+    known.name = node.name;
+    if (known.transit === node.transit) return;
+    known.transit = node.transit;
+    this.#mesh.graph.setTransit(known.slot, node.transit && !known.left);
+    for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
+  }
+
+  removeNode(index: number, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return;
+    this.#mesh.remove(node);
+    this.#rolling.delete(node);
+    this.#repath.delete(node);
+    this.#spfPending = true;
+    this.#revision++;
+  }
+
+  nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return;
+    if (generation > this.#generation) this.#generation = generation;
+    node.table.connect(generation, checksum);
+    node.reported = false;
+    node.left = false;
+    this.#mesh.graph.setTransit(node.slot, node.transit);
+    this.#mesh.links.setConnected(index, true, nowMs);
+    if (!node.everConnected) {
+      node.everConnected = true;
+      for (const other of this.#mesh.nodes.values()) this.#repath.add(other);
+    }
+    this.#spfPending = true;
+    this.#revision++;
+  }
+
+  nodeDisconnected(index: number, goodbye: boolean, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return;
+    node.table.disconnect();
+    this.#mesh.links.setConnected(index, false, nowMs);
+    if (goodbye) {
+      node.left = true;
+      this.#mesh.graph.setTransit(node.slot, false);
+    }
+    this.#spfPending = true;
+  }
+
+  linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return;
+    node.reported = true;
+    for (const link of links) this.#mesh.links.report(index, link, (peer) => this.#mesh.nodes.has(peer), nowMs);
+  }
+
+  demandReported(
+    index: number,
+    demands: readonly { peerIndex: number; bytesPerSecond: number }[],
+    nowMs: number,
+  ): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node !== undefined) node.demands = new Map(demands.map((d) => [d.peerIndex, d.bytesPerSecond]));
+  }
+
+  tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const table = this.#mesh.nodes.get(index)?.table;
+    if (table === undefined) return;
+    const before = table.frozen;
+    if (!table.acknowledge(generation, checksum, error, nowMs)) return;
+    this.#revision++;
+    if (table.frozen !== before) this.#spfPending = true;
+  }
+
+  tableRequested(index: number, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#mesh.nodes.get(index)?.table.request();
+  }
+
+  // ---- work
+
+  step(nowMs: number): SteeringAction[] {
+    this.#nowMs = nowMs;
+    const startMs = this.#deps.stopwatchMs();
+    if (!this.#isWarm(nowMs)) return [];
+    const actions: SteeringAction[] = [];
+    this.#takeLinks(nowMs);
+    for (const node of this.#mesh.nodes.values()) if (node.table.tick(nowMs)) this.#spfPending = true;
+    if (this.#mesh.graph.commit()) this.#spfPending = true;
+    if (!this.#spfPending) {
+      for (const node of this.#mesh.nodes.values())
+        if (node.moveDueMs <= nowMs) this.#decide(node, this.#frozen(), nowMs);
+    } else if (nowMs >= this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs) {
+      this.#computeAll(nowMs);
+    }
+    this.#roll(nowMs);
+    for (const node of this.#repath) this.#recordPaths(node, nowMs, actions);
+    this.#repath.clear();
+    for (const node of this.#mesh.nodes.values()) {
+      const delta = node.table.takeDelta(nowMs, () => ++this.#generation);
+      if (delta === null) continue;
+      actions.push({ kind: 'sendDelta', index: node.index, delta });
+      this.#revision++;
+    }
+    this.#timings = { spfMs: this.#timings.spfMs, stepMs: this.#deps.stopwatchMs() - startMs };
+    return actions;
+  }
+
+  nextWakeMs(): number {
+    if (!this.#warm) return this.#warmUntilMs ?? Number.NEGATIVE_INFINITY;
+    let wakeMs = this.#mesh.links.dueMs;
+    if (this.#spfPending) wakeMs = Math.min(wakeMs, this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs);
+    for (const node of this.#mesh.nodes.values()) {
+      wakeMs = Math.min(wakeMs, node.moveDueMs, node.table.dueMs, node.rollout.dueMs);
+    }
+    return wakeMs;
+  }
+
+  // ---- state across a restart
+
+  exportState(): unknown {
+    return exportMesh(this.#mesh, this.#generation);
+  }
+
+  importState(state: unknown, nowMs: number): Parsed<void> {
+    this.#nowMs = nowMs;
+    const imported = importMesh(this.#mesh, state, nowMs, this.#deps.toUnixMs);
+    if (!imported.ok) return imported;
+    if (imported.value > this.#generation) this.#generation = imported.value;
+    this.#imported = true;
+    for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
+    return { ok: true, value: undefined };
+  }
+
+  // ---- views
+
+  links(): LinkView[] {
+    return linkViews(this.#mesh, this.#deps.toUnixMs);
+  }
+
+  paths(): PathView[] {
+    return pathViews(this.#mesh, this.#deps.toUnixMs);
+  }
+
+  explainPath(fromIndex: number, toIndex: number): PathExplanation | undefined {
+    const from = this.#mesh.nodes.get(fromIndex);
+    const to = this.#mesh.nodes.get(toIndex);
+    if (from === undefined || to === undefined || from === to) return undefined;
+    return explanation(this.#mesh, from, to, this.#nowMs, this.#computeTree, this.#deps.toUnixMs);
+  }
+
+  pathChangesAfter(seq: number): readonly PathChange[] {
+    return this.#mesh.log.after(seq);
+  }
+
+  tableState(index: number): { readonly acknowledged: bigint; readonly wanted: bigint } | undefined {
+    const table = this.#mesh.nodes.get(index)?.table;
+    if (table === undefined) return undefined;
+    const { acknowledged } = table;
+    const wanted = table.inFlightGeneration ?? (table.converged ? acknowledged : this.#generation + 1n);
+    return { acknowledged, wanted };
+  }
+
+  // ---- stages
+
+  /** After a restart with nodes known, waits for them to come back, so that none is judged on what is not there yet. */
+  #isWarm(nowMs: number): boolean {
+    if (this.#warm) return true;
+    const nodes = [...this.#mesh.nodes.values()];
+    this.#warmUntilMs ??= nowMs + (this.#imported || nodes.length > 0 ? this.#mesh.options.warmUpMs : 0);
+    const back = nodes.every((node) => node.table.connected && node.reported);
+    this.#warm = back || nowMs >= this.#warmUntilMs;
+    return this.#warm;
+  }
+
+  #takeLinks(nowMs: number): void {
+    const { links, graph, options, nodes } = this.#mesh;
+    links.tick(nowMs);
+    for (const link of links.takeChanged()) {
+      const low = nodes.get(link.low)?.slot;
+      const high = nodes.get(link.high)?.slot;
+      if (low === undefined || high === undefined) continue;
+      const { effective, held } = link.filter;
+      if (effective === null) {
+        graph.removeArc(low, high);
+        graph.removeArc(high, low);
+        // a pair that relies on its unmeasured link may have lost it
+        this.#spfPending = true;
+        continue;
+      }
+      const weight = effective.totalUs + (held ? options.untrustedUs : 0);
+      graph.setArc(low, high, weight);
+      graph.setArc(high, low, weight);
+    }
+  }
+
+  #frozen(): MeshNode[] {
+    return [...this.#mesh.nodes.values()].filter((node) => node.table.frozen);
+  }
+
+  /** SPF and decision for every destination. */
+  #computeAll(nowMs: number): void {
+    this.#spfPending = false;
+    this.#lastSpfMs = nowMs;
+    this.#spfRuns++;
+    const startMs = this.#deps.stopwatchMs();
+    const frozen = this.#frozen();
+    for (const node of this.#mesh.nodes.values()) {
+      this.#computeTree(this.#mesh.graph, node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
+      this.#decide(node, frozen, nowMs);
+    }
+    this.#timings = { spfMs: this.#deps.stopwatchMs() - startMs, stepMs: this.#timings.stepMs };
+  }
+
+  #decide(node: MeshNode, frozen: readonly MeshNode[], nowMs: number): void {
+    const { graph, options } = this.#mesh;
+    const rules = this.#mesh.rulesFor(node, frozen);
+    const { nextHop, dueMs } = decideNextHops(
+      graph,
+      node.slot,
+      rules,
+      node.tree,
+      node.timers,
+      nowMs,
+      options.incumbency,
+    );
+    node.moveDueMs = dueMs;
+    node.rollout.decide(nextHop);
+    this.#rolling.add(node);
+    for (const slot of graph.slots()) {
+      if (nextHop[slot] === -1 && slot !== node.slot) {
+        this.#repath.add(node);
+        break;
+      }
+    }
+  }
+
+  #roll(nowMs: number): void {
+    for (const node of this.#rolling) {
+      const before = node.rollout.phase;
+      if (node.rollout.advance(nowMs)) this.#repath.add(node);
+      if (node.rollout.phase === 'idle') this.#rolling.delete(node);
+      if (node.rollout.phase !== before) this.#revision++;
+    }
+  }
+
+  #recordPaths(to: MeshNode, nowMs: number, actions: SteeringAction[]): void {
+    const mesh = this.#mesh;
+    for (const from of mesh.nodes.values()) {
+      if (from === to) continue;
+      const path = mesh.pathSlots(from, to).map((slot) => mesh.graph.indexOf(slot));
+      const record = mesh.log.get(from.index, to.index);
+      const before = record?.path ?? [];
+      if (samePath(before, path)) continue;
+      const beforeCostUs = mesh.costOf(before)?.totalUs ?? null;
+      const afterCostUs = mesh.costOf(path)?.totalUs ?? null;
+      const unmeasured =
+        before.length === 2 && (mesh.links.get(from.index, to.index)?.filter.health ?? 'unmeasured') === 'unmeasured';
+      const { reason, detail } = explainMove({
+        before,
+        after: path,
+        beforeCostUs,
+        afterCostUs,
+        sinceMs: record?.sinceMs ?? Number.NEGATIVE_INFINITY,
+        links: (a, b) => mesh.links.get(a, b),
+        name: (index) => mesh.name(index),
+        forwards: (index) => {
+          const node = mesh.nodes.get(index);
+          return node?.transit === true && !node.left;
+        },
+        joinedMs: (index) => mesh.nodes.get(index)?.joinedMs ?? Number.NEGATIVE_INFINITY,
+        isFirst: record === undefined || unmeasured,
+      });
+      const atMs = this.#deps.toUnixMs(nowMs);
+      mesh.log.set(from.index, to.index, { path, sinceMs: nowMs, sinceUnixMs: atMs, reason });
+      const names = (indices: readonly number[]) => indices.map((index) => mesh.name(index));
+      const change = mesh.log.append({
+        atMs,
+        from: from.name,
+        to: to.name,
+        before: names(before),
+        after: names(path),
+        reason,
+        detail,
+        beforeCostUs,
+        afterCostUs,
+      });
+      actions.push({ kind: 'pathChanged', change });
+    }
+  }
+}
