@@ -1,0 +1,60 @@
+/** Configuration of `thalweg core`: types, defaults, ranges and descriptions. Unknown keys are refused. */
+import { z } from 'zod';
+import { DEFAULT_ADDRESS_PLAN } from '../protocol/address-plan.ts';
+
+const hostPort = z
+  .string()
+  .regex(
+    /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/,
+    'must be host:port, with IPv6 addresses in brackets',
+  );
+
+export const coreConfigSchema = z.strictObject({
+  stateDir: z.string().min(1).default('/var/lib/thalweg-core').describe('directory of the store and the CA key'),
+  listen: hostPort.default('0.0.0.0:8470').describe('address and port for agents: joining and sessions (TLS)'),
+  advertise: z
+    .array(hostPort)
+    .max(16)
+    .default([])
+    .describe('host:port of this core as join tokens name it; default: every address of this host'),
+  api: z
+    .union([z.literal('none'), hostPort])
+    .default('127.0.0.1:8471')
+    .describe('address and port of the read-only HTTP API and metrics; "none": only the local socket'),
+  apiSocket: z
+    .string()
+    .min(1)
+    .max(100)
+    .default('/run/thalweg/core.sock')
+    .describe('path of the local socket of the HTTP API, with full rights (mode 0600)'),
+  tunnelRange: z.string().default(DEFAULT_ADDRESS_PLAN.tunnel).describe('IPv4 prefix of tunnel addresses'),
+  node4Range: z.string().default(DEFAULT_ADDRESS_PLAN.node4).describe('IPv4 prefix of node addresses'),
+  node6Range: z.string().default(DEFAULT_ADDRESS_PLAN.node6).describe('IPv6 prefix of node addresses'),
+  probeIntervalMs: z.int().min(20).max(60_000).default(200).describe('time between probes of a link'),
+  deadAfterMs: z.int().min(100).max(300_000).default(1000).describe('a link without replies for this long is down'),
+  heartbeatMs: z
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(5000)
+    .describe('time between heartbeats of a session; three missed ones end it'),
+  reportIntervalMs: z.int().min(50).max(60_000).default(500).describe('shortest time between link reports of a node'),
+  demandIntervalMs: z.int().min(500).max(600_000).default(5000).describe('time between demand reports of a node'),
+  nodeCertificateHours: z.number().min(0.01).max(8760).default(24).describe('lifetime of node certificates'),
+  certificateGraceHours: z
+    .number()
+    .min(0)
+    .max(87_600)
+    .default(720)
+    .describe('how long an expired node certificate still opens a session, in which the node renews it'),
+  maxConcurrentJoins: z.int().min(1).max(10_000).default(50).describe('joins worked on at the same time'),
+  maxLinkMetricNodes: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(64)
+    .describe('meshes of up to this many nodes have metrics for each link'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
+});
+
+export type CoreConfig = z.output<typeof coreConfigSchema>;

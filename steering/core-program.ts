@@ -1,0 +1,117 @@
+/** The steering core as a program: puts the parts together, opens the ports, and takes all of it down again. */
+import { systemClock } from '../protocol/clock.ts';
+import type { Logger } from '../protocol/log.ts';
+import type { RouteDelta } from '../protocol/route-table.ts';
+import { advertisedAddresses } from './advertised-addresses.ts';
+import { ApiServer } from './api/api-server.ts';
+import { type CoreParts, CoreViews } from './api/core-views.ts';
+import type { CoreConfig } from './core-config.ts';
+import { collectCoreMetrics } from './core-metrics-collector.ts';
+import { CertificateAuthority } from './identity/certificate-authority.ts';
+import { JoinTokens } from './identity/join-tokens.ts';
+import { parseListenAddress } from './listen-address.ts';
+import { CoreMetrics } from './metrics.ts';
+import { settleAddressPlan } from './registry/address-plan-setting.ts';
+import { NodeRegistry } from './registry/node-registry.ts';
+import { ADMISSION_DEFAULTS, Admission } from './session/admission.ts';
+import { AgentServer } from './session/agent-server.ts';
+import { JoinEndpoint } from './session/join-endpoint.ts';
+import { JoinService } from './session/join-service.ts';
+import { SessionHub } from './session/session-hub.ts';
+import { type PersistentEngine, SteeringLoop } from './session/steering-loop.ts';
+import { SqliteStore } from './store/sqlite-store.ts';
+
+export { type CoreConfig, coreConfigSchema } from './core-config.ts';
+
+const HOUR_MS = 3_600_000;
+
+export interface CoreDeps {
+  readonly log: Logger;
+  /** The pure engine; tests pass a small one. */
+  readonly makeEngine: () => PersistentEngine;
+}
+
+export interface RunningCore {
+  /** Tells the agents to come back later, saves, closes everything. Idempotent; takes under 2 s. */
+  stop(): Promise<void>;
+  /** The ports that were bound, which matters when 0 was asked for; `api` is 0 without TCP. */
+  readonly ports: { readonly agents: number; readonly api: number };
+}
+
+/** Starts a core. Throws ThalwegError when it cannot; then nothing is left open. */
+export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<RunningCore> {
+  const { log } = deps;
+  const clock = systemClock;
+  const metrics = new CoreMetrics();
+  const listening = parseListenAddress('listen', config.listen);
+  const tcp = config.api === 'none' ? null : parseListenAddress('api', config.api);
+  const onCommit = (durationMs: number) => metrics.storeSeconds.observe(durationMs / 1000);
+  const store = new SqliteStore({ monoMs: clock.monoMs, onCommit }, { stateDir: config.stateDir });
+  try {
+    const plan = { tunnel: config.tunnelRange, node4: config.node4Range, node6: config.node6Range };
+    const ranges = settleAddressPlan(store, plan);
+    const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
+    const registry = new NodeRegistry({ store, clock }, { ranges });
+    const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
+    const loop = new SteeringLoop({ engine: deps.makeEngine(), clock, store, log, metrics, send });
+    const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
+    const hub = new SessionHub(
+      { registry, authority, loop, clock, log, metrics },
+      { ...config, certificateLifetimeMs },
+    );
+    const agentAddresses = () => {
+      if (config.advertise.length > 0) return config.advertise;
+      return advertisedAddresses({ ...listening, port: agentServer.port }, ranges.plan);
+    };
+    const caFingerprint = authority.fingerprint;
+    const tokens = new JoinTokens({ store, clock, addresses: agentAddresses, caFingerprint });
+    const service = new JoinService({ tokens, authority, registry, clock, log }, { certificateLifetimeMs });
+    const admission = new Admission(
+      { clock, random: Math.random },
+      { ...ADMISSION_DEFAULTS, maxConcurrent: config.maxConcurrentJoins },
+    );
+    const onJoined = hub.joined.bind(hub);
+    const join = new JoinEndpoint({ service, admission, authority, clock, log, metrics, onJoined });
+    const agentServer = new AgentServer(
+      { authority, registry, hub, join, clock, log, metrics },
+      {
+        listen: listening,
+        heartbeatMs: config.heartbeatMs,
+        certificateGraceMs: config.certificateGraceHours * HOUR_MS,
+      },
+    );
+    const parts: CoreParts = { store, authority, registry, hub, loop, agentServer, clock, agentAddresses };
+    const views = new CoreViews(parts);
+    collectCoreMetrics(metrics, views, parts, { maxLinkNodes: config.maxLinkMetricNodes });
+    const api = new ApiServer(
+      { views, tokens, hub, engine: loop.engine, metrics, log },
+      { tcp, socketPath: config.apiSocket },
+    );
+
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+      stopping ??= (async () => {
+        await Promise.all([agentServer.stop(), api.stop()]);
+        loop.stop();
+        store.close();
+        log.info('core stopped');
+      })();
+      return stopping;
+    };
+    try {
+      loop.restore();
+      hub.start();
+      loop.start();
+      await agentServer.start();
+      await api.start();
+    } catch (cause) {
+      await stop();
+      throw cause;
+    }
+    log.info('core started', { nodes: registry.size, stateDir: config.stateDir, caFingerprint });
+    return { stop, ports: { agents: agentServer.port, api: api.port } };
+  } catch (cause) {
+    store.close();
+    throw cause;
+  }
+}

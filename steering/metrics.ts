@@ -1,0 +1,96 @@
+/** Every metric of the core, declared in one place: base units, bounded labels, a registry of its own. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { SOFTWARE_VERSION } from '../protocol/version.ts';
+
+/** From a fraction of a millisecond (a step with nothing to do) to what would be felt (seconds). */
+const COMPUTE_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** A push is at least one round trip and one kernel batch. */
+const PUSH_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export class CoreMetrics {
+  readonly registry = new Registry();
+  readonly sessions = this.#gauge('thalweg_core_sessions', 'Agent sessions that are open.');
+  readonly nodes = this.#gauge('thalweg_core_nodes', 'Nodes of the mesh, online or not.');
+  readonly links = this.#gauge('thalweg_core_links', 'Directed links by state.', ['state']);
+  readonly paths = this.#gauge('thalweg_core_paths', 'Ordered pairs of nodes by kind of path.', ['kind']);
+  readonly generation = this.#gauge('thalweg_core_generation', 'Newest generation of route tables.');
+  readonly behindNodes = this.#gauge(
+    'thalweg_core_behind_nodes',
+    'Online nodes that have not acknowledged the newest table the core has for them.',
+  );
+  readonly oldestPushSeconds = this.#gauge(
+    'thalweg_core_oldest_push_age_seconds',
+    'Age of the oldest route delta that was sent and is not acknowledged; 0 when there is none.',
+  );
+  readonly caExpiry = this.#gauge(
+    'thalweg_core_ca_expiry_timestamp_seconds',
+    'When the CA certificate expires, seconds since 1970.',
+  );
+  readonly joins = this.#counter(
+    'thalweg_core_joins_total',
+    'Join attempts by result: joined, rejoined, or an error code.',
+    ['result'],
+  );
+  readonly sessionsClosed = this.#counter('thalweg_core_sessions_closed_total', 'Sessions that ended, by reason.', [
+    'reason',
+  ]);
+  readonly handshakeFailures = this.#counter(
+    'thalweg_core_handshake_failures_total',
+    'Connections to the agent port that did not complete TLS or were not HTTP, by reason.',
+    ['reason'],
+  );
+  readonly pathChanges = this.#counter('thalweg_core_path_changes_total', 'Path changes by reason.', ['reason']);
+  readonly frames = this.#counter('thalweg_core_frames_total', 'Frames of the agent streams.', ['type', 'direction']);
+  readonly droppedFrames = this.#counter('thalweg_core_dropped_frames_total', 'Frames from agents that were refused.', [
+    'reason',
+  ]);
+  readonly sentBytes = this.#counter('thalweg_core_sent_bytes_total', 'Bytes of frames sent to agents.');
+  readonly receivedBytes = this.#counter('thalweg_core_received_bytes_total', 'Bytes of frames received from agents.');
+  readonly storeErrors = this.#counter('thalweg_core_store_errors_total', 'Store calls that failed, by error code.', [
+    'code',
+  ]);
+  readonly spfSeconds = this.#histogram('thalweg_core_spf_seconds', 'Time of shortest-path runs.', COMPUTE_BUCKETS_S);
+  readonly stepSeconds = this.#histogram('thalweg_core_step_seconds', 'Time of steering steps.', COMPUTE_BUCKETS_S);
+  readonly pushSeconds = this.#histogram(
+    'thalweg_core_push_seconds',
+    'Time from sending a route delta to its acknowledgement.',
+    PUSH_BUCKETS_S,
+  );
+  readonly storeSeconds = this.#histogram('thalweg_core_store_seconds', 'Time of durable commits.', COMPUTE_BUCKETS_S);
+  readonly linkRtt = this.#gauge('thalweg_link_rtt_seconds', 'Smoothed RTT of a link.', ['from', 'to']);
+  readonly linkJitter = this.#gauge('thalweg_link_jitter_seconds', 'Delay variation of a link.', ['from', 'to']);
+  readonly linkLoss = this.#gauge('thalweg_link_loss_ratio', 'Loss of a link towards its peer.', ['from', 'to']);
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('thalweg_core_build_info', 'Always 1; the version is a label.', ['version']).set(
+      { version: SOFTWARE_VERSION },
+      1,
+    );
+  }
+
+  /** Calls back before each scrape, to set gauges that are read rather than kept. */
+  onCollect(update: () => void): void {
+    this.#collectors.push(update);
+  }
+
+  /** The Prometheus text exposition. */
+  async text(): Promise<string> {
+    for (const update of this.#collectors) update();
+    return await this.registry.metrics();
+  }
+
+  readonly #collectors: (() => void)[] = [];
+
+  #gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Drives the pure engine: events go in as they come, one step runs shortly after the first of a burst or when the
+ * engine asks to be woken, its actions go out, and its state is saved, so that a restart sends no node what it has.
+ */
+import type { Clock, Timer } from '../../protocol/clock.ts';
+import type { Logger } from '../../protocol/log.ts';
+import type { RouteDelta } from '../../protocol/route-table.ts';
+import type { CoreMetrics } from '../metrics.ts';
+import type { SteeringEngine } from '../steering-engine-port.ts';
+import type { Store } from '../store/store.ts';
+import { asThalwegError } from './refusal.ts';
+
+/** Reports of one probe round come within a few ms of each other; 25 ms gathers them and is no part of a second's reaction. */
+const STEP_DEBOUNCE_MS = 25;
+/** A save is one disk flush; once a second bounds what a kill makes the core work out again. */
+const SAVE_DEBOUNCE_MS = 1000;
+
+/** The engine and what makes its state survive a restart. */
+export interface PersistentEngine extends SteeringEngine {
+  /** Everything that must survive, as bytes of its own format. */
+  exportState(): Uint8Array;
+  /** Takes an export back, before the first step. False when it is not one it can read; then it starts empty. */
+  importState(state: Uint8Array): boolean;
+}
+
+export class SteeringLoop {
+  readonly engine: PersistentEngine;
+  readonly #clock: Clock;
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #metrics: CoreMetrics;
+  readonly #send: (index: number, delta: RouteDelta) => void;
+  /** Node index -> when the oldest unacknowledged delta was sent, monotonic. */
+  readonly #pushedAtMonoMs = new Map<number, { sentMs: number; generation: bigint }>();
+  #stepTimer: Timer | undefined;
+  #stepDueMonoMs = Number.POSITIVE_INFINITY;
+  #saveTimer: Timer | undefined;
+  #running = false;
+  #lastError: string | undefined;
+
+  /** `send` brings a delta to a node that is online; when the node is not, it is dropped. */
+  constructor(deps: {
+    engine: PersistentEngine;
+    clock: Clock;
+    store: Store;
+    log: Logger;
+    metrics: CoreMetrics;
+    send: (index: number, delta: RouteDelta) => void;
+  }) {
+    this.engine = deps.engine;
+    this.#clock = deps.clock;
+    this.#store = deps.store;
+    this.#log = deps.log;
+    this.#metrics = deps.metrics;
+    this.#send = deps.send;
+  }
+
+  /** Restores the saved state. Called once, before nodes are put in and before `start`. */
+  restore(): void {
+    const saved = this.#store.engineState();
+    if (saved === undefined) return;
+    if (!this.engine.importState(saved)) this.#log.warn('saved steering state is not readable; starting without it');
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#schedule(this.#clock.monoMs() + STEP_DEBOUNCE_MS);
+  }
+
+  /** Stops stepping and saves. Idempotent. */
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#stepTimer?.cancel();
+    this.#saveTimer?.cancel();
+    this.#saveTimer = undefined;
+    this.#save();
+  }
+
+  /** Brings an event to the engine and has it worked on soon. */
+  event(apply: (engine: SteeringEngine, nowMs: number) => void): void {
+    const nowMs = this.#clock.monoMs();
+    apply(this.engine, nowMs);
+    this.#schedule(nowMs + STEP_DEBOUNCE_MS);
+  }
+
+  acknowledged(index: number, generation: bigint): void {
+    const push = this.#pushedAtMonoMs.get(index);
+    if (push === undefined || generation < push.generation) return;
+    this.#pushedAtMonoMs.delete(index);
+    this.#metrics.pushSeconds.observe((this.#clock.monoMs() - push.sentMs) / 1000);
+  }
+
+  disconnected(index: number): void {
+    this.#pushedAtMonoMs.delete(index);
+  }
+
+  /** Seconds since the oldest delta that nobody acknowledged was sent; 0 when there is none. */
+  oldestPushS(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { sentMs } of this.#pushedAtMonoMs.values()) oldest = Math.min(oldest, sentMs);
+    return Number.isFinite(oldest) ? (this.#clock.monoMs() - oldest) / 1000 : 0;
+  }
+
+  /** For /healthz: a step that is overdue by more than this is not stepping. */
+  health(): { readonly ok: boolean; readonly detail: string } {
+    const lateMs = this.#clock.monoMs() - this.#stepDueMonoMs;
+    if (this.#lastError !== undefined) return { ok: false, detail: `the last step failed: ${this.#lastError}` };
+    if (lateMs > 5000) return { ok: false, detail: `the next step is ${Math.round(lateMs)} ms late` };
+    return { ok: true, detail: `generation ${this.engine.generation}` };
+  }
+
+  #schedule(dueMonoMs: number): void {
+    if (!this.#running || dueMonoMs >= this.#stepDueMonoMs || !Number.isFinite(dueMonoMs)) return;
+    this.#stepTimer?.cancel();
+    this.#stepDueMonoMs = dueMonoMs;
+    this.#stepTimer = this.#clock.after(Math.max(0, dueMonoMs - this.#clock.monoMs()), () => this.#step());
+  }
+
+  #step(): void {
+    this.#stepDueMonoMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.monoMs();
+    try {
+      const actions = this.engine.step(nowMs);
+      const { spfMs, stepMs } = this.engine.timings;
+      if (actions.length > 0) this.#metrics.spfSeconds.observe(spfMs / 1000);
+      this.#metrics.stepSeconds.observe(stepMs / 1000);
+      for (const action of actions) this.#carryOut(action);
+      if (actions.length > 0) this.saveSoon();
+      this.#lastError = undefined;
+    } catch (cause) {
+      this.#lastError = cause instanceof Error ? cause.message : String(cause);
+      this.#log.error('steering step failed', { error: this.#lastError });
+    }
+    // The engine's own time may lie in the past when a step has left work for the next one.
+    this.#schedule(Math.max(this.engine.nextWakeMs(), nowMs + 1));
+  }
+
+  #carryOut(action: ReturnType<SteeringEngine['step']>[number]): void {
+    switch (action.kind) {
+      case 'sendDelta': {
+        const { index, delta } = action;
+        const waiting = this.#pushedAtMonoMs.get(index)?.sentMs;
+        this.#pushedAtMonoMs.set(index, { sentMs: waiting ?? this.#clock.monoMs(), generation: delta.generation });
+        this.#send(index, delta);
+        return;
+      }
+      case 'pathChanged': {
+        const { from, to, reason, before, after } = action.change;
+        this.#metrics.pathChanges.inc({ reason });
+        this.#log.debug('path changed', { from, to, reason, before: before.join(' '), after: after.join(' ') });
+        return;
+      }
+      default:
+        action satisfies never;
+    }
+  }
+
+  /** Has the state saved within a second: an acknowledgement changes it, although no action follows. */
+  saveSoon(): void {
+    if (!this.#running || this.#saveTimer !== undefined) return;
+    this.#saveTimer = this.#clock.after(SAVE_DEBOUNCE_MS, () => {
+      this.#saveTimer = undefined;
+      this.#save();
+    });
+  }
+
+  #save(): void {
+    try {
+      this.#store.saveEngineState(this.engine.exportState());
+    } catch (cause) {
+      const error = asThalwegError(cause);
+      this.#metrics.storeErrors.inc({ code: error.code });
+      this.#log.error('steering state not saved', { code: error.code, error: error.message });
+      // Nothing is lost while the core runs; the next change tries again.
+      this.saveSoon();
+    }
+  }
+}

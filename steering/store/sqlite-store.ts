@@ -1,0 +1,293 @@
+/**
+ * The store on SQLite: one file `core.db` in write-ahead mode, `synchronous=FULL`, so a commit that returned is on the
+ * disk. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
+ * share a state directory, and a lock left by a killed core is gone with its process.
+ */
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { ThalwegError } from '../../protocol/error.ts';
+import type { NodeId } from '../../protocol/identifier.ts';
+import { MIGRATIONS } from './migrations.ts';
+import { storageError } from './storage-error.ts';
+import type { AuditEntry, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
+import { nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
+import { tokenRefusal } from './token-state.ts';
+
+type Database = InstanceType<typeof DatabaseSync>;
+type Statement = ReturnType<Database['prepare']>;
+
+export class SqliteStore implements Store {
+  readonly #path: string;
+  readonly #onCommit: (durationMs: number) => void;
+  readonly #monoMs: () => number;
+  readonly #statements = new Map<string, Statement>();
+  readonly #lock: Database;
+  readonly #database: Database;
+
+  /**
+   * Opens or makes the store in `stateDir` (made with mode 0700) and brings its schema up to date. `onCommit` hears how
+   * long each durable commit took. Throws conflict when another core uses the directory, invalid_config when the
+   * database is of a newer version.
+   */
+  constructor(deps: { monoMs: () => number; onCommit?: (durationMs: number) => void }, options: { stateDir: string }) {
+    this.#path = join(options.stateDir, 'core.db');
+    this.#monoMs = deps.monoMs;
+    this.#onCommit = deps.onCommit ?? (() => {});
+    this.#lock = attempt(`cannot lock stateDir ${options.stateDir}`, () => {
+      mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+      return takeLock(join(options.stateDir, 'lock'));
+    });
+    try {
+      this.#database = attempt(`cannot open ${this.#path}`, () => openDatabase(this.#path));
+    } catch (cause) {
+      this.#lock.close();
+      throw cause;
+    }
+  }
+
+  setting(key: string): string | undefined {
+    const row = this.#get('SELECT value FROM settings WHERE key = ?', key);
+    return row === undefined ? undefined : String(row['value']);
+  }
+
+  setSetting(key: string, value: string): void {
+    this.#commit('save a setting', () =>
+      this.#run(
+        'INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+        key,
+        value,
+      ),
+    );
+  }
+
+  engineState(): Uint8Array | undefined {
+    const state = this.#get('SELECT state FROM engine_state')?.['state'];
+    return state instanceof Uint8Array ? state : undefined;
+  }
+
+  saveEngineState(state: Uint8Array): void {
+    this.#commit('save the engine state', () =>
+      this.#run('INSERT INTO engine_state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state', state),
+    );
+  }
+
+  insertToken(token: TokenRecord): void {
+    const { id, secretHash, labels, createdAtMs, expiresAtMs, uses, used, revokedAtMs } = token;
+    this.#commit('save a token', () => {
+      this.#run(
+        'INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        ...[id, secretHash, JSON.stringify(labels), createdAtMs, expiresAtMs, uses, used, revokedAtMs],
+      );
+      this.#note({ atMs: createdAtMs, kind: 'token_created', nodeId: null, name: null, tokenId: id });
+    });
+  }
+
+  token(id: string): TokenRecord | undefined {
+    const row = this.#get('SELECT * FROM tokens WHERE id = ?', id);
+    return row === undefined ? undefined : tokenFromRow(row);
+  }
+
+  tokens(): TokenRecord[] {
+    return this.#all('SELECT * FROM tokens ORDER BY created_at_ms, id').map(tokenFromRow);
+  }
+
+  revokeToken(id: string, atMs: number): boolean {
+    return this.#commit('revoke a token', () => {
+      if (this.#get('SELECT id FROM tokens WHERE id = ?', id) === undefined) return false;
+      const changed = this.#run('UPDATE tokens SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL', atMs, id);
+      if (changed > 0) this.#note({ atMs, kind: 'token_revoked', nodeId: null, name: null, tokenId: id });
+      return true;
+    });
+  }
+
+  nodes(): NodeRecord[] {
+    return this.#all('SELECT * FROM nodes ORDER BY node_index').map(nodeFromRow);
+  }
+
+  removedSince(sinceMs: number): RemovedNode[] {
+    return this.#all('SELECT * FROM removed_nodes WHERE removed_at_ms > ? ORDER BY node_index', sinceMs).map((row) => ({
+      id: String(row['id']),
+      index: Number(row['node_index']),
+      name: String(row['name']),
+      removedAtMs: Number(row['removed_at_ms']),
+    }));
+  }
+
+  wasRemoved(id: string): boolean {
+    return this.#get('SELECT id FROM removed_nodes WHERE id = ?', id) !== undefined;
+  }
+
+  admitNode(node: NodeRecord): void {
+    this.#commit(`save node ${node.name}`, () => {
+      const token = this.token(node.tokenId);
+      const refusal = tokenRefusal(token, node.joinedAtMs);
+      if (refusal !== undefined) throw refusal;
+      const holder = this.#get('SELECT name FROM nodes WHERE name = ?', node.name);
+      if (holder !== undefined) {
+        throw new ThalwegError('name_taken', `the name ${node.name} is held by another node`, {
+          fields: { name: node.name },
+          nextStep: 'join with another name, or remove the node that holds it with `thalweg node remove`',
+        });
+      }
+      this.#run('UPDATE tokens SET used = used + 1 WHERE id = ?', node.tokenId);
+      this.#run('INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...nodeParameters(node));
+      const { joinedAtMs: atMs, id: nodeId, name, tokenId } = node;
+      this.#note({ atMs, kind: 'node_joined', nodeId, name, tokenId });
+    });
+  }
+
+  readmitNode(node: NodeRecord): void {
+    this.#commit(`save node ${node.name}`, () => {
+      this.#run(
+        'UPDATE nodes SET serial = ?, previous_serial = ?, certificate_expires_at_ms = ? WHERE id = ?',
+        ...[node.serial, node.previousSerial, node.certificateExpiresAtMs, node.id],
+      );
+      const { lastSeenAtMs: atMs, id: nodeId, name, tokenId } = node;
+      this.#note({ atMs, kind: 'node_rejoined', nodeId, name, tokenId });
+    });
+  }
+
+  setCertificate(id: NodeId, serial: string, previousSerial: string | null, expiresAtMs: number): void {
+    this.#commit('save a renewed certificate', () =>
+      this.#run(
+        'UPDATE nodes SET serial = ?, previous_serial = ?, certificate_expires_at_ms = ? WHERE id = ?',
+        ...[serial, previousSerial, expiresAtMs, id],
+      ),
+    );
+  }
+
+  setHost(id: NodeId, host: NodeHost, lastSeenAtMs: number): void {
+    this.#commit('save what a node said of its host', () =>
+      this.#run('UPDATE nodes SET host = ?, last_seen_at_ms = ? WHERE id = ?', JSON.stringify(host), lastSeenAtMs, id),
+    );
+  }
+
+  setLastSeen(times: ReadonlyMap<NodeId, number>): void {
+    this.#commit('save when nodes were seen', () => {
+      for (const [id, atMs] of times) this.#run('UPDATE nodes SET last_seen_at_ms = ? WHERE id = ?', atMs, id);
+    });
+  }
+
+  removeNode(id: NodeId, atMs: number): boolean {
+    return this.#commit('remove a node', () => {
+      const row = this.#get('SELECT node_index, name, token_id FROM nodes WHERE id = ?', id);
+      if (row === undefined) return false;
+      this.#run('INSERT INTO removed_nodes VALUES (?, ?, ?, ?)', id, row['node_index'], row['name'], atMs);
+      this.#run('DELETE FROM nodes WHERE id = ?', id);
+      const [name, tokenId] = [String(row['name']), String(row['token_id'])];
+      this.#note({ atMs, kind: 'node_removed', nodeId: id, name, tokenId });
+      return true;
+    });
+  }
+
+  audit(limit: number): AuditEntry[] {
+    return this.#all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', limit).map((row) => ({
+      atMs: Number(row['at_ms']),
+      kind: String(row['kind']) as AuditEntry['kind'],
+      nodeId: row['node_id'] === null ? null : String(row['node_id']),
+      name: row['name'] === null ? null : String(row['name']),
+      tokenId: row['token_id'] === null ? null : String(row['token_id']),
+    }));
+  }
+
+  probeWrite(nowMs: number): void {
+    this.setSetting('probed_at_ms', String(nowMs));
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
+    if (this.#lock.isOpen) this.#lock.close();
+  }
+
+  #note(entry: AuditEntry): void {
+    this.#run(
+      'INSERT INTO audit (at_ms, kind, node_id, name, token_id) VALUES (?, ?, ?, ?, ?)',
+      ...[entry.atMs, entry.kind, entry.nodeId, entry.name, entry.tokenId],
+    );
+  }
+
+  /** Runs `work` as one durable transaction. */
+  #commit<T>(what: string, work: () => T): T {
+    const startedMs = this.#monoMs();
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
+      const result = work();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (cause) {
+      // After SQLITE_FULL the transaction may already be rolled back.
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw storageError(cause, `cannot ${what} in ${this.#path}`);
+    } finally {
+      this.#onCommit(this.#monoMs() - startedMs);
+    }
+  }
+
+  #statement(sql: string): Statement {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const made = this.#database.prepare(sql);
+    this.#statements.set(sql, made);
+    return made;
+  }
+
+  #get(sql: string, ...parameters: unknown[]): Row | undefined {
+    return attempt(`cannot read ${this.#path}`, () => this.#statement(sql).get(...parameters) as Row | undefined);
+  }
+
+  #all(sql: string, ...parameters: unknown[]): Row[] {
+    return attempt(`cannot read ${this.#path}`, () => this.#statement(sql).all(...parameters) as Row[]);
+  }
+
+  /** Number of rows changed. */
+  #run(sql: string, ...parameters: unknown[]): number {
+    return Number(this.#statement(sql).run(...parameters).changes);
+  }
+}
+
+function takeLock(path: string): Database {
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    lock.close();
+    throw cause;
+  }
+}
+
+function openDatabase(path: string): Database {
+  const isNew = !existsSync(path);
+  const database = new DatabaseSync(path, { timeout: 2000 });
+  try {
+    if (isNew) chmodSync(path, 0o600);
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    const version = Number((database.prepare('PRAGMA user_version').get() as Row | undefined)?.['user_version'] ?? 0);
+    if (version > MIGRATIONS.length) {
+      throw new ThalwegError(
+        'invalid_config',
+        `${path} has schema version ${version}; this core knows up to ${MIGRATIONS.length}`,
+        {
+          nextStep: 'start the newer core that wrote it, or restore a backup from before the upgrade',
+        },
+      );
+    }
+    for (let step = version; step < MIGRATIONS.length; step++) {
+      database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]} PRAGMA user_version = ${step + 1}; COMMIT`);
+    }
+    return database;
+  } catch (cause) {
+    database.close();
+    throw cause;
+  }
+}
+
+function attempt<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw storageError(cause, what);
+  }
+}
