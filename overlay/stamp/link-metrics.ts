@@ -3,7 +3,7 @@
  * (somebody was late), so the level is a low percentile of a window, then smoothed; a sustained step is taken at once.
  *
  *   samples --> window of 25 --> 25th percentile --> smoothing (1/4) --> rttUs
- *                   ^-- three in a row far above, or two far below: the older samples go, the level jumps
+ *                   ^-- three or five in a row above, or two below: the older samples go, the level jumps
  *
  * docs/probing.md says what that does to a step, to an outlier and to noise.
  */
@@ -15,14 +15,17 @@ const LEVEL_PERCENTILE = 0.25;
 const SMOOTHING = 0.25;
 /** With fewer samples than this a percentile means nothing; noise is positive, so the least one is the best guess. */
 const SETTLED_SAMPLES = 5;
-/** At 200 ms probes three samples are seen 0.6 s after a step (plus the new RTT); two chance outliers do not move it. */
-const STEP_UP_SAMPLES = 3;
+/**
+ * A step up: so many samples in a row, all this far above the level. At 200 ms probes three are seen 0.6 s after the step
+ * (plus the new RTT), which a second's deadline leaves room for; that chance gathers three outliers of 5 ms is rare, of
+ * the 2 ms that a busy host makes by itself it is not, so small steps need five. Smaller ones are left to the percentile.
+ */
+const STEPS_UP = [
+  { samples: 3, floorUs: 5000, share: 1 / 4 },
+  { samples: 5, floorUs: 2000, share: 1 / 8 },
+] as const;
 /** No noise makes an RTT too low, so two samples are enough to believe a better path. */
-const STEP_DOWN_SAMPLES = 2;
-/** Below 2 ms a step is not worth jumping for: it is the size of a busy host's scheduling noise. */
-const STEP_FLOOR_US = 2000;
-/** Steps smaller than an eighth are left to the percentile. */
-const STEP_SHARE = 1 / 8;
+const STEP_DOWN = { samples: 2, floorUs: 2000, share: 1 / 8 } as const;
 /** A step must also stand out of the window's own spread (between its quartiles). */
 const STEP_SPREADS = 4;
 /** Downwards half a spread will do: the level is at the window's low end, and little lies far below it by chance. */
@@ -98,16 +101,13 @@ export class LinkMetrics {
   /** How many of the newest samples make a step away from `levelUs`; 0: none. */
   #stepSamples(levelUs: number): number {
     const rtts = this.#rttsUs;
-    const spreadUs = spread(rtts.slice(0, Math.max(0, rtts.length - STEP_UP_SAMPLES)));
-    const stepUs = Math.max(STEP_FLOOR_US, levelUs * STEP_SHARE, spreadUs * STEP_SPREADS);
-    if (rtts.length >= STEP_UP_SAMPLES && Math.min(...rtts.slice(-STEP_UP_SAMPLES)) > levelUs + stepUs) {
-      return STEP_UP_SAMPLES;
+    for (const { samples, floorUs, share } of STEPS_UP) {
+      const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_SPREADS);
+      if (rtts.length >= samples && Math.min(...rtts.slice(-samples)) > levelUs + stepUs) return samples;
     }
-    const stepDownUs = Math.max(STEP_FLOOR_US, levelUs * STEP_SHARE, spreadUs * STEP_DOWN_SPREADS);
-    if (rtts.length >= STEP_DOWN_SAMPLES && Math.max(...rtts.slice(-STEP_DOWN_SAMPLES)) < levelUs - stepDownUs) {
-      return STEP_DOWN_SAMPLES;
-    }
-    return 0;
+    const { samples, floorUs, share } = STEP_DOWN;
+    const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_DOWN_SPREADS);
+    return rtts.length >= samples && Math.max(...rtts.slice(-samples)) < levelUs - stepUs ? samples : 0;
   }
 
   /** Mean absolute difference of the RTTs of consecutive probes (IPDV of RFC 3393 section 4.5, on round trips). */

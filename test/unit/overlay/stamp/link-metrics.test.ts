@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { LinkMetrics } from '../../../../overlay/stamp/link-metrics.ts';
+
+/** Feeds RTTs (ms) of consecutive probes 200 ms apart; returns the figures after each. */
+function feed(metrics: LinkMetrics, rttsMs: readonly number[], first = 0, sequences?: readonly number[]) {
+  return rttsMs.map((ms, i) => {
+    const nowMs = (first + i) * 200;
+    metrics.addSample(sequences?.[i] ?? first + i, Math.round(ms * 1000), nowMs);
+    return metrics.figures(nowMs);
+  });
+}
+
+const repeat = (value: number, times: number) => Array.from({ length: times }, () => value);
+
+/** Deterministic uniform numbers (mulberry32). */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe('link metrics', () => {
+  it('has nothing to say before the first sample, and null instead of 0', () => {
+    expect(new LinkMetrics().figures(0)).toEqual({ rttUs: null, minRttUs: null, jitterUs: null, samples: 0 });
+  });
+
+  it('jumps on the third sample of a step up and on the second of a step down', () => {
+    const metrics = new LinkMetrics();
+    feed(metrics, repeat(5, 30));
+    expect(feed(metrics, repeat(100, 3), 30).map((f) => f.rttUs)).toEqual([5000, 5000, 100_000]);
+    feed(metrics, repeat(100, 30), 33);
+    expect(feed(metrics, repeat(5, 2), 63).map((f) => f.rttUs)).toEqual([100_000, 5000]);
+  });
+
+  it('does not move for one or two outliers, however large', () => {
+    const metrics = new LinkMetrics();
+    feed(metrics, repeat(5, 10));
+    for (let round = 0; round < 20; round++) {
+      for (const figures of feed(metrics, [5000, 900, 5, 5, 5, 5], 10 + round * 6)) expect(figures.rttUs).toBe(5000);
+    }
+  });
+
+  it('follows a small change within seconds', () => {
+    const metrics = new LinkMetrics();
+    feed(metrics, repeat(20, 40));
+    const figures = feed(metrics, repeat(21.5, 40), 40);
+    expect(figures.findIndex((f) => (f.rttUs ?? 0) > 21_300)).toBeLessThan(30);
+    expect(figures.at(-1)?.rttUs).toBeGreaterThan(21_400);
+  });
+
+  it.each([1, 2, 3])('stays near the floor under heavy-tailed noise and makes no false steps (seed %i)', (seed) => {
+    const next = random(seed);
+    const metrics = new LinkMetrics();
+    // Pareto noise (shape 1.1: an infinite variance) of 0.2 ms on 20 ms.
+    const noisy = Array.from({ length: 3000 }, () => 20 + 0.2 * (next() ** (-1 / 1.1) - 1));
+    const levels = feed(metrics, noisy)
+      .slice(10)
+      .map((f) => f.rttUs ?? 0);
+    expect(Math.min(...levels)).toBeGreaterThanOrEqual(20_000);
+    expect(Math.max(...levels)).toBeLessThan(20_500);
+  });
+
+  it('sees 5 to 100 ms within five samples under that noise too', () => {
+    const next = random(9);
+    const metrics = new LinkMetrics();
+    const noise = () => 0.5 * (next() ** (-1 / 1.1) - 1);
+    feed(
+      metrics,
+      repeat(5, 50).map((ms) => ms + noise()),
+    );
+    const after = feed(
+      metrics,
+      repeat(100, 5).map((ms) => ms + noise()),
+      50,
+    );
+    expect(after.findIndex((f) => (f.rttUs ?? 0) > 95_000)).toBeLessThanOrEqual(3);
+  });
+
+  it('takes jitter from consecutive probes only', () => {
+    const metrics = new LinkMetrics();
+    expect(feed(metrics, [10, 11, 10]).at(-1)?.jitterUs).toBe(null);
+    expect(feed(metrics, [11], 3).at(-1)?.jitterUs).toBe(1000);
+    // Probe 4 was lost: 11 -> 13 is no pair; 13 -> 12.5 is.
+    expect(feed(metrics, [13, 12.5], 5).at(-1)?.jitterUs).toBe(Math.round((3 * 1000 + 500) / 4));
+  });
+
+  it('remembers the minimum for 5 minutes and forgets a window after 10 s of silence', () => {
+    const metrics = new LinkMetrics();
+    metrics.addSample(0, 3000, 0);
+    for (let i = 1; i < 100; i++) metrics.addSample(i, 9000, i * 200);
+    expect(metrics.figures(20_000)).toMatchObject({ minRttUs: 3000, rttUs: 9000 });
+    expect(metrics.figures(40_000)).toEqual({ rttUs: null, minRttUs: 3000, jitterUs: null, samples: 0 });
+    metrics.addSample(500, 9000, 310_000);
+    expect(metrics.figures(310_000)).toEqual({ rttUs: 9000, minRttUs: 9000, jitterUs: null, samples: 1 });
+  });
+});
