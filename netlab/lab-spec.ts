@@ -14,8 +14,16 @@ export interface LabHost {
   readonly transit: boolean;
 }
 
-/** Options of `thalweg core` or `thalweg agent` beyond what the lab sets, by their camelCase names. */
-export type ProgramOverrides = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+export type OverrideValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly OverrideValue[]
+  | { readonly [key: string]: OverrideValue };
+
+/** Settings of `thalweg core` or `thalweg agent` over those that the lab gives, as in their config files. */
+export type ProgramOverrides = { readonly [key: string]: OverrideValue };
 
 export interface LabSpec {
   /** 1 to 24 of a-z, 0-9 and `-`. */

@@ -15,7 +15,7 @@ import { allocateFrameStore, FrameStoreReceiver } from './frame-store.ts';
 import { monoUs } from './mono-us.ts';
 import { PathGauge } from './path-gauge.ts';
 import { GAUGE_PORT, parseWireRequest, WIRE_BASE_PORT, type WireAnswer, type WireRequest } from './wire-control.ts';
-import type { WireSenderData } from './wire-sender.ts';
+import type { WireSenderData } from './wire-sender-program.ts';
 
 /** As much as the host allows without touching its sysctls: a burst of 2,000 full frames. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -88,7 +88,7 @@ function answer(request: WireRequest): WireAnswer {
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const workerData: WireSenderData = { memory, hostCount };
-const sender = new Worker(new URL(`./wire-sender.${extension}`, import.meta.url), { workerData });
+const sender = new Worker(new URL(`./wire-sender-program.${extension}`, import.meta.url), { workerData });
 await once(sender, 'message');
 const ports: Socket[] = [];
 for (let number = GAUGE_PORT; number <= hostCount; number++) ports.push(await openPort(number));
