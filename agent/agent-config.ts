@@ -1,0 +1,31 @@
+/** Configuration of `thalweg agent`: one schema for types, defaults, ranges, `--help` and the reference page. */
+import { z } from 'zod';
+
+const port = (description: string, fallback: number) =>
+  z.coerce.number().int().min(1).max(65_535).default(fallback).describe(description);
+
+export const agentConfigSchema = z.strictObject({
+  stateDir: z
+    .string()
+    .min(1)
+    .default('/var/lib/thalweg')
+    .describe('directory of the identity, the keys and the remembered table'),
+  listenPort: port('UDP port of WireGuard', 51_820),
+  transit: z.boolean().default(true).describe('forward packets of other nodes'),
+  metrics: z
+    .string()
+    .regex(/^(none|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5})$/, 'is not address:port, nor "none"')
+    .default('127.0.0.1:8472')
+    .describe('address:port that serves /metrics and /healthz, or "none"'),
+  stampPort: port('UDP port of the STAMP reflector on the tunnel address', 862),
+  reconcileIntervalMs: z.coerce
+    .number()
+    .int()
+    .min(500)
+    .max(600_000)
+    .default(4000)
+    .describe('how often the kernel is compared with the wanted state even if nothing seems to have changed, in ms'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least severe level that is logged'),
+});
+
+export type AgentConfig = z.infer<typeof agentConfigSchema>;

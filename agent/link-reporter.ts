@@ -1,0 +1,97 @@
+/**
+ * What to tell the core about the links, and when. Pure. At once where something changed enough to move a path;
+ * everything every few seconds, so that the core can tell fresh from forgotten.
+ */
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { LinkSummary } from '../overlay/stamp/prober.ts';
+import { MAX_LINKS_PER_REPORT } from '../protocol/frame-codec.ts';
+import { LinkHealth, type LinkMeasurementSchema } from '../protocol/gen/thalweg/v1/session_pb.ts';
+
+export type LinkMeasurementInit = MessageInitShape<typeof LinkMeasurementSchema>;
+
+/** Smaller changes of the RTT are below what steering's margins let through: both must be exceeded. */
+const RTT_CHANGE_US = 500;
+const RTT_CHANGE_RATIO = 0.05;
+/** One per cent: about one lost probe in the loss window. */
+const LOSS_CHANGE_PPM = 10_000;
+
+/** Mutable; one per session's agent. */
+export class LinkReporter {
+  readonly #reported = new Map<number, LinkSummary>();
+  #lastFullMonoMs = Number.NEGATIVE_INFINITY;
+
+  /** A new session: the core may know nothing. */
+  reset(): void {
+    this.#reported.clear();
+    this.#lastFullMonoMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Takes all links as they are now; returns the measurements to send, in the order of their index, or [] for none.
+   * @param handshakeAgesS seconds since the last WireGuard handshake by peer index; absent: never
+   */
+  observe(
+    summaries: readonly LinkSummary[],
+    handshakeAgesS: ReadonlyMap<number, number>,
+    reportIntervalMs: number,
+    monoMs: number,
+  ): LinkMeasurementInit[] {
+    const full = monoMs - this.#lastFullMonoMs >= reportIntervalMs;
+    const sent = full ? summaries : summaries.filter((s) => changedEnough(this.#reported.get(s.peerIndex), s));
+    if (full) {
+      this.#lastFullMonoMs = monoMs;
+      this.#reported.clear();
+    }
+    for (const summary of sent) this.#reported.set(summary.peerIndex, summary);
+    return [...sent]
+      .sort((a, b) => a.peerIndex - b.peerIndex)
+      .slice(0, MAX_LINKS_PER_REPORT)
+      .map((summary) => measurement(summary, handshakeAgesS.get(summary.peerIndex)));
+  }
+}
+
+/** True when the core should hear of `now` at once, given that it last heard `before`. */
+export function changedEnough(before: LinkSummary | undefined, now: LinkSummary): boolean {
+  if (before === undefined) return now.health !== 'unmeasured';
+  if (before.health !== now.health) return true;
+  return (
+    rttChanged(before.rttUs, now.rttUs) ||
+    lossChanged(before.lossOutPpm, now.lossOutPpm) ||
+    lossChanged(before.lossInPpm, now.lossInPpm)
+  );
+}
+
+function rttChanged(before: number | null, now: number | null): boolean {
+  if (before === null || now === null) return before !== now;
+  return Math.abs(now - before) > Math.max(RTT_CHANGE_US, before * RTT_CHANGE_RATIO);
+}
+
+function lossChanged(before: number | null, now: number | null): boolean {
+  if (before === null || now === null) return before !== now;
+  return Math.abs(now - before) > LOSS_CHANGE_PPM;
+}
+
+const HEALTH: Record<LinkSummary['health'], LinkHealth> = {
+  unmeasured: LinkHealth.UNSPECIFIED,
+  up: LinkHealth.UP,
+  down: LinkHealth.DOWN,
+};
+
+function measurement(summary: LinkSummary, handshakeAgeS: number | undefined): LinkMeasurementInit {
+  const { peerIndex, health, rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, samples } = summary;
+  return {
+    peerIndex,
+    health: HEALTH[health],
+    samples: uint32(samples),
+    ...(rttUs === null ? {} : { rttUs: uint32(rttUs) }),
+    ...(minRttUs === null ? {} : { minRttUs: uint32(minRttUs) }),
+    ...(jitterUs === null ? {} : { jitterUs: uint32(jitterUs) }),
+    ...(lossOutPpm === null ? {} : { lossOutPpm: uint32(lossOutPpm) }),
+    ...(lossInPpm === null ? {} : { lossInPpm: uint32(lossInPpm) }),
+    ...(handshakeAgeS === undefined ? {} : { handshakeAgeS: uint32(handshakeAgeS) }),
+  };
+}
+
+function uint32(value: number): number {
+  return Math.max(0, Math.min(0xffff_ffff, Math.round(value)));
+}

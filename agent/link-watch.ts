@@ -1,0 +1,194 @@
+/**
+ * The links of this node as its own prober and WireGuard see them: runs the prober, reads the sessions, decides which
+ * neighbours are down, which endpoints to use and what the core is to hear of it.
+ */
+import type { Overlay, PeerStatus } from '../overlay/overlay-state.ts';
+import type { LinkSummary, ProbeCounters, Prober, ProbeSettings } from '../overlay/stamp/prober.ts';
+import type { AddressPlan, AddressRanges } from '../protocol/address-plan.ts';
+import type { Clock } from '../protocol/clock.ts';
+import type { HostPort } from '../protocol/endpoint.ts';
+import type { PublicKey } from '../protocol/identifier.ts';
+import type { Logger } from '../protocol/log.ts';
+import { type ChosenEndpoint, EndpointChoice, usableEndpoint } from './endpoint-choice.ts';
+import { type LinkMeasurementInit, LinkReporter } from './link-reporter.ts';
+import { LocalRepair } from './local-repair.ts';
+import type { MeshPeer, PeerSet } from './mesh-peer.ts';
+import type { AgentMetrics, PeerSnapshot } from './metrics.ts';
+
+export interface LinkWatchDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly overlay: Pick<Overlay, 'peerStatus'>;
+  readonly createProber: () => Prober;
+  readonly metrics: AgentMetrics;
+  /** Read anew at each use: the core may replace the set. */
+  readonly peers: () => PeerSet;
+  /** Neighbours went down or came back: routes are to be computed anew. */
+  readonly onDownChanged: () => void;
+  /** New summaries are in; a report may be due. */
+  readonly onSummaries: () => void;
+}
+
+export interface LinkWatchOptions {
+  readonly stampPort: number;
+  readonly listenPort: number;
+}
+
+/** A link that our probes find down, and whose last handshake is older, has no session: WireGuard renews after 15 s of silence. */
+const STALE_WHEN_DOWN_MS = 15_000;
+
+export class LinkWatch {
+  readonly #deps: LinkWatchDeps;
+  readonly #options: LinkWatchOptions;
+  readonly #endpoints = new EndpointChoice();
+  readonly #repair = new LocalRepair();
+  readonly #reporter = new LinkReporter();
+  #prober: Prober | undefined;
+  #settings: ProbeSettings = { intervalMs: 200, deadAfterMs: 1000 };
+  #summaries: readonly LinkSummary[] = [];
+  #proberLagMs = 0;
+  #statuses = new Map<PublicKey, PeerStatus>();
+  #learned = new Map<PublicKey, HostPort>();
+
+  constructor(deps: LinkWatchDeps, options: LinkWatchOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** Neighbours that are not to be forwarded through. */
+  get down(): ReadonlySet<number> {
+    return this.#repair.down;
+  }
+
+  get measured(): number {
+    return this.#summaries.length;
+  }
+
+  get proberLagMs(): number {
+    return this.#proberLagMs;
+  }
+
+  /** Some peer has no session yet: sessions are worth reading often. */
+  get searching(): boolean {
+    return this.#endpoints.searching;
+  }
+
+  /** Starts a prober bound to `tunnelAddress`, in place of one that runs. Throws port_in_use, unreachable. */
+  async startProber(tunnelAddress: string, ranges: AddressRanges): Promise<void> {
+    await this.#prober?.stop();
+    const prober = this.#deps.createProber();
+    prober.onSummary((summaries, counters) => this.#onSummary(summaries, counters));
+    this.#prober = prober;
+    await prober.start(tunnelAddress, this.#options.stampPort, this.#settings);
+    this.aim(ranges);
+  }
+
+  /** Probes the peers as they are now. */
+  aim(ranges: AddressRanges): void {
+    const targets = this.#deps
+      .peers()
+      .list()
+      .map(({ index, stampPort }) => ({ peerIndex: index, address: ranges.tunnelAddress(index), port: stampPort }));
+    this.#prober?.setTargets(targets);
+  }
+
+  setProbeSettings(settings: ProbeSettings): void {
+    this.#settings = settings;
+    this.#prober?.setSettings(settings);
+  }
+
+  /** Reads the sessions from the device. */
+  async readSessions(): Promise<void> {
+    const statuses = await this.#deps.overlay.peerStatus();
+    this.#statuses = new Map(statuses.map((status) => [status.publicKey, status]));
+  }
+
+  /** True when an endpoint is to be set anew. */
+  chooseEndpoints(plan: AddressPlan, underlayAddresses: readonly string[]): boolean {
+    const usable = usableEndpoint(plan, underlayAddresses, this.#options.listenPort);
+    const health = new Map(this.#summaries.map((s) => [s.peerIndex, s.health]));
+    const ages = new Map<PublicKey, number | null>();
+    const peers: MeshPeer[] = [];
+    for (const peer of this.#deps.peers().list()) {
+      const link = health.get(peer.index);
+      const ageMs = this.#handshakeAgeMs(peer.publicKey);
+      // Probes that come back prove a session, whatever the wall clock says of its age.
+      if (link === 'up') ages.set(peer.publicKey, 0);
+      else ages.set(peer.publicKey, link === 'down' && ageMs !== null && ageMs > STALE_WHEN_DOWN_MS ? null : ageMs);
+      peers.push(this.#withLearned(peer, link === 'up'));
+    }
+    return this.#endpoints.step(peers, ages, usable, this.#deps.clock.monoMs());
+  }
+
+  endpointOf(key: PublicKey): ChosenEndpoint {
+    return this.#endpoints.endpointOf(key);
+  }
+
+  /** The core knows nothing of our links any more. */
+  resetReports(): void {
+    this.#reporter.reset();
+  }
+
+  /** What the core is to hear now; [] for nothing. */
+  takeReport(reportIntervalMs: number): LinkMeasurementInit[] {
+    const ages = new Map<number, number>();
+    for (const peer of this.#deps.peers().list()) {
+      const ageMs = this.#handshakeAgeMs(peer.publicKey);
+      if (ageMs !== null) ages.set(peer.index, ageMs / 1000);
+    }
+    return this.#reporter.observe(this.#summaries, ages, reportIntervalMs, this.#deps.clock.monoMs());
+  }
+
+  snapshot(): PeerSnapshot[] {
+    const links = new Map(this.#summaries.map((s) => [s.peerIndex, s]));
+    return this.#deps
+      .peers()
+      .list()
+      .map((peer) => {
+        const status = this.#statuses.get(peer.publicKey);
+        const ageMs = this.#handshakeAgeMs(peer.publicKey);
+        return {
+          name: peer.name,
+          link: links.get(peer.index),
+          handshakeAgeS: ageMs === null ? null : ageMs / 1000,
+          receivedBytes: status?.receivedBytes ?? 0,
+          sentBytes: status?.sentBytes ?? 0,
+        };
+      });
+  }
+
+  /** Idempotent. */
+  async stop(): Promise<void> {
+    await this.#prober?.stop();
+  }
+
+  #onSummary(summaries: readonly LinkSummary[], counters: ProbeCounters): void {
+    const { metrics, clock, log, peers } = this.#deps;
+    this.#summaries = summaries.filter((s) => peers().get(s.peerIndex) !== undefined);
+    this.#proberLagMs = counters.maxLagMs;
+    metrics.probed(counters);
+    if (this.#repair.observe(this.#summaries, clock.monoMs())) {
+      metrics.repairedLocally();
+      const names = [...this.#repair.down].map((index) => peers().get(index)?.name ?? String(index));
+      log.info('neighbours that are down', { count: names.length, peers: names.slice(0, 20).join(' ') });
+      this.#deps.onDownChanged();
+    }
+    this.#deps.onSummaries();
+  }
+
+  /** An endpoint that WireGuard learned by roaming, and that worked, is a candidate too: behind a NAT it is the only one. */
+  #withLearned(peer: MeshPeer, works: boolean): MeshPeer {
+    const actual = this.#statuses.get(peer.publicKey)?.endpoint ?? null;
+    if (works && actual !== null) this.#learned.set(peer.publicKey, actual);
+    const learned = this.#learned.get(peer.publicKey);
+    if (learned === undefined) return peer;
+    if (peer.endpoints.some((e) => e.address === learned.address && e.port === learned.port)) return peer;
+    return { ...peer, endpoints: [learned, ...peer.endpoints] };
+  }
+
+  /** By the wall clock, since that is how WireGuard tells it: never negative, whatever the clock did. */
+  #handshakeAgeMs(key: PublicKey): number | null {
+    const at = this.#statuses.get(key)?.lastHandshakeAtMs ?? null;
+    return at === null ? null : Math.max(0, this.#deps.clock.nowMs() - at);
+  }
+}

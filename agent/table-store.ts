@@ -1,0 +1,240 @@
+/**
+ * What the agent forwards by, remembered: the table, the peers and the core's last known time. Read at start, before
+ * the core is reached, so that a device that reboots while the core is away forwards as before.
+ *
+ * table.json: { version: 1, savedAtUnixMs, coreClockUnixMs, generation, checksum, rows: [[table, destination, blockBits,
+ * plane, [[neighbour, weight], …], [backup, …]], …], peers: [[index, name, publicKey, [endpoint, …], stampPort], …] }
+ *
+ * A file from a disk is as untrusted as a frame from a socket: everything in it is parsed and checked.
+ */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatEndpoint, type HostPort, parseEndpoint } from '../protocol/endpoint.ts';
+import type { Parsed } from '../protocol/error.ts';
+import { MAX_PEERS_PER_UPDATE, MAX_ROWS_PER_DELTA } from '../protocol/frame-codec.ts';
+import { parseNodeIndex, parsePublicKey } from '../protocol/identifier.ts';
+import type { Logger } from '../protocol/log.ts';
+import { type RouteRow, RouteTable, rowFault, type TableKind } from '../protocol/route-table.ts';
+import { readSmallFile, writeFileAtomically } from './atomic-file.ts';
+import type { MeshPeer } from './mesh-peer.ts';
+
+export interface RememberedState {
+  readonly table: RouteTable;
+  readonly peers: readonly MeshPeer[];
+  /** The device's own wall clock when it was written. */
+  readonly savedAtUnixMs: number;
+  /** The core's wall clock as last heard; 0: never. */
+  readonly coreClockUnixMs: number;
+}
+
+export type StoredState = Omit<RememberedState, 'table'> & {
+  readonly table: Pick<RouteTable, 'generation' | 'checksum' | 'rows'>;
+};
+
+/** 100,000 rows take about 6 MB. */
+const MAX_TABLE_BYTES = 64 * 1024 * 1024;
+
+export interface TableStoreDeps {
+  readonly log: Logger;
+  /** A write failed; the agent goes on from memory. */
+  readonly onWriteFailed: (code: string) => void;
+}
+
+/** Writes are serial, and those asked for while one runs are answered by the last of them. */
+export class TableStore {
+  readonly #deps: TableStoreDeps;
+  readonly #path: string;
+  #next: StoredState | undefined;
+  #writing: Promise<void> | undefined;
+  #failing = false;
+
+  constructor(deps: TableStoreDeps, options: { readonly stateDir: string }) {
+    this.#deps = deps;
+    this.#path = join(options.stateDir, 'table.json');
+  }
+
+  /** Undefined when there is none, or none that is whole: a damaged file is set aside as table.json.damaged. Never throws. */
+  async load(): Promise<RememberedState | undefined> {
+    const { log } = this.#deps;
+    try {
+      const bytes = await readSmallFile(this.#path, MAX_TABLE_BYTES);
+      if (bytes === undefined) return undefined;
+      const parsed = parseStoredState(bytes.toString('utf8'));
+      if (parsed.ok) return parsed.value;
+      log.warn('the remembered table is damaged and set aside', { path: this.#path, reason: parsed.reason });
+    } catch (cause) {
+      log.warn('the remembered table cannot be read and is set aside', { path: this.#path, reason: String(cause) });
+    }
+    await rename(this.#path, `${this.#path}.damaged`).catch(() => {});
+    return undefined;
+  }
+
+  /** Remembers `state` soon. Never throws; a failure is logged once per spell of failures, and counted. */
+  save(state: StoredState): void {
+    this.#next = state;
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** Resolves when what was last saved is on disk, or could not be. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#next !== undefined) {
+      const text = formatStoredState(this.#next);
+      this.#next = undefined;
+      try {
+        await writeFileAtomically(this.#path, text, 0o600);
+        if (this.#failing) this.#deps.log.info('the table is remembered again', { path: this.#path });
+        this.#failing = false;
+      } catch (cause) {
+        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'internal';
+        this.#deps.onWriteFailed(code);
+        if (!this.#failing) {
+          this.#deps.log.warn('the table cannot be remembered; going on from memory', {
+            path: this.#path,
+            code,
+            reason: cause instanceof Error ? cause.message : String(cause),
+          });
+        }
+        this.#failing = true;
+      }
+    }
+  }
+}
+
+export function formatStoredState({ table, peers, savedAtUnixMs, coreClockUnixMs }: StoredState): string {
+  const rows = table
+    .rows()
+    .map((r) => [
+      r.table,
+      r.destination,
+      r.blockBits,
+      r.plane,
+      r.nextHops.map((n) => [n.neighbour, n.weight]),
+      r.backups,
+    ]);
+  return JSON.stringify({
+    version: 1,
+    savedAtUnixMs,
+    coreClockUnixMs,
+    generation: String(table.generation),
+    checksum: String(table.checksum),
+    rows,
+    peers: peers.map((p) => [p.index, p.name, p.publicKey, p.endpoints.map(formatEndpoint), p.stampPort]),
+  });
+}
+
+/** Parses table.json and checks every row and peer, and the checksum over the rows. Never throws. */
+export function parseStoredState(text: string): Parsed<RememberedState> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: 'it is not JSON' };
+  }
+  if (typeof value !== 'object' || value === null) return { ok: false, reason: 'it is not an object' };
+  const { version, savedAtUnixMs, coreClockUnixMs, generation, checksum, rows, peers } = value as Record<
+    string,
+    unknown
+  >;
+  if (version !== 1) return { ok: false, reason: `its version is ${String(version).slice(0, 20)}, not 1` };
+  if (!isCount(savedAtUnixMs) || !isCount(coreClockUnixMs)) return { ok: false, reason: 'its times are not numbers' };
+  const wantedGeneration = parseUint64(generation);
+  const wantedChecksum = parseUint64(checksum);
+  if (wantedGeneration === undefined || wantedChecksum === undefined) {
+    return { ok: false, reason: 'its generation or checksum is not a number' };
+  }
+  if (!Array.isArray(rows) || rows.length > MAX_ROWS_PER_DELTA) return { ok: false, reason: 'its rows are not a list' };
+  if (!Array.isArray(peers) || peers.length > MAX_PEERS_PER_UPDATE)
+    return { ok: false, reason: 'its peers are not a list' };
+  const set: RouteRow[] = [];
+  for (const row of rows) {
+    const parsed = parseRow(row);
+    if (!parsed.ok) return { ok: false, reason: `a row: ${parsed.reason}` };
+    set.push(parsed.value);
+  }
+  const table = new RouteTable();
+  const applied = table.apply({
+    generation: wantedGeneration,
+    baseGeneration: 0n,
+    full: true,
+    set,
+    remove: [],
+    checksum: wantedChecksum,
+  });
+  if (!applied.ok) return applied;
+  const parsedPeers: MeshPeer[] = [];
+  for (const peer of peers) {
+    const parsed = parsePeer(peer);
+    if (!parsed.ok) return { ok: false, reason: `a peer: ${parsed.reason}` };
+    parsedPeers.push(parsed.value);
+  }
+  return { ok: true, value: { table, peers: parsedPeers, savedAtUnixMs, coreClockUnixMs } };
+}
+
+const TABLES: ReadonlySet<unknown> = new Set<TableKind>(['source', 'transitA', 'transitB']);
+
+function parseRow(value: unknown): Parsed<RouteRow> {
+  if (!Array.isArray(value) || value.length !== 6) return { ok: false, reason: 'not six fields' };
+  const [table, destination, blockBits, plane, nextHops, backups] = value as unknown[];
+  if (!TABLES.has(table)) return { ok: false, reason: 'unknown table' };
+  if (plane !== null && plane !== 'a' && plane !== 'b') return { ok: false, reason: 'unknown plane' };
+  if (typeof destination !== 'number' || typeof blockBits !== 'number') return { ok: false, reason: 'no destination' };
+  if (!Array.isArray(nextHops) || !nextHops.every(isNumberPair))
+    return { ok: false, reason: 'next hops are not pairs' };
+  if (!Array.isArray(backups) || !backups.every((b): b is number => typeof b === 'number')) {
+    return { ok: false, reason: 'backups are not numbers' };
+  }
+  const row: RouteRow = {
+    table: table as TableKind,
+    destination,
+    blockBits,
+    plane,
+    nextHops: nextHops.map(([neighbour, weight]) => ({ neighbour, weight })),
+    backups,
+  };
+  const fault = rowFault(row);
+  return fault === undefined ? { ok: true, value: row } : { ok: false, reason: fault };
+}
+
+function parsePeer(value: unknown): Parsed<MeshPeer> {
+  if (!Array.isArray(value) || value.length !== 5) return { ok: false, reason: 'not five fields' };
+  const [index, name, publicKey, endpoints, stampPort] = value as unknown[];
+  const parsedIndex = parseNodeIndex(typeof index === 'number' ? index : -1);
+  if (!parsedIndex.ok) return parsedIndex;
+  const parsedKey = parsePublicKey(typeof publicKey === 'string' ? publicKey : '');
+  if (!parsedKey.ok) return parsedKey;
+  if (typeof name !== 'string' || name.length > 63) return { ok: false, reason: 'its name is no name' };
+  if (!Array.isArray(endpoints) || endpoints.length > 64) return { ok: false, reason: 'its endpoints are not a list' };
+  if (typeof stampPort !== 'number' || !Number.isInteger(stampPort) || stampPort < 1 || stampPort > 65_535) {
+    return { ok: false, reason: 'its STAMP port is no port' };
+  }
+  const parsedEndpoints: HostPort[] = [];
+  for (const endpoint of endpoints) {
+    const parsed = parseEndpoint(typeof endpoint === 'string' ? endpoint : '');
+    if (!parsed.ok) return parsed;
+    parsedEndpoints.push(parsed.value);
+  }
+  return {
+    ok: true,
+    value: { index: parsedIndex.value, name, publicKey: parsedKey.value, endpoints: parsedEndpoints, stampPort },
+  };
+}
+
+function isNumberPair(value: unknown): value is [number, number] {
+  return Array.isArray(value) && value.length === 2 && value.every((v) => typeof v === 'number');
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function parseUint64(value: unknown): bigint | undefined {
+  if (typeof value !== 'string' || !/^\d{1,20}$/.test(value)) return undefined;
+  const parsed = BigInt(value);
+  return parsed < 2n ** 64n ? parsed : undefined;
+}
