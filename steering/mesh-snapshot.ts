@@ -1,13 +1,11 @@
 /** The mesh as a value to keep across a restart of the core, and back. */
 import type { PathChangeReason } from '../protocol/api.ts';
-import type { Parsed } from '../protocol/error.ts';
 import type { LinkEnd } from './link-state/link-state.ts';
 import type { MeshState } from './mesh-state.ts';
 import {
   type PersistedState,
   packDelta,
   packRow,
-  parsePersistedState,
   unpackDelta,
   unpackRow,
 } from './persisted-state.ts';
@@ -57,16 +55,14 @@ function packEnd(from: number, end: LinkEnd | null): PersistedState['links'] {
   return [[from, o.peerIndex, health, o.rttUs, o.minRttUs, o.jitterUs, o.lossOutPpm, o.lossInPpm, o.handshakeAgeS]];
 }
 
-/** Puts a snapshot into a mesh that has its nodes and nothing else yet. The value is the generation reached. */
+/** Puts a snapshot into a mesh that has its nodes and nothing else yet. What names unknown nodes is left out. */
 export function importMesh(
   mesh: MeshState,
-  state: unknown,
+  state: PersistedState,
   nowMs: number,
   toUnixMs: (monoMs: number) => number,
-): Parsed<bigint> {
-  const parsed = parsePersistedState(state);
-  if (!parsed.ok) return parsed;
-  const { generation, nodes, destinations, paths, links } = parsed.value;
+): void {
+  const { nodes, destinations, paths, links } = state;
   for (const { index, known, generation: held, rows, inFlight } of nodes) {
     const node = mesh.nodes.get(index);
     if (node === undefined) continue;
@@ -94,5 +90,4 @@ export function importMesh(
     const observation = { peerIndex, health: health === 1 ? ('up' as const) : ('down' as const), ...measured };
     if (mesh.nodes.has(from)) mesh.links.report(from, observation, (peer) => mesh.nodes.has(peer), nowMs);
   }
-  return { ok: true, value: BigInt(generation) };
 }

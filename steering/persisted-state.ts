@@ -48,7 +48,13 @@ export type PersistedState = z.infer<typeof persisted>;
 export type PersistedRow = z.infer<typeof row>;
 
 /** Reads what `exportState` wrote. Anything else is refused as a whole. */
-export function parsePersistedState(json: unknown): Parsed<PersistedState> {
+export function parsePersistedState(bytes: Uint8Array): Parsed<PersistedState> {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return { ok: false, reason: 'the steering state is not JSON' };
+  }
   const parsed = persisted.safeParse(json);
   if (!parsed.success) return { ok: false, reason: z.prettifyError(parsed.error) };
   for (const node of parsed.data.nodes) {

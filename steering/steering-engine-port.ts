@@ -3,7 +3,6 @@
  * runs the pipeline  link state -> graph -> SPF -> incumbency (hysteresis) -> RIB -> rollout (two planes) -> delta.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import type { Parsed } from '../protocol/error.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
 
 /** A node as steering needs to know it. */
@@ -68,13 +67,13 @@ export interface SteeringEngine {
   // ---- state across a restart of the core
   /** Rises whenever `exportState` would give something else that is worth keeping. */
   readonly revision: number;
-  /** A JSON value: the tables nodes hold, planes and next hops, paths' ages, last link observations. */
-  exportState(): unknown;
+  /** The tables nodes hold, planes and next hops, paths' ages, last link observations: bytes of its own format. */
+  exportState(): Uint8Array;
   /**
-   * Takes over what `exportState` gave. Call it once, after the known nodes were added and before any other event.
-   * `ok: false`: nothing was taken over; all nodes get full tables.
+   * Takes back what `exportState` gave. Call it once, before any event; it takes effect for the nodes that are added
+   * before the first other event or step. False: not readable, nothing was taken over, all nodes get full tables.
    */
-  importState(state: unknown, nowMs: number): Parsed<void>;
+  importState(state: Uint8Array): boolean;
 
   // ---- work
   /** Runs what is due and returns what to do. Calling it without new events or due times returns []. */

@@ -3,10 +3,10 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import type { Parsed } from '../protocol/error.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
+import { type PersistedState, parsePersistedState } from './persisted-state.ts';
 import { decideNextHops } from './rib/incumbency.ts';
 import { samePath } from './rib/path-change-log.ts';
 import { explainMove } from './rib/path-explanation.ts';
@@ -41,7 +41,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
   #generation: bigint;
   #warmUntilMs: number | null = null;
   #warm = false;
-  #imported = false;
+  /** An imported state that waits until the nodes are known. */
+  #saved: PersistedState | null = null;
   #spfPending = false;
   #lastSpfMs = Number.NEGATIVE_INFINITY;
   #spfRuns = 0;
@@ -90,7 +91,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   removeNode(index: number, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     this.#mesh.remove(node);
@@ -101,7 +102,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     if (generation > this.#generation) this.#generation = generation;
@@ -119,7 +120,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   nodeDisconnected(index: number, goodbye: boolean, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.table.disconnect();
@@ -132,7 +133,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.reported = true;
@@ -144,13 +145,13 @@ export class OneStepSteeringEngine implements SteeringEngine {
     demands: readonly { peerIndex: number; bytesPerSecond: number }[],
     nowMs: number,
   ): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node !== undefined) node.demands = new Map(demands.map((d) => [d.peerIndex, d.bytesPerSecond]));
   }
 
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     const table = this.#mesh.nodes.get(index)?.table;
     if (table === undefined) return;
     const before = table.frozen;
@@ -160,7 +161,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   tableRequested(index: number, nowMs: number): void {
-    this.#nowMs = nowMs;
+    this.#begin(nowMs);
     this.#mesh.nodes.get(index)?.table.request();
   }
 
@@ -205,18 +206,17 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   // ---- state across a restart
 
-  exportState(): unknown {
-    return exportMesh(this.#mesh, this.#generation);
+  exportState(): Uint8Array {
+    return new TextEncoder().encode(JSON.stringify(exportMesh(this.#mesh, this.#generation)));
   }
 
-  importState(state: unknown, nowMs: number): Parsed<void> {
-    this.#nowMs = nowMs;
-    const imported = importMesh(this.#mesh, state, nowMs, this.#deps.toUnixMs);
-    if (!imported.ok) return imported;
-    if (imported.value > this.#generation) this.#generation = imported.value;
-    this.#imported = true;
-    for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
-    return { ok: true, value: undefined };
+  importState(state: Uint8Array): boolean {
+    const parsed = parsePersistedState(state);
+    if (!parsed.ok) return false;
+    this.#saved = parsed.value;
+    const generation = BigInt(parsed.value.generation);
+    if (generation > this.#generation) this.#generation = generation;
+    return true;
   }
 
   // ---- views
@@ -250,11 +250,22 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   // ---- stages
 
+  /** Notes the time; with the first event that is not a node's adding, puts an imported state in place. */
+  #begin(nowMs: number): void {
+    this.#nowMs = nowMs;
+    const saved = this.#saved;
+    if (saved === null) return;
+    this.#saved = null;
+    importMesh(this.#mesh, saved, nowMs, this.#deps.toUnixMs);
+    for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
+  }
+
   /** After a restart with nodes known, waits for them to come back, so that none is judged on what is not there yet. */
   #isWarm(nowMs: number): boolean {
+    this.#begin(nowMs);
     if (this.#warm) return true;
     const nodes = [...this.#mesh.nodes.values()];
-    this.#warmUntilMs ??= nowMs + (this.#imported || nodes.length > 0 ? this.#mesh.options.warmUpMs : 0);
+    this.#warmUntilMs ??= nowMs + (nodes.length > 0 ? this.#mesh.options.warmUpMs : 0);
     const back = nodes.every((node) => node.table.connected && node.reported);
     this.#warm = back || nowMs >= this.#warmUntilMs;
     return this.#warm;

@@ -1,0 +1,197 @@
+/**
+ * A mesh in memory for tests of the steering engine: simulated agents that hold real RouteTables, a clock that tests
+ * turn, and packets that follow the rows hop by hop.
+ */
+import { type RouteDelta, RouteTable } from '../../../protocol/route-table.ts';
+import { OneStepSteeringEngine } from '../../../steering/steering-engine.ts';
+import type { LinkObservation } from '../../../steering/steering-engine-port.ts';
+import type { PartialSteeringOptions } from '../../../steering/steering-options.ts';
+
+export interface SimulatedNode {
+  readonly index: number;
+  transit: boolean;
+  online: boolean;
+  table: RouteTable;
+  /** Deltas not applied yet, oldest first. */
+  inbox: RouteDelta[];
+  /** Does not apply or answer. */
+  stuck: boolean;
+}
+
+export type Trace =
+  | { readonly end: 'delivered'; readonly path: number[] }
+  | { readonly end: 'loop' | 'no_row' | 'dead_link' | 'plane_change'; readonly path: number[] };
+
+export class SteeringLab {
+  nowMs = 0;
+  engine: OneStepSteeringEngine;
+  readonly nodes = new Map<number, SimulatedNode>();
+  readonly #rtt = new Map<string, number | null>();
+  readonly #options: PartialSteeringOptions;
+  /** Deltas sent, by node. */
+  readonly sent: { atMs: number; index: number; delta: RouteDelta }[] = [];
+  /** Apply and acknowledge within the step that sent. */
+  instant = true;
+
+  constructor(options: PartialSteeringOptions = {}) {
+    this.#options = options;
+    this.engine = this.#make();
+    // a core that starts without nodes has nothing to warm up for
+    this.engine.step(0);
+  }
+
+  #make(): OneStepSteeringEngine {
+    return new OneStepSteeringEngine({ toUnixMs: (ms) => 1_700_000_000_000 + ms, stopwatchMs: () => 0 }, this.#options);
+  }
+
+  join(index: number, transit = true): SimulatedNode {
+    const node = { index, transit, online: true, table: new RouteTable(), inbox: [], stuck: false };
+    this.nodes.set(index, node);
+    this.engine.upsertNode({ index, name: `n${index}`, transit }, this.nowMs);
+    this.engine.nodeConnected(index, 0n, 0n, this.nowMs);
+    return node;
+  }
+
+  /** RTT of a link in microseconds; null: dead. Reported by both ends that are online. */
+  link(a: number, b: number, rttUs: number | null): void {
+    this.#rtt.set(key(a, b), rttUs);
+    this.#report(a, b);
+    this.#report(b, a);
+  }
+
+  isUp(a: number, b: number): boolean {
+    return typeof this.#rtt.get(key(a, b)) === 'number';
+  }
+
+  #report(from: number, to: number): void {
+    if (this.nodes.get(from)?.online !== true || !this.nodes.has(to)) return;
+    const rttUs = this.#rtt.get(key(from, to)) ?? null;
+    this.engine.linksReported(from, [observation(to, rttUs)], this.nowMs);
+  }
+
+  reportAll(index: number): void {
+    this.engine.linksReported(index, [], this.nowMs);
+    for (const peer of this.nodes.keys()) if (this.#rtt.has(key(index, peer))) this.#report(index, peer);
+  }
+
+  disconnect(index: number, goodbye = false): void {
+    const node = this.node(index);
+    node.online = false;
+    node.inbox = [];
+    this.engine.nodeDisconnected(index, goodbye, this.nowMs);
+  }
+
+  reconnect(index: number): void {
+    const node = this.node(index);
+    node.online = true;
+    this.engine.nodeConnected(index, node.table.generation, node.table.checksum, this.nowMs);
+    this.reportAll(index);
+  }
+
+  /** The core restarts, with or without its saved state; all nodes keep their tables. */
+  restart(saved: Uint8Array | null): void {
+    this.engine = this.#make();
+    if (saved !== null && !this.engine.importState(saved)) throw new Error('state not readable');
+    for (const node of this.nodes.values()) {
+      node.online = false;
+      node.inbox = [];
+      this.engine.upsertNode({ index: node.index, name: `n${node.index}`, transit: node.transit }, this.nowMs);
+    }
+  }
+
+  node(index: number): SimulatedNode {
+    const node = this.nodes.get(index);
+    if (node === undefined) throw new Error(`no node ${index}`);
+    return node;
+  }
+
+  /** One step at the present time; deltas go to the inboxes. */
+  step(): number {
+    const actions = this.engine.step(this.nowMs);
+    for (const action of actions) {
+      if (action.kind !== 'sendDelta') continue;
+      const node = this.node(action.index);
+      if (!node.online) throw new Error(`a delta for node ${action.index}, which is not online`);
+      node.inbox.push(action.delta);
+      this.sent.push({ atMs: this.nowMs, index: action.index, delta: action.delta });
+    }
+    return actions.length;
+  }
+
+  /** The node applies its oldest delta and acknowledges. */
+  apply(index: number): void {
+    const node = this.node(index);
+    const delta = node.inbox.shift();
+    if (delta === undefined) return;
+    const applied = node.table.apply(delta);
+    if (!applied.ok) {
+      this.engine.tableRequested(index, this.nowMs);
+      return;
+    }
+    this.engine.tableAcked(index, delta.generation, node.table.checksum, null, this.nowMs);
+  }
+
+  /** Steps and applies until nothing is left to do at this moment. */
+  settle(): void {
+    for (let i = 0; i < 1000; i++) {
+      const acted = this.step();
+      let applied = false;
+      for (const node of this.nodes.values()) {
+        if (!this.instant || node.stuck || !node.online || node.inbox.length === 0) continue;
+        this.apply(node.index);
+        applied = true;
+      }
+      if (acted === 0 && !applied) return;
+    }
+    throw new Error('the engine does not come to rest');
+  }
+
+  /** Lets time pass, in steps of `tickMs` and at the moments at which the engine wants to be woken. */
+  run(ms: number, tickMs = 100): void {
+    const end = this.nowMs + ms;
+    this.settle();
+    while (this.nowMs < end) {
+      const wake = this.engine.nextWakeMs();
+      this.nowMs = Math.min(end, this.nowMs + tickMs, Math.max(wake, this.nowMs + 1));
+      this.settle();
+    }
+  }
+
+  /** Follows a packet through the rows that nodes hold now. */
+  trace(from: number, to: number): Trace {
+    const path = [from];
+    const row = this.node(from).table.get({ table: 'source', destination: to, blockBits: 0 });
+    if (row === undefined) return { end: 'no_row', path };
+    const plane = row.plane;
+    let next = row.nextHops[0]?.neighbour ?? 0;
+    for (;;) {
+      const at = path.at(-1) ?? 0;
+      if (!this.isUp(at, next)) return { end: 'dead_link', path: [...path, next] };
+      if (path.includes(next)) return { end: 'loop', path: [...path, next] };
+      path.push(next);
+      if (next === to) return { end: 'delivered', path };
+      if (plane === null) return { end: 'plane_change', path };
+      const table = plane === 'a' ? ('transitA' as const) : ('transitB' as const);
+      const transit = this.node(next).table.get({ table, destination: to, blockBits: 0 });
+      if (transit === undefined) return { end: 'no_row', path };
+      next = transit.nextHops[0]?.neighbour ?? 0;
+    }
+  }
+}
+
+export function observation(peerIndex: number, rttUs: number | null): LinkObservation {
+  return {
+    peerIndex,
+    health: rttUs === null ? 'down' : 'up',
+    rttUs,
+    minRttUs: rttUs,
+    jitterUs: rttUs === null ? null : 100,
+    lossOutPpm: 0,
+    lossInPpm: 0,
+    handshakeAgeS: 10,
+  };
+}
+
+function key(a: number, b: number): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`;
+}
