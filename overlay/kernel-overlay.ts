@@ -100,6 +100,8 @@ export class KernelOverlay implements Overlay {
       let devicesChanged = false;
       const tunnel = snapshot.links.find((link) => link.name === TUNNEL_DEVICE);
       if (tunnel !== undefined) assertOurs(tunnel, 'wireguard', 'tun');
+      // A device that stands there and does not answer is asked twice before it is replaced.
+      if (tunnel !== undefined) device ??= await this.#wireguard.read();
       if (tunnel === undefined || device === null) {
         const backend = await this.#wireguard.create(tunnel !== undefined);
         changes.push(`link add ${TUNNEL_DEVICE} (${backend})`);

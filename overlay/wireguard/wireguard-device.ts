@@ -31,7 +31,12 @@ export class WireGuardDevice {
     const argv = ['wg', 'show', TUNNEL_DEVICE, 'dump'];
     const result = await this.#runner.run(argv);
     if (result.exitCode !== 0) {
-      if (/No such device|Protocol not supported|Connection refused|No such file/i.test(result.stderr)) return null;
+      // `Protocol error`: wireguard-go ended while it was being asked.
+      if (
+        /No such device|Protocol (not supported|error)|Connection (refused|reset)|No such file/i.test(result.stderr)
+      ) {
+        return null;
+      }
       throw commandFailure(argv, result);
     }
     const parsed = parseWgDump(result.stdout);
