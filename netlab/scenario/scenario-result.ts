@@ -62,7 +62,7 @@ export type RunProgress =
   | { readonly kind: 'started'; readonly steeredMs: number | null; readonly durationMs: number }
   | { readonly kind: 'event'; readonly event: RunEvent }
   | { readonly kind: 'pathChange'; readonly change: RunPathChange }
-  | { readonly kind: 'paths'; readonly atMs: number; readonly pairs: readonly PairView[] }
+  | { readonly kind: 'paths'; readonly atMs: number; readonly pairs: readonly PairView[]; readonly converged: boolean }
   | { readonly kind: 'reply'; readonly from: string; readonly to: string; readonly rttUs: number }
   | { readonly kind: 'finished'; readonly result: ScenarioResult };
 
