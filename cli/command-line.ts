@@ -7,6 +7,7 @@ import { type ErrorObject, ThalwegError } from '../protocol/error.ts';
 import { SOFTWARE_VERSION } from '../protocol/version.ts';
 import { addAgentCommand } from './agent-command.ts';
 import type { CliIo } from './cli-io.ts';
+import { closestWord } from './closest-word.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addCoreCommand } from './core-command.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
@@ -123,11 +124,17 @@ function knownChain(argv: readonly string[], program: Command | undefined): stri
   return chain;
 }
 
+/** Global options are hidden in help lists, where commander looks for its suggestions. */
+function globalOptionNear(error: CommanderError): string | undefined {
+  const flag = error.code === 'commander.unknownOption' ? /'(--[^'=]+)/.exec(error.message)?.[1] : undefined;
+  return flag === undefined ? undefined : closestWord(flag, ['--json', '--core', '--no-color']);
+}
+
 function errorObject(error: unknown, argv: readonly string[], program?: Command): ErrorObject {
   if (error instanceof ThalwegError) return error.toJSON();
   if (error instanceof CommanderError) {
     const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
-    const hint = /Did you mean (?:one of )?(.+)\?/.exec(rest.join(' '))?.[1];
+    const hint = /Did you mean (?:one of )?(.+)\?/.exec(rest.join(' '))?.[1] ?? globalOptionNear(error);
     return {
       code: 'invalid_argument',
       message: hint === undefined ? first : `${first}; did you mean ${hint}?`,

@@ -26,7 +26,9 @@ export function defaultText(field: ConfigField): string {
 
 function flagOption(field: ConfigField): Option {
   const notes = [defaultText(field) && `default ${defaultText(field)}`, field.range].filter((note) => note !== '');
-  const option = new Option(flagText(field), `${field.description}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`);
+  const negated = field.type === 'boolean' && field.default === true;
+  const description = negated ? `turn off: ${field.description}` : field.description;
+  const option = new Option(flagText(field), `${description}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`);
   if (field.type === 'boolean') return option;
   return option.argParser((text: string, previous: unknown) => parseFlag(field, text, previous));
 }

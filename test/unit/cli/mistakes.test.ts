@@ -1,0 +1,112 @@
+/** Each command with a mistake: exit code, message, next step; as text and as JSON. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { flagsNeeded } from '../../../cli/command-line.ts';
+import { EXIT, exitCodeOf } from '../../../cli/exit-code.ts';
+import { ERROR_CODES } from '../../../protocol/error.ts';
+import { runInProcess, startFakeCore } from './cli-harness.ts';
+
+test.each<[string, number, string]>([
+  ['stauts', 2, "unknown command 'stauts'; did you mean status?"],
+  ['node lst', 2, "unknown command 'lst'; did you mean list?"],
+  ['node show', 2, "missing required argument 'name'"],
+  ['node show a b', 2, "too many arguments for 'show'. Expected 1 argument but got 2."],
+  ['node list --jsno', 2, "unknown option '--jsno'; did you mean --json?"],
+  ['token create --us 3', 2, "unknown option '--us'; did you mean --uses?"],
+  ['token create --uses 0', 2, '--uses 0: not a whole number from 1 to 9999999'],
+  ['token create --expires soon', 2, '--expires soon: not a duration'],
+  ['token create --label berlin', 2, '--label berlin: not key=value'],
+  ['token revoke', 2, "missing required argument 'id'"],
+  ['join', 2, 'join needs a token'],
+  ['join x --token-file /y', 2, 'a token and --token-file at once'],
+  ['join --token-file /nowhere/token', 2, '--token-file /nowhere/token: ENOENT'],
+  ['join nonsense', 2, 'a join token starts with tw1.'],
+  ['path a', 2, 'path a where?'],
+  ['path a a', 2, 'a to itself is no path'],
+  [
+    'completion tcsh',
+    2,
+    "command-argument value 'tcsh' is invalid for argument 'shell'. Allowed choices are bash, zsh, fish.",
+  ],
+  ['status --core nonsense', 2, 'core address nonsense is neither unix:/path nor http://host:port'],
+  ['status --core unix:/nowhere/core.sock', 3, 'no core answers at unix:/nowhere/core.sock'],
+])('thalweg %s', async (line, code, message) => {
+  const argv = line.split(' ');
+  const asText = await runInProcess(argv);
+  expect(asText).toMatchObject({ code, out: '' });
+  expect(asText.err).toContain(`thalweg: ${message}`);
+  expect(asText.err, 'says what to do next').toMatch(/\n {2}next: .+\n$/);
+  const asJson = await runInProcess([...argv, '--json']);
+  expect(asJson).toMatchObject({ code, err: '' });
+  const { error } = JSON.parse(asJson.out) as { error: { message: string; nextStep: string } };
+  expect(error.message).toContain(message);
+  expect(error.nextStep).not.toBe('');
+});
+
+test('what the core does not know ends with 4, in its own words', async () => {
+  const core = await startFakeCore({});
+  try {
+    for (const line of ['node show zebra', 'node remove zebra', 'token revoke zebra', 'path a zebra']) {
+      const run = await runInProcess(line.split(' '), { env: { THALWEG_CORE: core.target } });
+      expect(run.code, line).toBe(4);
+      expect(run.err).toMatch(/^thalweg: there is no \/v1\/.*\n {2}next: see/);
+    }
+  } finally {
+    await core.stop();
+  }
+});
+
+test('names are encoded into the address, so that a name cannot reach another one', async () => {
+  const core = await startFakeCore({});
+  try {
+    await runInProcess(['node', 'remove', '../tokens/x', '--core', core.target]);
+    expect(core.calls).toEqual(['DELETE /v1/nodes/..%2Ftokens%2Fx']);
+  } finally {
+    await core.stop();
+  }
+});
+
+test('a token from standard input or a file; a bad one never appears in the message', async () => {
+  const secret = `tw1.${'c2VjcmV0'.repeat(20)}.000000`;
+  const fromInput = await runInProcess(['join', '-'], { input: `${secret}\n` });
+  expect(fromInput.code).toBe(2);
+  expect(fromInput.err).toContain('the token is incomplete or mistyped');
+  const folder = mkdtempSync(join(tmpdir(), 'thalweg-token-'));
+  try {
+    writeFileSync(join(folder, 'token'), `${secret}\n`);
+    const fromFile = await runInProcess(['join', '--token-file', join(folder, 'token')]);
+    expect(fromFile.err).toContain('the token is incomplete or mistyped');
+    expect(fromInput.err + fromFile.err).not.toContain('c2Vj');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('help and version end with 0 on stdout, a missing subcommand with 2 on stderr', async () => {
+  for (const argv of [['--help'], ['help'], ['node', '--help'], ['help', 'node'], ['token', 'create', '-h']]) {
+    const run = await runInProcess(argv);
+    expect(run).toMatchObject({ code: 0, err: '' });
+    expect(run.out).toContain('Usage: thalweg');
+    expect(run.out).toContain('--json');
+  }
+  expect((await runInProcess(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  for (const argv of [[], ['node'], ['token']]) {
+    const run = await runInProcess(argv);
+    expect(run).toMatchObject({ code: 2, out: '' });
+    expect(run.err).toContain('Usage: thalweg');
+  }
+});
+
+test('a program loads only its own flags', () => {
+  expect([...flagsNeeded(['agent', '--state-dir', 'x'])]).toEqual(['agent']);
+  expect([...flagsNeeded(['--json', '--core', 'agent', 'core'])]).toEqual(['core']);
+  expect([...flagsNeeded(['agent', 'down'])]).toEqual([]);
+  expect([...flagsNeeded(['help', 'core'])]).toEqual(['core']);
+  expect([...flagsNeeded(['status'])]).toEqual([]);
+});
+
+test('every error code has an exit code that is not 0', () => {
+  for (const code of ERROR_CODES) expect(exitCodeOf(code), code).not.toBe(EXIT.ok);
+});
