@@ -1,6 +1,10 @@
 /** Configuration of `thalweg core`: types, defaults, ranges and descriptions. Unknown keys are refused. */
 import { z } from 'zod';
 import { DEFAULT_ADDRESS_PLAN } from '../protocol/address-plan.ts';
+import { DEFAULT_COST_OPTIONS } from './link-state/link-cost.ts';
+import { DEFAULT_LINK_FILTER_OPTIONS } from './link-state/link-filter.ts';
+import { DEFAULT_INCUMBENCY_OPTIONS } from './rib/incumbency.ts';
+import { DEFAULT_ROLLOUT_OPTIONS } from './rollout/rollout.ts';
 
 const hostPort = z
   .string()
@@ -8,6 +12,71 @@ const hostPort = z
     /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/,
     'must be host:port, with IPv6 addresses in brackets',
   );
+
+/** Defaults and reasons stand beside the stages of the engine that use them. */
+const steering = z.strictObject({
+  marginUs: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(DEFAULT_INCUMBENCY_OPTIONS.marginUs)
+    .describe('a better path must win by this many microseconds'),
+  marginRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(DEFAULT_INCUMBENCY_OPTIONS.marginRatio)
+    .describe('and by this part of the present cost'),
+  holdMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(DEFAULT_INCUMBENCY_OPTIONS.holdMs)
+    .describe('for this long before traffic moves'),
+  fastHoldMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(DEFAULT_INCUMBENCY_OPTIONS.fastHoldMs)
+    .describe('or this long, when it costs less than half'),
+  recoverHoldMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(DEFAULT_LINK_FILTER_OPTIONS.recoverHoldMs)
+    .describe('how long a degraded or dead link must be good before it is used again'),
+  drainMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(DEFAULT_ROLLOUT_OPTIONS.drainMs)
+    .describe('how long packets on their way may use the old plane after a move'),
+  transitHopUs: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(DEFAULT_COST_OPTIONS.transitHopUs)
+    .describe('price of each transit node of a path, in microseconds'),
+  lossSlopeUs: z
+    .number()
+    .min(0)
+    .max(1e9)
+    .default(DEFAULT_COST_OPTIONS.lossSlopeUs)
+    .describe('price of one unit of -ln(1 - loss), in microseconds'),
+  jitterFactor: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(DEFAULT_COST_OPTIONS.jitterFactor)
+    .describe('price of one microsecond of delay variation, in microseconds'),
+  spfMinIntervalMs: z.int().min(0).max(60_000).default(100).describe('least time between two shortest-path runs'),
+  warmUpMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(10_000)
+    .describe('longest wait after a restart for known nodes to come back before anything is changed'),
+});
 
 export const coreConfigSchema = z.strictObject({
   stateDir: z.string().min(1).default('/var/lib/thalweg-core').describe('directory of the store and the CA key'),
@@ -54,6 +123,7 @@ export const coreConfigSchema = z.strictObject({
     .max(1000)
     .default(64)
     .describe('meshes of up to this many nodes have metrics for each link'),
+  steering: steering.prefault({}).describe('when traffic moves, and what it is moved for'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
 });
 

@@ -2,6 +2,7 @@
 import type { LinkView } from '../protocol/api.ts';
 import type { CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreMetrics } from './metrics.ts';
+import type { SteeringCounters } from './steering-engine-port.ts';
 
 /** `maxLinkNodes`: meshes of more nodes have no metrics per link, because their number rises with the square. */
 export function collectCoreMetrics(
@@ -20,8 +21,24 @@ export function collectCoreMetrics(
     metrics.behindNodes.set(views.convergence().behind);
     metrics.oldestPushSeconds.set(parts.loop.oldestPushS());
     metrics.caExpiry.set(Date.parse(parts.authority.certificate.validTo) / 1000);
+    setIgnored(metrics, parts.loop.engine.counters);
     setLinks(metrics, parts.registry.size <= options.maxLinkNodes ? views.links() : []);
   });
+}
+
+/** The engine counts by itself; the counters here follow it. */
+function setIgnored(
+  metrics: CoreMetrics,
+  { unknownPeer, selfLink, absurdValue, endsDisagree }: SteeringCounters,
+): void {
+  metrics.ignoredObservations.reset();
+  const reasons = {
+    unknown_peer: unknownPeer,
+    self_link: selfLink,
+    absurd_value: absurdValue,
+    ends_disagree: endsDisagree,
+  };
+  for (const [reason, count] of Object.entries(reasons)) metrics.ignoredObservations.inc({ reason }, count);
 }
 
 /** A link without a measurement has no sample, rather than a 0. */

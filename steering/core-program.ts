@@ -1,5 +1,5 @@
 /** The steering core as a program: puts the parts together, opens the ports, and takes all of it down again. */
-import { systemClock } from '../protocol/clock.ts';
+import { type Clock, systemClock } from '../protocol/clock.ts';
 import type { Logger } from '../protocol/log.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
 import { advertisedAddresses } from './advertised-addresses.ts';
@@ -18,7 +18,9 @@ import { AgentServer } from './session/agent-server.ts';
 import { JoinEndpoint } from './session/join-endpoint.ts';
 import { JoinService } from './session/join-service.ts';
 import { SessionHub } from './session/session-hub.ts';
-import { type PersistentEngine, SteeringLoop } from './session/steering-loop.ts';
+import { SteeringLoop } from './session/steering-loop.ts';
+import { OneStepSteeringEngine } from './steering-engine.ts';
+import type { SteeringEngine } from './steering-engine-port.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
@@ -27,8 +29,8 @@ const HOUR_MS = 3_600_000;
 
 export interface CoreDeps {
   readonly log: Logger;
-  /** The pure engine; tests pass a small one. */
-  readonly makeEngine: () => PersistentEngine;
+  /** Another steering engine than the real one, for tests. */
+  readonly makeEngine?: () => SteeringEngine;
 }
 
 export interface RunningCore {
@@ -53,7 +55,8 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
     const registry = new NodeRegistry({ store, clock }, { ranges });
     const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
-    const loop = new SteeringLoop({ engine: deps.makeEngine(), clock, store, log, metrics, send });
+    const engine = deps.makeEngine?.() ?? makeEngine(config, clock);
+    const loop = new SteeringLoop({ engine, clock, store, log, metrics, send });
     const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
     const hub = new SessionHub(
       { registry, authority, loop, clock, log, metrics },
@@ -114,4 +117,22 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     store.close();
     throw cause;
   }
+}
+
+function makeEngine({ steering }: CoreConfig, clock: Clock): SteeringEngine {
+  const offsetMs = clock.nowMs() - clock.monoMs();
+  const { marginUs, marginRatio, holdMs, fastHoldMs, recoverHoldMs, drainMs } = steering;
+  const { transitHopUs, lossSlopeUs, jitterFactor, spfMinIntervalMs, warmUpMs } = steering;
+  return new OneStepSteeringEngine(
+    { toUnixMs: (monoMs) => Math.round(monoMs + offsetMs), stopwatchMs: () => clock.monoMs() },
+    {
+      cost: { transitHopUs, lossSlopeUs, jitterFactor },
+      filter: { recoverHoldMs },
+      incumbency: { marginUs, marginRatio, holdMs, fastHoldMs },
+      rollout: { drainMs },
+      spfMinIntervalMs,
+      warmUpMs,
+      firstGeneration: BigInt(Math.floor(clock.nowMs() / 1000)),
+    },
+  );
 }

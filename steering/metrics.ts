@@ -44,6 +44,11 @@ export class CoreMetrics {
   readonly droppedFrames = this.#counter('thalweg_core_dropped_frames_total', 'Frames from agents that were refused.', [
     'reason',
   ]);
+  readonly ignoredObservations = this.#counter(
+    'thalweg_core_ignored_observations_total',
+    'Link observations that steering did not believe, by reason.',
+    ['reason'],
+  );
   readonly sentBytes = this.#counter('thalweg_core_sent_bytes_total', 'Bytes of frames sent to agents.');
   readonly receivedBytes = this.#counter('thalweg_core_received_bytes_total', 'Bytes of frames received from agents.');
   readonly storeErrors = this.#counter('thalweg_core_store_errors_total', 'Store calls that failed, by error code.', [

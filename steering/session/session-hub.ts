@@ -184,7 +184,6 @@ export class SessionHub implements SessionOwner {
         loop.event((engine, nowMs) =>
           engine.tableAcked(index, generation, checksum, error === '' ? null : error, nowMs),
         );
-        loop.saveSoon();
         return;
       }
       case 'tableRequest':

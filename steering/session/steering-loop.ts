@@ -15,16 +15,8 @@ const STEP_DEBOUNCE_MS = 25;
 /** A save is one disk flush; once a second bounds what a kill makes the core work out again. */
 const SAVE_DEBOUNCE_MS = 1000;
 
-/** The engine and what makes its state survive a restart. */
-export interface PersistentEngine extends SteeringEngine {
-  /** Everything that must survive, as bytes of its own format. */
-  exportState(): Uint8Array;
-  /** Takes an export back, before the first step. False when it is not one it can read; then it starts empty. */
-  importState(state: Uint8Array): boolean;
-}
-
 export class SteeringLoop {
-  readonly engine: PersistentEngine;
+  readonly engine: SteeringEngine;
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #log: Logger;
@@ -36,11 +28,13 @@ export class SteeringLoop {
   #stepDueMonoMs = Number.POSITIVE_INFINITY;
   #saveTimer: Timer | undefined;
   #running = false;
+  #savedRevision = -1;
+  #spfRuns = 0;
   #lastError: string | undefined;
 
   /** `send` brings a delta to a node that is online; when the node is not, it is dropped. */
   constructor(deps: {
-    engine: PersistentEngine;
+    engine: SteeringEngine;
     clock: Clock;
     store: Store;
     log: Logger;
@@ -55,11 +49,14 @@ export class SteeringLoop {
     this.#send = deps.send;
   }
 
-  /** Restores the saved state. Called once, before nodes are put in and before `start`. */
+  /** Gives the engine its saved state back. Called once, before nodes are put in and before `start`. */
   restore(): void {
     const saved = this.#store.engineState();
     if (saved === undefined) return;
-    if (!this.engine.importState(saved)) this.#log.warn('saved steering state is not readable; starting without it');
+    if (!this.engine.importState(saved)) {
+      this.#log.warn('saved steering state is not readable; every node gets its whole table');
+    }
+    this.#savedRevision = this.engine.revision;
   }
 
   start(): void {
@@ -122,11 +119,9 @@ export class SteeringLoop {
     const nowMs = this.#clock.monoMs();
     try {
       const actions = this.engine.step(nowMs);
-      const { spfMs, stepMs } = this.engine.timings;
-      if (actions.length > 0) this.#metrics.spfSeconds.observe(spfMs / 1000);
-      this.#metrics.stepSeconds.observe(stepMs / 1000);
+      this.#measure();
       for (const action of actions) this.#carryOut(action);
-      if (actions.length > 0) this.saveSoon();
+      this.#saveSoon();
       this.#lastError = undefined;
     } catch (cause) {
       this.#lastError = cause instanceof Error ? cause.message : String(cause);
@@ -156,9 +151,15 @@ export class SteeringLoop {
     }
   }
 
-  /** Has the state saved within a second: an acknowledgement changes it, although no action follows. */
-  saveSoon(): void {
-    if (!this.#running || this.#saveTimer !== undefined) return;
+  #measure(): void {
+    const { timings, counters } = this.engine;
+    this.#metrics.stepSeconds.observe(timings.stepMs / 1000);
+    if (counters.spfRuns !== this.#spfRuns) this.#metrics.spfSeconds.observe(timings.spfMs / 1000);
+    this.#spfRuns = counters.spfRuns;
+  }
+
+  #saveSoon(): void {
+    if (!this.#running || this.#saveTimer !== undefined || this.engine.revision === this.#savedRevision) return;
     this.#saveTimer = this.#clock.after(SAVE_DEBOUNCE_MS, () => {
       this.#saveTimer = undefined;
       this.#save();
@@ -166,14 +167,17 @@ export class SteeringLoop {
   }
 
   #save(): void {
+    const { revision } = this.engine;
+    if (revision === this.#savedRevision) return;
     try {
       this.#store.saveEngineState(this.engine.exportState());
+      this.#savedRevision = revision;
     } catch (cause) {
       const error = asThalwegError(cause);
       this.#metrics.storeErrors.inc({ code: error.code });
       this.#log.error('steering state not saved', { code: error.code, error: error.message });
       // Nothing is lost while the core runs; the next change tries again.
-      this.saveSoon();
+      this.#saveSoon();
     }
   }
 }

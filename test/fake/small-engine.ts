@@ -1,8 +1,12 @@
 /** A steering engine that only knows direct paths: every node gets a source row towards every other. Holds its state. */
 import type { LinkView, PathChange, PathView } from '../../protocol/api.ts';
 import { checksumOf, type RouteDelta, type RouteRow, RouteTable } from '../../protocol/route-table.ts';
-import type { PersistentEngine } from '../../steering/session/steering-loop.ts';
-import type { LinkObservation, SteeringAction, SteeringNode } from '../../steering/steering-engine-port.ts';
+import type {
+  LinkObservation,
+  SteeringAction,
+  SteeringEngine,
+  SteeringNode,
+} from '../../steering/steering-engine-port.ts';
 
 interface NodeState {
   node: SteeringNode;
@@ -12,13 +16,14 @@ interface NodeState {
   needsFull: boolean;
 }
 
-export class SmallEngine implements PersistentEngine {
+export class SmallEngine implements SteeringEngine {
   readonly nodes = new Map<number, NodeState>();
   readonly reported = new Map<number, readonly LinkObservation[]>();
   readonly demands = new Map<number, number>();
   readonly goodbyes: number[] = [];
   readonly changes: PathChange[] = [];
   generation = 0n;
+  readonly counters = { unknownPeer: 0, selfLink: 0, absurdValue: 0, endsDisagree: 0, spfRuns: 0 };
   timings = { spfMs: 0.1, stepMs: 0.2 };
   #dirty = false;
 
@@ -138,6 +143,10 @@ export class SmallEngine implements PersistentEngine {
   importState(state: Uint8Array): boolean {
     this.generation = BigInt(Buffer.from(state).toString());
     return true;
+  }
+
+  get revision(): number {
+    return Number(this.generation);
   }
 
   #rows(self: number): RouteRow[] {

@@ -2,7 +2,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { WebSocket } from 'ws';
+import { type ClientOptions, WebSocket } from 'ws';
 import { type AgentBody, decodeCoreFrame, encodeAgentFrame } from '../../protocol/frame-codec.ts';
 import {
   CaResponseSchema,
@@ -10,7 +10,7 @@ import {
   type JoinResponse,
   JoinResponseSchema,
 } from '../../protocol/gen/thalweg/v1/join_pb.ts';
-import type { CoreFrame, HelloSchema, Refusal } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+import type { CoreFrame, Hello, Refusal } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { parseJoinToken } from '../../protocol/join-token.ts';
 import {
   derBitString,
@@ -125,13 +125,14 @@ export class TestAgent {
     const identity = withCertificate
       ? { cert: this.certificatePem, key: this.tlsKey.privateKey.export({ format: 'pem', type: 'pkcs8' }) }
       : {};
-    const socket = new WebSocket(`wss://127.0.0.1:${this.port}/v1/session`, 'thalweg.v1', {
+    const options: ClientOptions & { servername: string } = {
       ca: this.caPem,
       servername: 'thalweg-core',
       minVersion: 'TLSv1.3',
       perMessageDeflate: false,
       ...identity,
-    });
+    };
+    const socket = new WebSocket(`wss://127.0.0.1:${this.port}/v1/session`, 'thalweg.v1', options);
     const session = new TestSession(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once('open', () => resolve());
@@ -144,7 +145,7 @@ export class TestAgent {
     return session;
   }
 
-  hello(change: Partial<MessageInitShape<typeof HelloSchema>> = {}): AgentBody {
+  hello(change: Partial<Omit<Hello, '$typeName' | '$unknown'>> = {}): AgentBody {
     return {
       case: 'hello',
       value: {
@@ -153,7 +154,9 @@ export class TestAgent {
         software: 'test',
         publicKey: this.wireguardKey,
         listenPort: 51820,
-        endpoints: [{ address: Uint8Array.of(192, 0, 2, this.joined?.index ?? 1), port: 51820 }],
+        endpoints: [
+          { $typeName: 'thalweg.v1.Endpoint', address: Uint8Array.of(192, 0, 2, this.joined?.index ?? 1), port: 51820 },
+        ],
         underlayMtuBytes: 1500,
         transit: true,
         clockUnixMs: BigInt(Date.now()),
@@ -166,7 +169,7 @@ export class TestAgent {
   }
 
   /** Connects and says hello. */
-  async open(change: Partial<MessageInitShape<typeof HelloSchema>> = {}): Promise<TestSession> {
+  async open(change: Partial<Omit<Hello, '$typeName' | '$unknown'>> = {}): Promise<TestSession> {
     const session = await this.connect();
     session.send(this.hello(change));
     await session.next('welcome');
