@@ -6,10 +6,7 @@ import type { CliSession } from './session.ts';
 const DEFAULT_STATE_DIR = '/var/lib/thalweg';
 
 export async function addAgentCommand(program: Command, session: CliSession, withFlags: boolean): Promise<void> {
-  const command = program
-    .command('agent')
-    .description("run this node's agent (after `thalweg join`), or take it down")
-    .enablePositionalOptions();
+  const command = program.command('agent').description("run this node's agent (after `thalweg join`), or take it down");
   addDown(command, session);
   if (!withFlags) return;
   const { agentConfigSchema, runAgent } = await import('../agent/agent-program.ts');
