@@ -13,8 +13,8 @@ import { SessionReflector } from './session-reflector.ts';
 import { SessionSender } from './session-sender.ts';
 import { StampClock } from './stamp-clock.ts';
 
-/** Beyond 200 wake-ups a second the timer costs more than the probes: more are sent per tick instead. */
-const TICK_MIN_MS = 5;
+/** A wake-up costs as much as a packet: at 12 peers and 200 ms, 25 a second send two or three probes each. */
+const TICK_MIN_MS = 40;
 /** Lag and silence are judged at least this often. */
 const TICK_MAX_MS = 50;
 /** After a stall the sockets are read before silence is judged; a machine that is always late is judged all the same. */

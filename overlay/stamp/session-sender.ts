@@ -5,7 +5,7 @@
  */
 import { LinkHealth } from './link-health.ts';
 import { LinkMetrics } from './link-metrics.ts';
-import { DRAIN_MS, type LoopLag } from './loop-lag.ts';
+import type { LoopLag } from './loop-lag.ts';
 import { ProbeRing, RING_PROBES } from './probe-ring.ts';
 import type { LinkSummary, ProbeSettings, ProbeTarget } from './prober.ts';
 import type { StampClock } from './stamp-clock.ts';
@@ -32,6 +32,8 @@ export type ReplyOutcome =
 /** What a user-space stamp of an idle machine may be off by. Our clock's distance from UTC is not claimed (S = 0). */
 export const STAMP_ERROR_US = 1000;
 const STAMP_ERROR = encodeErrorEstimate(STAMP_ERROR_US, false);
+/** Probes overdue by up to a tick of the loop and its ordinary lateness are sent; what is later was a stall. */
+const CATCH_UP_MS = 60;
 /** A probe without a reply for this long is lost: above the RTT of two satellite hops. */
 const REPLY_TIMEOUT_MS = 2000;
 /** Entries of the ring kept back for the loss window when the interval is short. */
@@ -103,7 +105,7 @@ export class SessionSender {
     const session = this.#sessions[this.#cursor];
     if (session === undefined || nowMs < this.#nextDueMs) return undefined;
     // What a stall made late is left out instead of sent as a burst.
-    if (nowMs - this.#nextDueMs > Math.max(2 * this.slotMs, DRAIN_MS)) this.#nextDueMs = nowMs;
+    if (nowMs - this.#nextDueMs > Math.max(2 * this.slotMs, CATCH_UP_MS)) this.#nextDueMs = nowMs;
     this.#nextDueMs += this.slotMs;
     this.#cursor = (this.#cursor + 1) % this.#sessions.length;
     const { ring, packet, target } = session;
