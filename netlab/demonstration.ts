@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../protocol/clock.ts';
 import { ApiGateway } from './demo/api-gateway.ts';
+import { processScreen } from './demo/process-screen.ts';
 import { LiveView, type Screen } from './live-view.ts';
 import { labRun } from './scenario/lab-run.ts';
 import type { RunProgress, ScenarioResult } from './scenario/scenario-result.ts';
@@ -11,7 +12,8 @@ export interface DemonstrationOptions {
   readonly json: boolean;
   /** Leave the last lab up. */
   readonly keep: boolean;
-  readonly out: Screen;
+  /** Default: standard output. */
+  readonly out?: Screen;
 }
 
 /** What `--json` prints. */
@@ -26,7 +28,8 @@ const SCENARIOS = ['detour-short', 'clouds'] as const;
 
 /** Exit code: 0 when everything was as expected, 1 when not. Throws what building a lab throws. */
 export async function demonstrate(options: DemonstrationOptions): Promise<number> {
-  const { json, keep, out } = options;
+  const { json, keep } = options;
+  const out = options.out ?? processScreen();
   const view = new LiveView({ screen: out, clock: systemClock });
   const gateway = new ApiGateway();
   const abort = new AbortController();
