@@ -9,6 +9,9 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether `out` is a terminal that understands colour. */
   readonly colour: boolean;
+  /** Whether `out` is a terminal on which the cursor can be moved, and its size now. */
+  readonly live: boolean;
+  size(): { readonly columns: number; readonly rows: number };
   nowMs(): number;
   /** Resolves with the signal's name at the first SIGINT or SIGTERM from now on. Replaces the default of ending at once. */
   untilSignal(): Promise<'SIGINT' | 'SIGTERM'>;
@@ -39,6 +42,8 @@ export function processIo(): CliIo {
     env: process.env,
     // https://no-color.org
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+    live: process.stdout.isTTY === true && process.env.TERM !== 'dumb',
+    size: () => ({ columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }),
     nowMs: () => Date.now(),
     untilSignal: () =>
       new Promise((resolve) => {

@@ -123,6 +123,8 @@ function addDemo(lab: Command, session: CliSession): void {
   demo.action(async (options: { keep?: true }) => {
     const global = session.read(demo);
     const { demonstrate } = await import('../netlab/demonstration.ts');
-    session.exitCode = await demonstrate({ keep: options.keep === true, json: global.json });
+    const { io } = session;
+    const out = { write: io.out, live: io.live, colour: global.colour, size: io.size };
+    session.exitCode = await demonstrate({ keep: options.keep === true, json: global.json, out });
   });
 }

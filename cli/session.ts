@@ -22,7 +22,7 @@ export class CliSession {
     this.#json = json;
     const core = given(command, 'core') ?? this.io.env.THALWEG_CORE ?? DEFAULT_CORE;
     const colour = this.io.colour && given(command, 'color') !== false;
-    return { json, core: String(core), paint: new Paint(colour) };
+    return { json, core: String(core), colour, paint: new Paint(colour) };
   }
 
   /** True once an action was entered with --json. */
@@ -44,6 +44,7 @@ export interface GlobalOptions {
   readonly json: boolean;
   /** `unix:/path` or `http://host:port`. */
   readonly core: string;
+  readonly colour: boolean;
   readonly paint: Paint;
 }
 

@@ -29,6 +29,8 @@ export async function runInProcess(
     readInput: async () => given.input ?? '',
     env: given.env ?? {},
     colour: false,
+    live: false,
+    size: () => ({ columns: 80, rows: 24 }),
     nowMs: () => NOW_MS,
     untilSignal: () => new Promise(() => {}),
   };

@@ -19,6 +19,8 @@ test('docs/reference.md is what `npm run docs` makes', async () => {
     readInput: async () => '',
     env: {},
     colour: false,
+    live: false,
+    size: () => ({ columns: 80, rows: 24 }),
     nowMs: () => 0,
     untilSignal: () => new Promise<'SIGTERM'>(() => {}),
   };
