@@ -17,7 +17,11 @@ function scene() {
       return { cancel() {} };
     },
   };
-  const io = { untilSignal: () => new Promise<'SIGTERM'>((resolve) => (signal = resolve)) };
+  const untilSignal = () =>
+    new Promise<'SIGTERM'>((resolve) => {
+      signal = resolve;
+    });
+  const io = { untilSignal };
   return { deps: { io, clock, log: silentLogger }, signal: () => signal('SIGTERM'), passLimit: () => limit?.() };
 }
 
@@ -34,9 +38,16 @@ test('a signal during the start is not lost: the service is stopped when it has 
   const { deps, signal } = scene();
   let started: (service: { stop(): Promise<void> }) => void = () => {};
   let stopped = false;
-  const run = runService(deps, () => new Promise((resolve) => (started = resolve)));
+  const starting = new Promise<{ stop(): Promise<void> }>((resolve) => {
+    started = resolve;
+  });
+  const run = runService(deps, () => starting);
   signal();
-  started({ stop: async () => void (stopped = true) });
+  started({
+    stop: async () => {
+      stopped = true;
+    },
+  });
   expect(await run).toBe(0);
   expect(stopped).toBe(true);
 });
@@ -58,7 +69,9 @@ test('a refusal that needs a person stops the service and is passed on', async (
   let stopped = false;
   const removed = new ThalwegError('node_removed', 'this node was removed');
   const run = runService(deps, async () => ({
-    stop: async () => void (stopped = true),
+    stop: async () => {
+      stopped = true;
+    },
     ended: Promise.reject(removed),
   }));
   await expect(run).rejects.toBe(removed);
