@@ -1,9 +1,24 @@
 /** Counters of bytes sent to node addresses -> bytes per second to each peer. Pure. */
 import type { DemandCounter } from '../overlay/overlay-state.ts';
+import type { AddressRanges } from '../protocol/address-plan.ts';
+import type { MeshPeer } from './mesh-peer.ts';
 
 export interface PeerDemand {
   readonly peerIndex: number;
   readonly bytesPerSecond: number;
+}
+
+/** Finds a peer's index by one of its node addresses. */
+export function indexByAddress(
+  peers: readonly MeshPeer[],
+  ranges: AddressRanges,
+): (address: string) => number | undefined {
+  const indices = new Map<string, number>();
+  for (const { index } of peers) {
+    indices.set(ranges.node4Address(index), index);
+    indices.set(ranges.node6Address(index), index);
+  }
+  return (address) => indices.get(address);
 }
 
 /** Mutable; one per agent. */

@@ -5,38 +5,32 @@
  *   core session --peers, deltas--> state --> reconciler --> kernel
  *   prober ------summaries-------> state --> link reports --> core session
  */
-import type { DesiredOverlay, Overlay } from '../overlay/overlay-state.ts';
+import type { Overlay } from '../overlay/overlay-state.ts';
 import type { Prober } from '../overlay/stamp/prober.ts';
-import type { AddressRanges } from '../protocol/address-plan.ts';
 import type { HealthView } from '../protocol/api.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { MAX_DEMANDS_PER_REPORT } from '../protocol/frame-codec.ts';
 import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
-import { type PublicKey, parseNodeName, publicKeyToBytes } from '../protocol/identifier.ts';
+import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
+import { agentHealth } from './agent-health.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { type ConnectionState, CoreConnection } from './core-connection.ts';
 import type { OpenCoreStream } from './core-stream.ts';
-import { DemandMeter } from './demand-meter.ts';
-import { allowedIpsOf, computeFib, type Fib } from './fib.ts';
-import { type HostSituation, hostFields, readHostSituation, sameSituation, tunnelMtuBytes } from './host-situation.ts';
-import {
-  checkedPlan,
-  type Identity,
-  type IdentityStore,
-  type OwnAddresses,
-  ownAddresses,
-  rangesOf,
-} from './identity.ts';
+import { DataPlane, errorFields } from './data-plane.ts';
+import { DemandMeter, indexByAddress } from './demand-meter.ts';
+import { EventLoopLag } from './event-loop-lag.ts';
+import { hostFields } from './host-situation.ts';
+import type { Identity, IdentityStore } from './identity.ts';
 import { LinkWatch } from './link-watch.ts';
 import { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, AgentSnapshot } from './metrics.ts';
+import { NodePlace } from './node-place.ts';
 import { PeriodicTask } from './periodic-task.ts';
-import { type ReconcileOutcome, Reconciler } from './reconciler.ts';
 import type { ReconnectOptions } from './reconnect.ts';
-import { TableKeeper, type TableTag } from './table-keeper.ts';
+import { TableKeeper } from './table-keeper.ts';
 import { TableStore } from './table-store.ts';
 
 export interface MeshAgentDeps {
@@ -67,9 +61,6 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
-/** The underlay is read again at least this often: not every change of it is announced. */
-const UNDERLAY_REFRESH_MS = 30_000;
-const LAG_TICK_MS = 1000;
 /** The core's time is worth a write this often. */
 const SAVE_CLOCK_MS = 600_000;
 /** Paces of the core's that would cost a device more than they tell are not followed. */
@@ -80,7 +71,7 @@ const MIN_PROBE_INTERVAL_MS = 10;
 export class MeshAgent {
   readonly #deps: MeshAgentDeps;
   readonly #options: MeshAgentOptions;
-  readonly #reconciler: Reconciler<TableTag>;
+  readonly #dataPlane: DataPlane;
   readonly #connection: CoreConnection;
   readonly #store: TableStore;
   readonly #links: LinkWatch;
@@ -88,33 +79,23 @@ export class MeshAgent {
   readonly #certificate: CertificateKeeper;
   readonly #demand = new DemandMeter();
   readonly #tasks: readonly PeriodicTask[];
-  #identity: Identity;
-  #ranges: AddressRanges;
-  #own: OwnAddresses;
+  readonly #place: NodePlace;
   #peers: PeerSet;
-  #situation: HostSituation = { underlayAddresses: [], underlayMtuBytes: 1500 };
-  #situationReadAtMonoMs = 0;
-  #underlayTouched = false;
   #wireguardBackend = '';
-  #fib: Fib | undefined;
-  #lastError: ThalwegError | undefined;
   #state: ConnectionState = 'connecting';
   #confirmedAtMonoMs: number | undefined;
   #savedClockAtMonoMs = Number.NEGATIVE_INFINITY;
   #reportIntervalMs = 5000;
   #demandIntervalMs = 10_000;
-  #lagMs = 0;
-  #lagWantedAtMonoMs = 0;
+  readonly #lag: EventLoopLag;
   #stopping: Promise<void> | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(deps: MeshAgentDeps, options: MeshAgentOptions) {
-    const { clock, log, overlay, metrics, identityStore } = deps;
+    const { clock, log, metrics, identityStore } = deps;
     this.#deps = deps;
     this.#options = options;
-    this.#identity = options.identity;
-    this.#ranges = rangesOf(options.identity.addressPlan);
-    this.#own = ownAddresses(options.identity);
+    this.#place = new NodePlace(options.identity);
     this.#peers = new PeerSet(options.identity.index);
     this.#store = new TableStore(
       { log, onWriteFailed: (code) => metrics.tableWriteFailed(code) },
@@ -132,20 +113,21 @@ export class MeshAgent {
       {
         ...deps,
         peers: () => this.#peers,
-        onDownChanged: () => void this.#want(),
+        onDownChanged: () => void this.#dataPlane.want(),
         onSummaries: () => this.#report(),
       },
       options,
     );
-    this.#reconciler = new Reconciler(
+    this.#dataPlane = new DataPlane(
       {
-        overlay,
-        clock,
-        wanted: () => ({ overlay: this.#wanted(), tag: this.#table.tag }),
-        onOutcome: (outcome) => this.#onOutcome(outcome),
-        onWatched: () => {
-          this.#underlayTouched = true;
-        },
+        ...deps,
+        place: this.#place,
+        peers: () => this.#peers,
+        links: this.#links,
+        table: this.#table,
+        onTableHeld: () => this.#save(),
+        onSituation: (situation) =>
+          this.#connection.send({ case: 'hostUpdate', value: hostFields(situation, options) }),
       },
       options,
     );
@@ -158,7 +140,7 @@ export class MeshAgent {
           onWelcome: (welcome) => this.#onWelcome(welcome),
           onPeerUpdate: (update) => this.#onPeerUpdate(update),
           onRouteDelta: (delta) => {
-            if (this.#table.take(delta)) void this.#want();
+            if (this.#table.take(delta)) void this.#dataPlane.want();
           },
           onProbePlan: (plan) => this.#onProbePlan(plan),
           onCoreClock: (unixMs) => this.#onCoreClock(unixMs),
@@ -182,12 +164,8 @@ export class MeshAgent {
         () => this.#demandIntervalMs,
         () => this.#reportDemand(),
       ),
-      this.#task(
-        'lag',
-        () => LAG_TICK_MS,
-        async () => this.#measureLag(),
-      ),
     ];
+    this.#lag = new EventLoopLag({ clock });
     metrics.observe(() => this.#snapshot());
   }
 
@@ -203,24 +181,23 @@ export class MeshAgent {
   async start(): Promise<void> {
     const { overlay, log } = this.#deps;
     try {
-      this.#wireguardBackend = (await overlay.preflight(this.#identity.addressPlan)).wireguardBackend;
+      this.#wireguardBackend = (await overlay.preflight(this.#place.identity.addressPlan)).wireguardBackend;
       await this.#certificate.load();
       await this.#remember();
-      this.#situation = await readHostSituation(overlay);
-      this.#situationReadAtMonoMs = this.#deps.clock.monoMs();
+      await this.#dataPlane.readSituation();
       this.#chooseEndpoints();
-      await this.#firstApply();
-      await this.#links.startProber(this.#own.tunnel, this.#ranges);
+      await this.#dataPlane.start();
+      await this.#links.startProber(this.#place.own.tunnel, this.#place.ranges);
     } catch (cause) {
       await this.stop();
       throw cause;
     }
-    this.#lagWantedAtMonoMs = this.#deps.clock.monoMs() + LAG_TICK_MS;
+    this.#lag.start();
     for (const task of this.#tasks) task.start();
     log.info('agent started', {
-      node: this.#identity.name,
-      index: this.#identity.index,
-      tunnelAddress: this.#own.tunnel,
+      node: this.#place.identity.name,
+      index: this.#place.identity.index,
+      tunnelAddress: this.#place.own.tunnel,
       wireguard: this.#wireguardBackend,
       generation: String(this.#table.applied.generation),
       peers: this.#peers.size,
@@ -235,22 +212,14 @@ export class MeshAgent {
     return this.#stopping;
   }
 
-  /** Healthy while the kernel takes what is wanted: a core that is away does not make the node forward worse. */
   health(): HealthView {
-    const error = this.#lastError;
-    const down = this.#links.down.size;
-    const { measured } = this.#links;
-    return {
-      ok: error === undefined,
-      checks: {
-        dataPlane: {
-          ok: error === undefined,
-          detail: error?.message ?? `generation ${this.#table.applied.generation}`,
-        },
-        session: { ok: this.#connection.established, detail: this.#state },
-        links: { ok: down === 0, detail: `${down} of ${measured} down` },
-      },
-    };
+    return agentHealth({
+      fault: this.#dataPlane.fault,
+      generation: this.#table.applied.generation,
+      session: this.#state,
+      linksDown: this.#links.down.size,
+      linksMeasured: this.#links.measured,
+    });
   }
 
   // ---------------------------------------------------------------- the session
@@ -261,7 +230,7 @@ export class MeshAgent {
       protocolMax: PROTOCOL_MAX,
       software: SOFTWARE_VERSION,
       publicKey: publicKeyToBytes(this.#options.publicKey),
-      ...hostFields(this.#situation, this.#options),
+      ...hostFields(this.#dataPlane.situation, this.#options),
       tableGeneration: this.#table.applied.generation,
       tableChecksum: this.#table.applied.checksum,
       clockUnixMs: BigInt(Math.trunc(this.#deps.clock.nowMs())),
@@ -288,8 +257,8 @@ export class MeshAgent {
     if (refused > 0) log.warn('the core named peers that cannot be used', { refused });
     log.info('peers changed', { peers: this.#peers.size });
     this.#chooseEndpoints();
-    this.#links.aim(this.#ranges);
-    void this.#want();
+    this.#links.aim(this.#place.ranges);
+    void this.#dataPlane.want();
     this.#save();
   }
 
@@ -304,31 +273,28 @@ export class MeshAgent {
     if (this.#confirmedAtMonoMs - this.#savedClockAtMonoMs >= SAVE_CLOCK_MS) this.#save();
   }
 
-  /** The core may have moved this node to another index or plan (a store restored from a copy): follow it. */
-  async #adoptIdentity({ index, addressPlan, name, nodeId }: Welcome): Promise<void> {
+  async #adoptIdentity(welcome: Welcome): Promise<void> {
     const { identityStore, log } = this.#deps;
-    const checked = checkedPlan(addressPlan, index);
-    const parsedName = parseNodeName(name);
-    if (!checked.ok || !parsedName.ok || nodeId !== this.#identity.nodeId) {
-      log.error('the core welcomed this node as somebody else; keeping what was', { index });
+    const adoption = this.#place.adopt(welcome);
+    if (adoption === 'same') return;
+    if (adoption === 'refused') {
+      log.error('the core welcomed this node as somebody else; keeping what was', { index: welcome.index });
       return;
     }
-    const before = this.#own;
-    const { plan: checkedAddressPlan, index: checkedIndex } = checked.value;
-    const next = { ...this.#identity, name: parsedName.value, index: checkedIndex, addressPlan: checkedAddressPlan };
-    if (JSON.stringify(next) === JSON.stringify(this.#identity)) return;
-    this.#identity = next;
-    this.#own = ownAddresses(next);
-    this.#ranges = rangesOf(next.addressPlan);
-    await identityStore.save(next).catch((cause: unknown) => log.warn('identity not saved', { reason: String(cause) }));
-    if (JSON.stringify(before) === JSON.stringify(this.#own)) return;
-    log.warn('the core gave this node other addresses', { index: next.index, tunnelAddress: this.#own.tunnel });
-    const peers = this.#peers.list();
-    this.#peers = new PeerSet(next.index);
-    for (const peer of peers) this.#peers.add(peer);
-    await this.#want();
+    const { identity, own, ranges } = this.#place;
+    if (adoption === 'moved') {
+      const peers = this.#peers.list();
+      this.#peers = new PeerSet(identity.index);
+      for (const peer of peers) this.#peers.add(peer);
+      log.warn('the core gave this node other addresses', { index: identity.index, tunnelAddress: own.tunnel });
+    }
+    await identityStore
+      .save(identity)
+      .catch((cause: unknown) => log.warn('identity not saved', { reason: String(cause) }));
+    if (adoption !== 'moved') return;
+    await this.#dataPlane.want();
     await this.#links
-      .startProber(this.#own.tunnel, this.#ranges)
+      .startProber(own.tunnel, ranges)
       .catch((cause: unknown) => log.error('probing cannot start', { reason: String(cause) }));
   }
 
@@ -339,108 +305,25 @@ export class MeshAgent {
   }
 
   async #reportDemand(): Promise<void> {
-    const indexByAddress = new Map<string, number>();
-    for (const { index } of this.#peers.list()) {
-      indexByAddress.set(this.#ranges.node4Address(index), index);
-      indexByAddress.set(this.#ranges.node6Address(index), index);
-    }
     const counters = await this.#deps.overlay.demandCounters();
+    const indexOf = indexByAddress(this.#peers.list(), this.#place.ranges);
     const demands = this.#demand
-      .measure(counters, (address) => indexByAddress.get(address), this.#deps.clock.monoMs())
+      .measure(counters, indexOf, this.#deps.clock.monoMs())
       .slice(0, MAX_DEMANDS_PER_REPORT)
       .map(({ peerIndex, bytesPerSecond }) => ({ peerIndex, bytesPerSecond: BigInt(bytesPerSecond) }));
     if (demands.length > 0) this.#connection.send({ case: 'demandReport', value: { demands } });
   }
 
-  // ---------------------------------------------------------------- the kernel
-
-  /** Something about the wanted state changed: compute the routes anew and apply. */
-  #want(): Promise<unknown> {
-    this.#fib = undefined;
-    return this.#reconciler.request();
-  }
-
-  #wanted(): DesiredOverlay {
-    const { listenPort, transit, stampPort } = this.#options;
-    const peers = this.#peers.list();
-    this.#fib ??= computeFib({
-      ownIndex: this.#identity.index,
-      ranges: this.#ranges,
-      peerIndices: peers.map((p) => p.index),
-      rows: this.#table.rows,
-      transit,
-      down: this.#links.down,
-    });
-    return {
-      addresses: this.#own,
-      ranges: this.#identity.addressPlan,
-      listenPort,
-      tunnelMtuBytes: tunnelMtuBytes(this.#situation),
-      transit,
-      stampPort,
-      peers: peers.map((peer) => ({
-        publicKey: peer.publicKey,
-        allowedIps: allowedIpsOf(this.#ranges, peer.index),
-        ...this.#links.endpointOf(peer.publicKey),
-      })),
-      routes: this.#fib.routes,
-    };
-  }
-
-  #onOutcome({ tag, report, error, durationMs, foreignRepairs }: ReconcileOutcome<TableTag>): void {
-    const { log, metrics } = this.#deps;
-    const changes = report?.changes.length ?? 0;
-    metrics.applied(error?.code ?? (changes > 0 ? 'changed' : 'unchanged'), durationMs, foreignRepairs);
-    if (error !== undefined && this.#lastError?.message !== error.message) {
-      log.error('the kernel does not take the wanted state', errorFields(error));
-    } else if (error === undefined && this.#lastError !== undefined) {
-      log.info('the kernel takes the wanted state again');
-    }
-    this.#lastError = error;
-    if (foreignRepairs > 0) {
-      log.warn('something else had changed kernel state of ours', {
-        repaired: foreignRepairs,
-        first: report?.changes[0],
-      });
-    } else if (changes > 0) {
-      log.debug('applied', { changes, durationMs: Math.round(durationMs), generation: String(tag.generation) });
-    }
-    if (this.#table.outcome(tag, error)) this.#save();
-  }
-
-  /** A remembered table that this kernel does not take must not keep the agent from asking the core for another. */
-  async #firstApply(): Promise<void> {
-    let { error } = await this.#reconciler.start();
-    if (error !== undefined && this.#table.table.size > 0) {
-      this.#deps.log.warn('the remembered table cannot be applied; starting without it', errorFields(error));
-      this.#table.clear();
-      this.#fib = undefined;
-      ({ error } = await this.#reconciler.request());
-    }
-    if (error !== undefined) throw error;
-  }
+  // ---------------------------------------------------------------- links
 
   #chooseEndpoints(): boolean {
-    return this.#links.chooseEndpoints(this.#identity.addressPlan, this.#situation.underlayAddresses);
+    return this.#links.chooseEndpoints(this.#place.identity.addressPlan, this.#dataPlane.situation.underlayAddresses);
   }
 
   async #readSessions(): Promise<void> {
     await this.#links.readSessions();
-    const ageMs = this.#deps.clock.monoMs() - this.#situationReadAtMonoMs;
-    if (this.#underlayTouched || ageMs >= UNDERLAY_REFRESH_MS) await this.#readSituation();
-    if (this.#chooseEndpoints()) void this.#want();
-  }
-
-  async #readSituation(): Promise<void> {
-    this.#underlayTouched = false;
-    this.#situationReadAtMonoMs = this.#deps.clock.monoMs();
-    const situation = await readHostSituation(this.#deps.overlay);
-    if (sameSituation(situation, this.#situation)) return;
-    this.#situation = situation;
-    const { underlayAddresses, underlayMtuBytes } = situation;
-    this.#deps.log.info('the underlay changed', { addresses: underlayAddresses.join(' '), mtuBytes: underlayMtuBytes });
-    this.#connection.send({ case: 'hostUpdate', value: hostFields(situation, this.#options) });
-    void this.#want();
+    await this.#dataPlane.refreshSituation();
+    if (this.#chooseEndpoints()) void this.#dataPlane.want();
   }
 
   // ---------------------------------------------------------------- life
@@ -493,8 +376,9 @@ export class MeshAgent {
   }
 
   async #shutDown(reason: 'stop' | 'leave'): Promise<void> {
+    this.#lag.stop();
     for (const task of this.#tasks) task.stop();
-    await Promise.all([this.#connection.stop(reason), this.#links.stop(), this.#reconciler.stop()]);
+    await Promise.all([this.#connection.stop(reason), this.#links.stop(), this.#dataPlane.stop()]);
     await this.#store.flush();
     this.#deps.log.info('agent stopped');
   }
@@ -506,13 +390,6 @@ export class MeshAgent {
     return new PeriodicTask({ clock, work, onFailed }, { delayMs });
   }
 
-  /** Falls slowly, so that a scrape every 15 s still sees a peak. */
-  #measureLag(): void {
-    const monoMs = this.#deps.clock.monoMs();
-    this.#lagMs = Math.max(monoMs - this.#lagWantedAtMonoMs, this.#lagMs * 0.9, 0);
-    this.#lagWantedAtMonoMs = monoMs + LAG_TICK_MS;
-  }
-
   #snapshot(): AgentSnapshot {
     const { clock } = this.#deps;
     const coreNow = this.#certificate.coreNowUnixMs();
@@ -521,15 +398,11 @@ export class MeshAgent {
       tableGeneration: this.#table.applied.generation,
       tableRows: this.#table.table.size,
       tableAgeS: this.#confirmedAtMonoMs === undefined ? null : (clock.monoMs() - this.#confirmedAtMonoMs) / 1000,
-      repairedRows: this.#fib?.repairedRows ?? 0,
+      repairedRows: this.#dataPlane.repairedRows,
       sessionState: this.#state,
-      eventLoopLagMs: this.#lagMs,
+      eventLoopLagMs: this.#lag.recentMaxMs,
       proberLagMs: this.#links.proberLagMs,
       coreClockSkewMs: coreNow === undefined ? null : coreNow - clock.nowMs(),
     };
   }
-}
-
-function errorFields(error: ThalwegError) {
-  return { code: error.code, reason: error.message, nextStep: error.nextStep };
 }
