@@ -1,5 +1,5 @@
 /** Keeps the traffic programs inside a lab: sending only ever goes to the lab's own hosts. */
-import { readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { ThalwegError } from '../../protocol/error.ts';
 
@@ -16,15 +16,26 @@ export function isLabAddress(address: string): boolean {
   return family !== 0 && ranges.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** Throws invalid_argument unless this process is in a network namespace of its own and `address` is a lab's. */
+/**
+ * True when the text of /proc/net/route has a default route. A lab host has none: its underlay is one segment. A
+ * namespace that has one can reach more than a lab.
+ */
+export function hasDefaultRoute(routes: string): boolean {
+  return routes.split('\n').some((line) => {
+    const [device = '', destination, , , , , , mask] = line.split('\t').map((column) => column.trim());
+    return device !== '' && destination === '00000000' && mask === '00000000';
+  });
+}
+
+/** Throws invalid_argument unless this process is on a lab host and `address` is one that only labs use. */
 export function requireLab(address: string): void {
   if (!isLabAddress(address)) {
     throw new ThalwegError('invalid_argument', `address ${address} is outside the ranges that a lab uses`, {
       nextStep: 'send to a node address of a lab host',
     });
   }
-  if (readlinkSync('/proc/self/ns/net') === readlinkSync('/proc/1/ns/net')) {
-    throw new ThalwegError('invalid_argument', 'traffic is only sent inside a lab host', {
+  if (hasDefaultRoute(readFileSync('/proc/self/net/route', 'latin1'))) {
+    throw new ThalwegError('invalid_argument', 'traffic is only sent on a lab host, which has no default route', {
       nextStep: 'run it with `thalweg lab exec HOST`',
     });
   }
