@@ -42,7 +42,9 @@ export class ApiClient {
   #call<T>(method: string, path: string, body?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-      const call = request({ ...this.#connection, method, path, headers, timeout: TIMEOUT_MS }, (response) => {
+      // A connection of its own for each call: one kept open would be found dead by the first call after a core's restart.
+      const options = { ...this.#connection, method, path, headers, timeout: TIMEOUT_MS, agent: false };
+      const call = request(options, (response) => {
         const chunks: Buffer[] = [];
         let size = 0;
         response.on('data', (chunk: Buffer) => {

@@ -7,6 +7,9 @@ const COMPUTE_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 /** A push is at least one round trip and one kernel batch. */
 const PUSH_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** prom-client's gauges that end in `_total`, which Prometheus keeps for counters; the same are there by type without it. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 export class CoreMetrics {
   readonly registry = new Registry();
   readonly sessions = this.#gauge('thalweg_core_sessions', 'Agent sessions that are open.');
@@ -68,6 +71,7 @@ export class CoreMetrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     this.#gauge('thalweg_core_build_info', 'Always 1; the version is a label.', ['version']).set(
       { version: SOFTWARE_VERSION },
       1,

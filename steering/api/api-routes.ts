@@ -45,13 +45,13 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
   app.setErrorHandler((cause, _request, reply) => {
     const error = errorOf(cause);
     if (error.code === 'internal') log.error('api request failed', { error: text(cause) });
-    return reply.status(STATUS[error.code] ?? 500).send(error);
+    return reply.status(STATUS[error.code] ?? 500).send(error.toJSON());
   });
   app.setNotFoundHandler((request, reply) => {
     const error = new ThalwegError('not_found', `the API has no ${request.method} ${request.url.slice(0, 200)}`, {
       nextStep: 'docs/operations.md lists its routes',
     });
-    return reply.status(404).send(error);
+    return reply.status(404).send(error.toJSON());
   });
   if (rights === 'read') app.addHook('onRequest', refuseForeignHost);
 
