@@ -1,6 +1,7 @@
 /** All tuning of the steering engine, by stage. */
 import { type CostOptions, DEFAULT_COST_OPTIONS } from './link-state/link-cost.ts';
 import { DEFAULT_LINK_FILTER_OPTIONS, type LinkFilterOptions } from './link-state/link-filter.ts';
+import { DEFAULT_LOSS_OPTIONS, type LossOptions } from './link-state/loss-estimate.ts';
 import { DEFAULT_INCUMBENCY_OPTIONS, type IncumbencyOptions } from './rib/incumbency.ts';
 import { DEFAULT_NODE_TABLE_OPTIONS, type NodeTableOptions } from './rollout/node-table.ts';
 import { DEFAULT_ROLLOUT_OPTIONS, type RolloutOptions } from './rollout/rollout.ts';
@@ -8,6 +9,7 @@ import { DEFAULT_ROLLOUT_OPTIONS, type RolloutOptions } from './rollout/rollout.
 export interface SteeringOptions {
   readonly cost: CostOptions;
   readonly filter: LinkFilterOptions;
+  readonly loss: LossOptions;
   readonly incumbency: IncumbencyOptions;
   readonly table: NodeTableOptions;
   readonly rollout: RolloutOptions;
@@ -33,6 +35,7 @@ export function steeringOptions(partial: PartialSteeringOptions = {}): SteeringO
   return {
     cost: { ...DEFAULT_COST_OPTIONS, ...partial.cost },
     filter: { ...DEFAULT_LINK_FILTER_OPTIONS, ...partial.filter },
+    loss: { ...DEFAULT_LOSS_OPTIONS, ...partial.loss },
     incumbency: { ...DEFAULT_INCUMBENCY_OPTIONS, ...partial.incumbency },
     table: { ...DEFAULT_NODE_TABLE_OPTIONS, ...partial.table },
     rollout: { ...DEFAULT_ROLLOUT_OPTIONS, ...partial.rollout },

@@ -16,7 +16,7 @@ export interface CostOptions {
    * RFC 6928) loses one with probability ten times p and then waits the 200 ms of a least retransmission timeout.
    */
   readonly lossSlopeUs: number;
-  /** Loss that is free. 0.5 %: one lost probe in a window of 200 must not look like a bad link. */
+  /** Loss that is free. 0.5 %: a probe lost now and then must not look like a bad link. */
   readonly lossFloorPpm: number;
   /** Price of each microsecond of delay variation above `jitterFloorUs`: a play-out buffer adds as much delay. */
   readonly jitterFactor: number;

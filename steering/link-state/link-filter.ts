@@ -4,7 +4,8 @@
  *
  *   reading            effective cost
  *   rise > dead band   follows at once; a rise by a step marks the link as degraded
- *   fall > dead band   follows at once, or after recoverHoldMs of nothing but improvement if degraded
+ *   fall > dead band   follows at once; if degraded for longer than confirmMs, after recoverHoldMs of nothing but
+ *                      improvement
  *   within dead band   stays, unless the same small difference lasts for settleMs
  *   down               no cost, at once
  *   up after down      usable at a penalty as a last resort for recoverHoldMs, then in full
@@ -19,6 +20,8 @@ export interface LinkFilterOptions {
   readonly stepUs: number;
   readonly stepRatio: number;
   readonly rampMs: number;
+  /** A rise that is gone again within this time was one bad reading: it is forgotten, without a hold. */
+  readonly confirmMs: number;
   /** How long a degraded or dead link must be good before traffic is risked on it: longer than a flap's period. */
   readonly recoverHoldMs: number;
   /** A difference inside the dead band but above these two that lasts `settleMs` is a bias, not noise, and is taken. */
@@ -33,6 +36,7 @@ export const DEFAULT_LINK_FILTER_OPTIONS: LinkFilterOptions = {
   stepUs: 2_000,
   stepRatio: 0.2,
   rampMs: 10_000,
+  confirmMs: 1_500,
   recoverHoldMs: 8_000,
   settleUs: 150,
   settleRatio: 0.01,
@@ -151,7 +155,10 @@ export class LinkFilter {
     const deadBand = Math.max(o.deadBandUs, o.deadBandRatio * effective.totalUs);
     if (difference > deadBand) return this.#rise(now, effective, nowMs);
     if (difference < -deadBand) {
-      if (this.#degraded === null) return this.#take(now);
+      if (this.#degraded === null || nowMs < this.#degraded.atMs + o.confirmMs) {
+        this.#degraded = null;
+        return this.#take(now);
+      }
       this.#improvingSinceMs ??= nowMs;
       if (nowMs < this.#improvingSinceMs + o.recoverHoldMs) return false;
       this.#recovered = { atMs: nowMs, fromRttUs: effective.rttUs, toRttUs: now.rttUs };

@@ -4,7 +4,8 @@
  *
  *   health   down if one end says down (a dead direction is a dead link), up if one end says up, else unmeasured
  *   rtt      mean of both ends; the larger where they disagree wildly
- *   jitter   the larger; loss per direction: the mean of the two ends' views of that direction
+ *   jitter   the larger
+ *   loss     per direction the mean of the two ends' views of it, then see LossEstimate
  *
  * A node without a session reports nothing new: the other end's word alone counts as long as it has one.
  */
@@ -12,6 +13,7 @@ import { MAX_NODE_INDEX } from '../../protocol/identifier.ts';
 import type { LinkObservation } from '../steering-engine-port.ts';
 import { type CostOptions, linkCost } from './link-cost.ts';
 import { LinkFilter, type LinkFilterOptions, type LinkReading } from './link-filter.ts';
+import { LossEstimate, type LossOptions } from './loss-estimate.ts';
 
 /** Reports that were not believed, and why. */
 export interface LinkStateCounters {
@@ -39,6 +41,7 @@ export interface Link {
   /** RTT merged from both ends, undamped. */
   rttUs: number | null;
   readonly filter: LinkFilter;
+  readonly loss: LossEstimate;
 }
 
 /** Longest RTT and delay variation believed: 60 s, far above TCP's patience with a path. */
@@ -47,6 +50,7 @@ const MAX_BELIEVED_US = 60_000_000;
 export interface LinkStateOptions {
   readonly cost: CostOptions;
   readonly filter: LinkFilterOptions;
+  readonly loss: LossOptions;
 }
 
 export class LinkState {
@@ -137,6 +141,7 @@ export class LinkState {
       disagree: false,
       rttUs: null,
       filter: new LinkFilter(this.#options.filter),
+      loss: new LossEstimate(this.#options.loss),
     };
     for (const [from, to] of [
       [a, b],
@@ -149,12 +154,12 @@ export class LinkState {
   }
 
   #evaluate(link: Link, nowMs: number): void {
-    if (link.filter.update(this.#merge(link), nowMs)) this.#changed.add(link);
+    if (link.filter.update(this.#merge(link, nowMs), nowMs)) this.#changed.add(link);
     if (link.filter.dueMs === Number.POSITIVE_INFINITY) this.#timed.delete(link);
     else this.#timed.add(link);
   }
 
-  #merge(link: Link): LinkReading {
+  #merge(link: Link, nowMs: number): LinkReading {
     let low = measured(link.lowEnd);
     let high = measured(link.highEnd);
     if (low !== null && high !== null) {
@@ -175,7 +180,8 @@ export class LinkState {
     const jitters = [low?.jitterUs ?? null, high?.jitterUs ?? null].filter((jitter) => jitter !== null);
     const upward = mean(low?.lossOutPpm ?? null, high?.lossInPpm ?? null);
     const downward = mean(low?.lossInPpm ?? null, high?.lossOutPpm ?? null);
-    const lossPpm = 1_000_000 - ((1_000_000 - (upward ?? 0)) * (1_000_000 - (downward ?? 0))) / 1_000_000;
+    const bothPpm = 1_000_000 - ((1_000_000 - (upward ?? 0)) * (1_000_000 - (downward ?? 0))) / 1_000_000;
+    const lossPpm = link.loss.update(bothPpm, rtts.length, nowMs);
     const metrics = {
       rttUs: link.rttUs,
       jitterUs: jitters.length === 0 ? null : Math.max(...jitters),

@@ -15,27 +15,29 @@ export function dijkstra(): ComputeTree {
     into.distance[root] = 0;
     heap.improve(root);
     const plain = rules.frozen === null && rules.banned === null;
-    const arcs = graph.into;
+    const { start, length, neighbour, weight } = graph.into;
+    const { distance: least, hops: links, nextHop } = into;
     for (let node = heap.pop(); node >= 0; node = heap.pop()) {
       into.order[into.reached++] = node;
       if (node !== root && !graph.isTransit(node)) continue;
-      const base = (into.distance[node] ?? 0) + (node === root ? 0 : rules.transitHopUs);
-      const hops = (into.hops[node] ?? 0) + 1;
-      const to = (arcs.start[node] ?? 0) + (arcs.length[node] ?? 0);
-      for (let k = arcs.start[node] ?? 0; k < to; k++) {
-        const from = arcs.neighbour[k] ?? 0;
-        const distance = base + (arcs.weight[k] ?? 0);
-        const known = into.distance[from] ?? 0;
-        if (distance > known || heap.isSettled(from)) continue;
+      const base = (least[node] ?? 0) + (node === root ? 0 : rules.transitHopUs);
+      const hops = (links[node] ?? 0) + 1;
+      const to = (start[node] ?? 0) + (length[node] ?? 0);
+      for (let k = start[node] ?? 0; k < to; k++) {
+        const from = neighbour[k] ?? 0;
+        const distance = base + (weight[k] ?? 0);
+        const known = least[from] ?? 0;
+        // weights are positive, so a node that is settled already is never improved
+        if (distance > known || (distance === known && heap.isSettled(from))) continue;
         if (!plain && !mayUse(graph, root, rules, from, node)) continue;
         if (distance === known) {
-          const knownHops = into.hops[from] ?? 0;
+          const knownHops = links[from] ?? 0;
           if (hops > knownHops) continue;
-          if (hops === knownHops && graph.indexOf(node) >= graph.indexOf(into.nextHop[from] ?? 0)) continue;
+          if (hops === knownHops && graph.indexOf(node) >= graph.indexOf(nextHop[from] ?? 0)) continue;
         }
-        into.distance[from] = distance;
-        into.hops[from] = hops;
-        into.nextHop[from] = node;
+        least[from] = distance;
+        links[from] = hops;
+        nextHop[from] = node;
         heap.improve(from);
       }
     }

@@ -94,7 +94,7 @@ const random = fc.integer({ min: 2, max: 14 }).chain((size) =>
   }),
 );
 
-describe('dijkstra', () => {
+describe('dijkstra', { timeout: 60_000 }, () => {
   it('finds the distances of Bellman-Ford, along next hops that add up to them', () => {
     fc.assert(
       fc.property(fc.oneof(shaped, random), fc.boolean(), (net, shuffle) => {
