@@ -44,6 +44,18 @@ function runUntil(condition: () => boolean, withinMs: number): number {
   return now() - begunAt;
 }
 
+/** Runs until our next probe has just been sent. */
+function runToProbe(): void {
+  const { delayMs } = network;
+  let sent = false;
+  network.delayMs = (from, to) => {
+    sent ||= from === A;
+    return delayMs(from, to);
+  };
+  while (!sent) network.run(1);
+  network.delayMs = delayMs;
+}
+
 describe('probe loop', () => {
   it('measures a steady link exactly', () => {
     roundTrip(5);
@@ -109,7 +121,9 @@ describe('probe loop', () => {
     'stays up through a stall of %i ms of its own loop, and drops the samples',
     (stallMs) => {
       roundTrip(20);
-      network.run(6010);
+      network.run(6000);
+      // The stall begins with a probe under way, whose reply comes after it has ended: the peer was stuck too.
+      runToProbe();
       const samplesBefore = counters.received;
       network.stall(stallMs);
       network.run(3000);
@@ -121,11 +135,27 @@ describe('probe loop', () => {
     },
   );
 
+  it('reads a reply that came during a stall before it judges a silence that was nearly over', () => {
+    roundTrip(20);
+    network.run(4000);
+    let probes = 0;
+    let firstAtMs = 0;
+    // Four probes are lost; the reply to the fifth, sent 800 ms after the first, comes 10 ms into the stall.
+    network.delayMs = (from) => {
+      if (from === A && ++probes === 1) firstAtMs = now();
+      return from === A && probes < 5 ? null : 85;
+    };
+    while (probes === 0) network.run(1);
+    network.run(firstAtMs + 960 - now());
+    network.stall(500);
+    network.run(3000);
+    expect(new Set(history.slice(5).map((h) => h.link.health))).toEqual(new Set(['up']));
+  });
+
   it('counts a reply that waited for the stalled loop as late_event_loop', () => {
     roundTrip(20);
     network.run(4000);
-    const sent = network.sent;
-    while (network.sent === sent) network.run(1);
+    runToProbe();
     network.stall(500);
     network.run(600);
     expect(counters.dropped['late_event_loop']).toBeGreaterThan(0);
