@@ -17,6 +17,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,property,contract}/**/*.test.ts'],
           sequence: { groupOrder: 0 },
+          // Loading a whole program takes seconds on a small machine that runs other tests beside it.
+          testTimeout: 30_000,
         },
       },
       {

@@ -18,7 +18,7 @@ export async function addAgentCommand(program: Command, session: CliSession, wit
     const { loadConfig } = await import('./config-load.ts');
     const { createLogger } = await import('./log.ts');
     const { runService } = await import('./service.ts');
-    const config = loadConfig(agentConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
+    const config = await loadConfig(agentConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
     process.title = 'thalweg-agent';
     const log = createLogger('agent', config.logLevel);
     session.exitCode = await runService({ io: session.io, log }, () => runAgent(config, { log }));

@@ -15,7 +15,7 @@ export async function addCoreCommand(program: Command, session: CliSession, with
     const { loadConfig } = await import('./config-load.ts');
     const { createLogger } = await import('./log.ts');
     const { runService } = await import('./service.ts');
-    const config = loadConfig(coreConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
+    const config = await loadConfig(coreConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
     process.title = 'thalweg-core';
     const log = createLogger('core', config.logLevel);
     session.exitCode = await runService({ io: session.io, log }, () => runCore(config, { log }));

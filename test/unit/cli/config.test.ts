@@ -7,8 +7,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { closestWord, editDistance } from '../../../cli/closest-word.ts';
 import { configFields } from '../../../cli/config-fields.ts';
+import { parseConfigText } from '../../../cli/config-file.ts';
 import { addConfigFlags, defaultText, flagText, givenFlags } from '../../../cli/config-flags.ts';
-import { loadConfig, parseConfigText } from '../../../cli/config-load.ts';
+import { loadConfig } from '../../../cli/config-load.ts';
 import { ThalwegError } from '../../../protocol/error.ts';
 
 const schema = z.strictObject({
@@ -26,16 +27,16 @@ const fields = configFields(schema);
 const folder = mkdtempSync(join(tmpdir(), 'thalweg-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function parse(...argv: string[]): Record<string, unknown> {
+async function parse(...argv: string[]): Promise<Record<string, unknown>> {
   const command = new Command('x').exitOverride().configureOutput({ outputError: () => {} });
   addConfigFlags(command, fields);
   command.parse(argv, { from: 'user' });
   return loadConfig(schema, command.getOptionValue('config'), givenFlags(command, fields));
 }
 
-function failure(run: () => unknown): { code: string; message: string; nextStep: string | undefined } {
+async function failure(run: () => unknown): Promise<{ code: string; message: string; nextStep: string | undefined }> {
   try {
-    run();
+    await run();
   } catch (error) {
     if (error instanceof ThalwegError) return { code: error.code, message: error.message, nextStep: error.nextStep };
     throw error;
@@ -57,12 +58,17 @@ test('fields become flags with default and range', () => {
   ]);
 });
 
-test('without flags every default holds', () => {
-  expect(parse()).toMatchObject({ probeIntervalMs: 200, transit: true, verbose: false, steering: { holdMs: 3000 } });
+test('without flags every default holds', async () => {
+  expect(await parse()).toMatchObject({
+    probeIntervalMs: 200,
+    transit: true,
+    verbose: false,
+    steering: { holdMs: 3000 },
+  });
 });
 
-test('flags of every kind', () => {
-  const config = parse(
+test('flags of every kind', async () => {
+  const config = await parse(
     ...['--probe-interval-ms', '500', '--no-transit', '--verbose', '--loss-price', '1e-1'],
     ...['--advertise', 'a:1,b:2', '--advertise', 'c:3', '--steering-hold-ms', '0', '--node4-range', '10.0.0.0/8'],
   );
@@ -77,46 +83,46 @@ test('flags of every kind', () => {
   });
 });
 
-test('a file holds the same settings, and flags win over it', () => {
+test('a file holds the same settings, and flags win over it', async () => {
   const file = join(folder, 'core.yaml');
   writeFileSync(file, '# mine\nprobeIntervalMs: 400\nsteering:\n  holdMs: 10\nadvertise: [a:1]\n');
-  const config = parse('--config', file, '--probe-interval-ms', '500');
+  const config = await parse('--config', file, '--probe-interval-ms', '500');
   expect(config).toMatchObject({ probeIntervalMs: 500, steering: { holdMs: 10 }, advertise: ['a:1'] });
 });
 
 describe('mistakes name field, value and what is allowed', () => {
-  test('flags', () => {
-    expect(failure(() => parse('--probe-interval-ms', 'fast'))).toEqual({
+  test('flags', async () => {
+    expect(await failure(() => parse('--probe-interval-ms', 'fast'))).toEqual({
       code: 'invalid_argument',
       message: '--probe-interval-ms fast: not a whole number',
       nextStep: 'pass a whole number, 50 to 60000',
     });
-    const range = failure(() => parse('--probe-interval-ms', '7'));
+    const range = await failure(() => parse('--probe-interval-ms', '7'));
     expect(range.code).toBe('invalid_argument');
     expect(range.message).toMatch(/^--probe-interval-ms 7: /);
     expect(range.nextStep).toBe('allowed: 50 to 60000');
-    expect(failure(() => parse('--log-level', 'loud')).nextStep).toBe('allowed: debug, info');
-    expect(failure(() => parse('--steering-hold-ms', '-4')).message).toMatch(/^--steering-hold-ms -4: /);
+    expect((await failure(() => parse('--log-level', 'loud'))).nextStep).toBe('allowed: debug, info');
+    expect((await failure(() => parse('--steering-hold-ms', '-4'))).message).toMatch(/^--steering-hold-ms -4: /);
   });
 
-  test('files', () => {
+  test('files', async () => {
     const bad = (text: string) => failure(() => parseConfigText(text, 'core.yaml', fields));
-    expect(bad('stateDir: /x\nprobeIntervalMS: 5\n')).toMatchObject({
+    expect(await bad('stateDir: /x\nprobeIntervalMS: 5\n')).toMatchObject({
       code: 'invalid_config',
       message: 'core.yaml:2: unknown setting probeIntervalMS; did you mean probeIntervalMs?',
     });
-    expect(bad('steering:\n  holdMx: 5\n').message).toBe(
+    expect((await bad('steering:\n  holdMx: 5\n')).message).toBe(
       'core.yaml:2: unknown setting steering.holdMx; did you mean steering.holdMs?',
     );
-    expect(bad('zebra: 1\n').message).toBe('core.yaml:1: unknown setting zebra');
-    expect(bad('- a\n').message).toBe('core.yaml: not a list of settings');
-    expect(bad('a: [1\nb: 2\n').message).toMatch(/^core\.yaml:\d+: /);
+    expect((await bad('zebra: 1\n')).message).toBe('core.yaml:1: unknown setting zebra');
+    expect((await bad('- a\n')).message).toBe('core.yaml: not a list of settings');
+    expect((await bad('a: [1\nb: 2\n')).message).toMatch(/^core\.yaml:\d+: /);
     const file = join(folder, 'range.json');
     writeFileSync(file, '{"probeIntervalMs": 7}');
-    const range = failure(() => parse('--config', file));
+    const range = await failure(() => parse('--config', file));
     expect(range.code).toBe('invalid_config');
     expect(range.message).toContain('range.json: probeIntervalMs 7: ');
-    expect(failure(() => parse('--config', '/nowhere/x.yaml')).message).toBe(
+    expect((await failure(() => parse('--config', '/nowhere/x.yaml'))).message).toBe(
       '--config /nowhere/x.yaml: there is no such file',
     );
   });
