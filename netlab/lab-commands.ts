@@ -1,4 +1,5 @@
 /** What `thalweg lab ...` does, as functions that return plain objects; the CLI prints them. */
+import { constants } from 'node:os';
 import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
 import { isLabName } from './host-plan.ts';
@@ -49,7 +50,7 @@ export async function labUp(options: LabUpOptions): Promise<LabUpResult> {
       ...(driver === undefined ? {} : { driver }),
       core: {},
       agent: {},
-      keepOnExit: true,
+      keepOnExit: false, // until it is complete
     },
     deps,
   );
@@ -60,6 +61,7 @@ export async function labUp(options: LabUpOptions): Promise<LabUpResult> {
     await lab.down();
     throw cause;
   }
+  lab.keep();
   const hosts = lab.hosts.map(({ name }) => ({
     name,
     underlayAddress: lab.underlayAddress(name),
@@ -106,10 +108,18 @@ export async function labExec(options: {
   }
   const lab = await Lab.find(options.name ?? (await onlyLab()));
   const child = lab.spawn(options.host, options.argv, { stdio: options.stdio ?? 'inherit' });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code, signal) => resolve({ exitCode: code ?? (signal === 'SIGINT' ? 130 : 143) }));
-  });
+  const theirs = () => {}; // Ctrl-C reaches the program by the terminal; it decides
+  process.on('SIGINT', theirs);
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('exit', (code, signal) =>
+        resolve({ exitCode: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }),
+      );
+    });
+  } finally {
+    process.off('SIGINT', theirs);
+  }
 }
 
 /** One lab, or every lab on this machine when `name` is undefined. Throws not_found. */

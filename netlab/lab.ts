@@ -226,6 +226,13 @@ export class Lab {
     return this.#removal;
   }
 
+  /** From now on the lab outlives this process, as with `keepOnExit`. Idempotent. */
+  keep(): void {
+    for (const [signal, listener] of this.#onSignal) process.off(signal, listener);
+    this.#onSignal.clear();
+    this.#reaper?.release();
+  }
+
   async #remove(): Promise<RemovalReport> {
     for (const [signal, listener] of this.#onSignal) process.off(signal, listener);
     await this.#linkChange;
@@ -236,14 +243,15 @@ export class Lab {
     return report;
   }
 
-  /** The first signal removes the lab, then takes its usual effect, unless somebody else listens for it too. */
+  /**
+   * A signal removes the lab, then takes its usual effect. Where somebody else listens for it, ending is theirs to do;
+   * should they not get to `down`, the reaper does.
+   */
   #removeOnSignals(): void {
     for (const signal of ENDING_SIGNALS) {
       const listener = () => {
-        const alone = process.listenerCount(signal) === 0;
-        void this.down().finally(() => {
-          if (alone) process.kill(process.pid, signal);
-        });
+        if (process.listenerCount(signal) > 0) return;
+        void this.down().finally(() => process.kill(process.pid, signal));
       };
       this.#onSignal.set(signal, listener);
       process.once(signal, listener);

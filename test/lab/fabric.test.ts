@@ -5,6 +5,9 @@
  *    \    /
  *     core
  */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Lab, listLabs } from '../../netlab/lab.ts';
 import { labDown, labExec, labStatus } from '../../netlab/lab-commands.ts';
@@ -78,12 +81,12 @@ describe.skipIf(!isRoot)('plain', () => {
       const lossy = await ping(lab, 'a', 'b', 200, 0.002);
       expect(lossy.rttsMs.length).toBeGreaterThan(60);
       expect(lossy.rttsMs.length).toBeLessThan(140);
-      // A request of 1,000 bytes is 1,042 on the link: 8.3 ms at 1 Mbit/s, and the reply comes back at full speed.
+      // A request of 9,000 bytes is 7 frames: 74 ms at 1 Mbit/s less the first frame; the reply is not slowed.
       await lab.setLink('a', 'b', { lossPpm: 0, rateBps: 1_000_000 });
-      const slow = await ping(lab, 'a', 'b', 20, 0.002, 1000);
-      expect(slow.p50Ms).toBeGreaterThan(6);
-      expect(slow.p50Ms).toBeLessThan(100);
-      expect((await ping(lab, 'a', 'core', 20, 0.002, 1000)).p50Ms).toBeLessThan(2);
+      const slow = await ping(lab, 'a', 'b', 5, 0.2, 9000);
+      expect(slow.p50Ms).toBeGreaterThan(50);
+      expect(slow.p50Ms).toBeLessThan(150);
+      expect((await ping(lab, 'a', 'core', 5, 0.2, 9000)).p50Ms).toBeLessThan(40);
       await expect(lab.setLink('a', 'b', { oneWayDelayUs: 5 })).rejects.toMatchObject({ code: 'invalid_argument' });
     });
   });
@@ -147,6 +150,28 @@ describe.skipIf(!isRoot)('lifecycle', () => {
       await labDown({ name: 'fab-attach' });
     }
     expect(tracesOf('fab-attach')).toEqual([]);
+  });
+});
+
+describe.skipIf(!isRoot)('programs', () => {
+  test('a core that ends at once is an error with what it wrote; so is a join without a core', async () => {
+    const broken = mkdtempSync(join(tmpdir(), 'fab-broken-'));
+    try {
+      mkdirSync(join(broken, 'cli'));
+      symlinkSync(join(distDir, 'netlab'), join(broken, 'netlab'));
+      writeFileSync(join(broken, 'cli', 'main.js'), "console.error('no ' + 'spoon'); process.exit(3);");
+      const lab = await Lab.up(specOf('fab-broken', ['a'], {}), { log: silentLogger, distDir: broken });
+      try {
+        await expect(lab.startCore()).rejects.toThrow(/core.*exit code 3.*no spoon/s);
+        await expect(lab.join('a')).rejects.toMatchObject({ code: 'unreachable' });
+        await expect(lab.startAgent('a')).rejects.toMatchObject({ code: 'not_joined' });
+        await lab.stopCore('SIGTERM');
+      } finally {
+        await lab.down();
+      }
+    } finally {
+      rmSync(broken, { recursive: true });
+    }
   });
 });
 
