@@ -123,6 +123,9 @@ export class KernelOverlay implements Overlay {
       if (settings.length > 0) {
         changes.push(...settings);
         this.#log.info('kernel settings changed', { count: settings.length });
+        if (settings.some((line) => line.endsWith('rp_filter=2'))) {
+          this.#log.warn('the host filters all interfaces by reverse path: ours are set to loose', { rpFilter: 2 });
+        }
       }
       await this.#batch(links.addresses, changes);
       await this.#runPlan(computeRoutePlan(desired, snapshot), changes);

@@ -3,7 +3,7 @@
  * kernel agree, touching only what differs and only what is ours:
  *
  *   tw0                WireGuard; the node's three addresses; MTU
- *   twx-a, twx-b       VXLAN-GPE devices for detours (UDP 4790 and 4791)
+ *   twx-a, twx-b       VXLAN-GPE devices for detours (UDP 4790 and 4791); the tunnel address once more, for rp_filter
  *   table 8400         steered routes of packets this node sends (rule at preference 8400), the tunnel range by tw0,
  *                      and `unreachable` for node addresses without a route, so that none leaves unencrypted
  *   table 8401, 8402   transit routes of packets arriving on twx-a, twx-b (rules `iif twx-*` at preference 8398 and

@@ -1,7 +1,7 @@
 /** Computes the commands for the devices and their addresses. tw0 itself is made by the WireGuard device. Pure. */
 import { parsePrefix, prefixesOverlap } from '../../protocol/address-plan.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { DETOUR_OVERHEAD_BYTES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
+import { DETOUR_OVERHEAD_BYTES, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
 import { canonicalAddress, type KernelLink, type KernelSnapshot } from './kernel-snapshot.ts';
 
@@ -30,22 +30,25 @@ export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapsho
     devices.push(`link set ${device} addrgenmode none`);
   }
 
+  const planeDevices = Object.values(PLANE_DEVICES).map((plane) => plane.device);
   const wanted = [
-    { address: desired.addresses.tunnel, prefixLength: 32 },
-    { address: desired.addresses.node4, prefixLength: 32 },
-    { address: canonicalAddress(desired.addresses.node6), prefixLength: 128 },
+    { device: TUNNEL_DEVICE, text: `${desired.addresses.tunnel}/32` },
+    { device: TUNNEL_DEVICE, text: `${desired.addresses.node4}/32` },
+    { device: TUNNEL_DEVICE, text: `${canonicalAddress(desired.addresses.node6)}/128` },
+    // A loose reverse path filter on a device without an address is a strict one (no_addr in __fib_validate_source),
+    // and a host that sets `all` to 1 or 2 makes ours at least loose.
+    ...planeDevices.map((device) => ({ device, text: `${desired.addresses.tunnel}/32` })),
   ];
-  const held = snapshot.addresses.filter((address) => address.device === TUNNEL_DEVICE);
-  for (const { address, prefixLength } of wanted) {
-    if (held.some((have) => have.address === address && have.prefixLength === prefixLength)) continue;
-    const nodad = address.includes(':') ? ' nodad' : '';
-    addresses.push(`address add ${address}/${prefixLength} dev ${TUNNEL_DEVICE}${nodad}`);
+  const held = snapshot.addresses
+    .filter(({ device }) => OWN_DEVICES.includes(device))
+    .map(({ device, address, prefixLength }) => ({ device, address, text: `${address}/${prefixLength}` }));
+  for (const { device, text } of wanted) {
+    if (held.some((have) => have.device === device && have.text === text)) continue;
+    addresses.push(`address add ${text} dev ${device}${text.includes(':') ? ' nodad' : ''}`);
   }
-  for (const have of held) {
-    const right = wanted.some((want) => want.address === have.address && want.prefixLength === have.prefixLength);
-    if (!right && inRanges(have.address, desired)) {
-      addresses.push(`address del ${have.address}/${have.prefixLength} dev ${TUNNEL_DEVICE}`);
-    }
+  for (const { device, address, text } of held) {
+    const right = wanted.some((want) => want.device === device && want.text === text);
+    if (!right && inRanges(address, desired)) addresses.push(`address del ${text} dev ${device}`);
   }
   const nodeMtuBytes = desired.tunnelMtuBytes - DETOUR_OVERHEAD_BYTES;
   const mtus: readonly (readonly [string, number])[] = [
@@ -77,7 +80,7 @@ export function assertOurs(link: KernelLink, ...kinds: readonly string[]): void 
   );
 }
 
-/** An address of tw0 that the mesh gave out earlier; one that somebody else put there is left alone. */
+/** An address of our devices that the mesh gave out earlier; one that somebody else put there is left alone. */
 function inRanges(address: string, { ranges }: DesiredOverlay): boolean {
   const own = parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`);
   return Object.values(ranges).some((range) => {

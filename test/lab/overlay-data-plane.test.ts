@@ -186,4 +186,39 @@ describe.skipIf(!isRoot)('data plane between three hosts', () => {
     expect(a.run('ip', 'route', 'get', d.node4)).not.toMatch(/redirected/);
     await a.overlay.apply(lab.desiredOf(a));
   });
+
+  it.each(['1', '2'])(
+    'lives with an rp_filter of %s for all interfaces',
+    async (filter) => {
+      for (const host of lab.hosts) host.run('sysctl', '-q', '-w', `net.ipv4.conf.all.rp_filter=${filter}`);
+      try {
+        const routes = sourceRoutes(d, [detour('b', r)]);
+        for (const host of lab.hosts) await host.overlay.apply(lab.desiredOf(host, host === a ? { routes } : {}));
+        expect(r.run('sysctl', '-n', 'net.ipv4.conf.twx-b.rp_filter').trim()).toBe(filter === '1' ? '2' : '0');
+        // The way back is direct: what a strict filter would drop.
+        expect(ping(a, d.node4)).toBe(3);
+        expect(ping(a, d.node6)).toBe(3);
+      } finally {
+        for (const host of lab.hosts) host.run('sysctl', '-q', '-w', 'net.ipv4.conf.all.rp_filter=0');
+        for (const host of lab.hosts) await host.overlay.apply(lab.desiredOf(host));
+      }
+      expect(r.run('sysctl', '-n', 'net.ipv4.conf.twx-b.rp_filter').trim()).toBe('0');
+    },
+    20_000,
+  );
+
+  it('carries TCP in segments that a detour can take', async () => {
+    await a.overlay.apply(lab.desiredOf(a, { routes: sourceRoutes(d, [detour('a', r)]) }));
+    const server = d.spawn('iperf3', '-s', '-1');
+    try {
+      await eventually('iperf3 listens', () => d.run('ss', '-tln').includes(':5201'));
+      const report = JSON.parse(a.run('iperf3', '-c', d.node4, '-n', '4M', '-J'));
+      // 1384 less 20 of IPv4 and 20 of TCP.
+      expect(report.start.tcp_mss_default).toBeLessThanOrEqual(1344);
+      expect(report.end.sum_received.bytes).toBeGreaterThan(1_000_000);
+    } finally {
+      server.kill();
+    }
+    await a.overlay.apply(lab.desiredOf(a));
+  }, 30_000);
 });

@@ -1,0 +1,145 @@
+/** What every Overlay must do, whatever kernel is behind it. Disturbances are commands that both kernels take. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { DesiredOverlay, Overlay, OverlayNextHop } from '../../overlay/overlay-state.ts';
+import { DEFAULT_ADDRESS_PLAN } from '../../protocol/address-plan.ts';
+import type { PublicKey } from '../../protocol/identifier.ts';
+
+export interface OverlayHarness {
+  readonly overlay: Overlay;
+  /** Runs a command on the kernel under test. */
+  run(...argv: string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Public keys of no importance. */
+export const peerKeys = ['k2', 'k3', 'k4'].map(
+  (seed) => Buffer.from(seed.padEnd(32, 'x')).toString('base64') as PublicKey,
+);
+
+export function desiredOverlay(changes: Partial<DesiredOverlay> = {}): DesiredOverlay {
+  const direct: OverlayNextHop = { kind: 'direct', weight: 1 };
+  const viaA: OverlayNextHop = { kind: 'detour', plane: 'a', via: '100.112.0.2', weight: 3 };
+  return {
+    addresses: { tunnel: '100.112.0.1', node4: '100.96.0.1', node6: 'fd74:6861:6c77::1' },
+    ranges: DEFAULT_ADDRESS_PLAN,
+    listenPort: 51820,
+    tunnelMtuBytes: 1420,
+    transit: true,
+    stampPort: 862,
+    peers: peerKeys.map((publicKey, i) => ({
+      publicKey,
+      allowedIps: [`100.112.0.${i + 2}/32`, `100.96.0.${i + 2}/32`, `fd74:6861:6c77::${i + 2}/128`],
+      endpoint: { address: `192.0.2.${i + 2}`, port: 51820 },
+      forceEndpoint: false,
+    })),
+    routes: [
+      { table: 'source', prefix: '100.96.0.2/32', nextHops: [direct] },
+      { table: 'source', prefix: 'fd74:6861:6c77::2/128', nextHops: [direct] },
+      { table: 'source', prefix: '100.96.0.3/32', nextHops: [direct, viaA] },
+      { table: 'source', prefix: 'fd74:6861:6c77::3/128', nextHops: [direct, viaA] },
+      { table: 'transitA', prefix: '100.96.0.3/32', nextHops: [{ ...viaA, via: '100.112.0.3' }] },
+      { table: 'transitB', prefix: 'fd74:6861:6c77::3/128', nextHops: [{ ...viaA, plane: 'b', via: '100.112.0.3' }] },
+    ],
+    ...changes,
+  };
+}
+
+/** What somebody may do to the kernel by hand. */
+const disturbances: readonly (readonly string[])[] = [
+  ['ip', 'link', 'del', 'tw0'],
+  ['ip', 'link', 'del', 'twx-b'],
+  ['ip', 'link', 'set', 'twx-a', 'down'],
+  ['ip', 'link', 'set', 'tw0', 'mtu', '1400'],
+  ['ip', 'address', 'del', '100.96.0.1/32', 'dev', 'tw0'],
+  ['ip', 'route', 'del', '100.96.0.2/32', 'table', '8400', 'protocol', '84'],
+  ['ip', 'route', 'del', 'blackhole', '::/0', 'table', '8402', 'protocol', '84'],
+  ['ip', 'rule', 'del', 'preference', '8399', 'iif', 'twx-b', 'lookup', '8402', 'protocol', '84'],
+  ['ip', '-6', 'rule', 'del', 'preference', '8400', 'lookup', '8400', 'protocol', '84'],
+  ['nft', 'delete', 'table', 'inet', 'thalweg'],
+  ['wg', 'set', 'tw0', 'peer', peerKeys[0] ?? '', 'remove'],
+  ['wg', 'set', 'tw0', 'peer', peerKeys[1] ?? '', 'allowed-ips', '100.112.0.99/32'],
+];
+
+export function overlayContract(open: () => Promise<OverlayHarness>): void {
+  let harness: OverlayHarness;
+  beforeEach(async () => {
+    harness = await open();
+  }, 30_000);
+  afterEach(() => harness?.close());
+
+  it('passes its own preflight, before and after apply', async () => {
+    const { ranges } = desiredOverlay();
+    const before = await harness.overlay.preflight(ranges);
+    await harness.overlay.apply(desiredOverlay());
+    expect(await harness.overlay.preflight(ranges)).toEqual(before);
+  });
+
+  it('reports changes once: a second apply of the same value changes nothing', async () => {
+    expect((await harness.overlay.apply(desiredOverlay())).changes.length).toBeGreaterThan(10);
+    expect((await harness.overlay.apply(desiredOverlay())).changes).toEqual([]);
+  });
+
+  it('applies calls in the order they came', async () => {
+    const last = desiredOverlay({ listenPort: 51822 });
+    await Promise.all([51820, 51821].map((listenPort) => harness.overlay.apply(desiredOverlay({ listenPort }))));
+    await harness.overlay.apply(last);
+    expect((await harness.overlay.apply(last)).changes).toEqual([]);
+  });
+
+  it.each(disturbances.map((command) => [command.join(' ').replaceAll(/\S{43}=/g, 'KEY'), command] as const))(
+    'repairs: %s',
+    async (_name, command) => {
+      await harness.overlay.apply(desiredOverlay());
+      await harness.run(...command);
+      expect((await harness.overlay.apply(desiredOverlay())).changes).not.toEqual([]);
+      expect((await harness.overlay.apply(desiredOverlay())).changes).toEqual([]);
+    },
+  );
+
+  it('follows a change of routes, peers and addresses and takes back what is no longer wanted', async () => {
+    const base = desiredOverlay();
+    await harness.overlay.apply(base);
+    const [first] = base.routes;
+    const next = desiredOverlay({
+      addresses: { tunnel: '100.112.0.9', node4: '100.96.0.9', node6: 'fd74:6861:6c77::9' },
+      peers: base.peers.slice(1),
+      routes: first === undefined ? [] : [first],
+      transit: false,
+      tunnelMtuBytes: 1380,
+    });
+    await harness.overlay.apply(next);
+    expect((await harness.overlay.apply(next)).changes).toEqual([]);
+    expect(await harness.overlay.peerStatus()).toHaveLength(2);
+    expect((await harness.overlay.underlayAddresses()).some((address) => address.startsWith('100.'))).toBe(false);
+  });
+
+  it('leaves the endpoint that the device has, unless forced', async () => {
+    const base = desiredOverlay();
+    await harness.overlay.apply(base);
+    const moved = base.peers.map((peer) => ({ ...peer, endpoint: { address: '192.0.2.77', port: 7 } }));
+    expect((await harness.overlay.apply({ ...base, peers: moved })).changes).toEqual([]);
+    const forced = moved.map((peer) => ({ ...peer, forceEndpoint: true }));
+    expect((await harness.overlay.apply({ ...base, peers: forced })).changes).toHaveLength(3);
+    expect((await harness.overlay.peerStatus())[0]?.endpoint).toEqual({ address: '192.0.2.77', port: 7 });
+  });
+
+  it('removes everything, twice', async () => {
+    await harness.overlay.apply(desiredOverlay());
+    expect((await harness.overlay.remove()).changes.length).toBeGreaterThan(10);
+    expect((await harness.overlay.remove()).changes).toEqual([]);
+    expect(await harness.overlay.peerStatus()).toEqual([]);
+    expect(await harness.overlay.demandCounters()).toEqual([]);
+  });
+
+  it('refuses an MTU that IPv6 cannot live with, and changes nothing', async () => {
+    await expect(harness.overlay.apply(desiredOverlay({ tunnelMtuBytes: 1315 }))).rejects.toMatchObject({
+      code: 'mtu_too_small',
+    });
+    expect((await harness.overlay.remove()).changes).toEqual([]);
+  });
+
+  it('never shows a key or a secret among its changes', async () => {
+    const { changes } = await harness.overlay.apply(desiredOverlay());
+    expect(changes.join('\n')).not.toMatch(/[A-Za-z0-9+/]{43}=/);
+  });
+}

@@ -1,0 +1,53 @@
+/** The vector is what nft 1.0.6 printed. */
+import { describe, expect, it } from 'vitest';
+import { holdsRuleset, parseNftTable } from '../../../../overlay/nft/nft-json.ts';
+import { NFT_CHAINS, renderRuleset } from '../../../../overlay/nft/ruleset.ts';
+import { desiredOverlay } from '../../../contract/overlay-suite.ts';
+
+function listing(ruleset: ReturnType<typeof renderRuleset>): { [key: string]: { [key: string]: unknown } }[] {
+  return [
+    { table: { family: 'inet', name: 'thalweg' } },
+    { set: { name: 'demand4' } },
+    { set: { name: 'demand6' } },
+    ...Object.entries(NFT_CHAINS).map(([name, { hook, priority }]) => ({
+      chain: { name, hook, prio: priority, policy: 'accept' },
+    })),
+    ...Object.entries(ruleset.comments).flatMap(([chain, comments]) =>
+      comments.map((comment) => ({ rule: { chain, comment } })),
+    ),
+  ];
+}
+
+function held(items: unknown[], ruleset: ReturnType<typeof renderRuleset>): boolean {
+  const parsed = parseNftTable(JSON.stringify({ nftables: items }));
+  return parsed.ok && holdsRuleset(parsed.value, ruleset);
+}
+
+describe('the nft table', () => {
+  const ruleset = renderRuleset(desiredOverlay());
+
+  it('is recognised, and a rule or chain less, more or moved is seen', () => {
+    const items = listing(ruleset);
+    expect(held(items, ruleset)).toBe(true);
+    for (let i = 1; i < items.length; i++) expect(held(items.toSpliced(i, 1), ruleset)).toBe(false);
+    expect(held([...items, { rule: { chain: 'forward' } }], ruleset)).toBe(false);
+    expect(held([...items, { chain: { name: 'more' } }], ruleset)).toBe(false);
+    const rules = items.findIndex((item) => 'rule' in item);
+    const swapped = items.with(rules, items[rules + 1] ?? {}).with(rules + 1, items[rules] ?? {});
+    expect(held(swapped, ruleset)).toBe(false);
+  });
+
+  it('differs between a transit node and a leaf, which accepts no forwarding', () => {
+    const leaf = renderRuleset(desiredOverlay({ transit: false }));
+    expect(held(listing(leaf), ruleset)).toBe(false);
+    expect(leaf.script).not.toMatch(/oifname \{ "twx-a", "twx-b" \} accept/);
+    expect(ruleset.script).toMatch(/iifname \{ "twx-a", "twx-b" \} oifname \{ "twx-a", "twx-b" \} accept/);
+  });
+
+  it('gives the counters', () => {
+    const text =
+      '{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"set": {"family": "inet", "name": "demand4", "table": "thalweg", "type": "ipv4_addr", "handle": 4, "size": 65536, "elem": [{"elem": {"val": "100.96.0.3", "counter": {"packets": 3, "bytes": 252}}}], "stmt": [{"counter": null}]}}]}';
+    const parsed = parseNftTable(text);
+    expect(parsed.ok && parsed.value.demand).toEqual([{ address: '100.96.0.3', packets: 3, bytes: 252 }]);
+  });
+});

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { KernelOverlay } from '../../../../overlay/kernel-overlay.ts';
+import type { DesiredOverlay, OverlayNextHop, OverlayRoute } from '../../../../overlay/overlay-state.ts';
+import type { KernelSnapshot } from '../../../../overlay/route/kernel-snapshot.ts';
+import { computeRoutePlan } from '../../../../overlay/route/route-plan.ts';
+import { CommandSysctls } from '../../../../overlay/sysctl/sysctl-store.ts';
+import { systemClock } from '../../../../protocol/clock.ts';
+import { silentLogger } from '../../../../protocol/log.ts';
+import { desiredOverlay } from '../../../contract/overlay-suite.ts';
+import { FakeKernel } from '../../../fake/kernel.ts';
+
+const EMPTY: KernelSnapshot = { links: [], addresses: [], rules: [], nextHops: [], routes: [] };
+const dir = mkdtempSync(join(tmpdir(), 'ovl-unit-'));
+const privateKeyFile = join(dir, 'wireguard.key');
+writeFileSync(privateKeyFile, Buffer.alloc(32, 7).toString('base64'), { mode: 0o600 });
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function onFake(): { kernel: FakeKernel; overlay: KernelOverlay } {
+  const kernel = new FakeKernel();
+  const deps = { runner: kernel, sysctls: new CommandSysctls(kernel), clock: systemClock, log: silentLogger };
+  return { kernel, overlay: new KernelOverlay(deps, { stateDir: dir, privateKeyFile }) };
+}
+
+describe('computeRoutePlan', () => {
+  it('orders: next hops, groups, routes, rules', () => {
+    const { main, sixNextHops, sixRules } = computeRoutePlan(desiredOverlay(), EMPTY);
+    const kinds = main.map((command) => command.split(' ').slice(0, 2).join(' '));
+    expect([...new Set(kinds)]).toEqual(['nexthop add', 'route replace', 'rule add']);
+    const firstGroup = main.findIndex((command) => command.includes(' group '));
+    expect(main.slice(0, firstGroup).every((command) => command.startsWith('nexthop add'))).toBe(true);
+    expect(sixNextHops.every((command) => command.startsWith('nexthop add') && !command.includes('group'))).toBe(true);
+    expect(sixRules).toHaveLength(3);
+  });
+
+  it('gives the same ids for the same desired state, in any order of routes', () => {
+    const desired = desiredOverlay();
+    const plan = computeRoutePlan(desired, EMPTY);
+    const nextHopIds = (commands: readonly string[]) =>
+      commands.filter((command) => command.startsWith('nexthop')).sort();
+    const reversed = computeRoutePlan({ ...desired, routes: [...desired.routes].reverse() }, EMPTY);
+    expect(nextHopIds(reversed.main)).toEqual(nextHopIds(plan.main));
+    for (const command of nextHopIds(plan.main)) {
+      const id = Number(command.split(' ')[3]);
+      expect(id).toBeGreaterThanOrEqual(0x54480000);
+      expect(id).toBeLessThanOrEqual(0x5448ffff);
+    }
+  });
+
+  it('goes past an id that a foreign object has', () => {
+    const direct: OverlayRoute = {
+      table: 'source',
+      prefix: '100.96.0.2/32',
+      nextHops: [{ kind: 'direct', weight: 1 }],
+    };
+    const desired = desiredOverlay({ routes: [direct] });
+    const id = Number(computeRoutePlan(desired, EMPTY).main[0]?.split(' ')[3]);
+    const foreign = { id, protocol: 99, family: 4, device: 'eth0', outerDst: null, members: null } as const;
+    const plan = computeRoutePlan(desired, { ...EMPTY, nextHops: [foreign] });
+    expect(plan.main[0]).toBe(`nexthop add id ${id + 1} dev tw0 protocol 84`);
+    expect(plan.main.join()).not.toContain('nexthop del');
+  });
+
+  it('refuses a direct next hop for packets that arrived encapsulated, and a route without next hop', () => {
+    const plan = (table: OverlayRoute['table'], nextHops: OverlayNextHop[]) => () =>
+      computeRoutePlan(desiredOverlay({ routes: [{ table, prefix: '100.96.0.2/32', nextHops }] }), EMPTY);
+    expect(plan('transitA', [{ kind: 'direct', weight: 1 }])).toThrow(/takes detours only/);
+    expect(plan('source', [])).toThrow(/no next hop/);
+  });
+});
+
+const nextHop: fc.Arbitrary<OverlayNextHop> = fc.oneof(
+  fc.record({ kind: fc.constant('direct' as const), weight: fc.integer({ min: 1, max: 256 }) }),
+  fc.record({
+    kind: fc.constant('detour' as const),
+    plane: fc.constantFrom('a' as const, 'b' as const),
+    via: fc.integer({ min: 2, max: 6 }).map((i) => `100.112.0.${i}`),
+    weight: fc.integer({ min: 1, max: 256 }),
+  }),
+);
+const route: fc.Arbitrary<OverlayRoute> = fc
+  .record({
+    table: fc.constantFrom('source' as const, 'transitA' as const, 'transitB' as const),
+    prefix: fc
+      .tuple(fc.integer({ min: 2, max: 6 }), fc.boolean())
+      .map(([i, six]) => (six ? `fd74:6861:6c77::${i}/128` : `100.96.0.${i}/32`)),
+    nextHops: fc.array(nextHop, { minLength: 1, maxLength: 4 }),
+  })
+  .map((r) => ({
+    ...r,
+    nextHops:
+      r.table === 'source'
+        ? r.nextHops
+        : r.nextHops.map((n) =>
+            n.kind === 'direct' ? { kind: 'detour', plane: 'a', via: '100.112.0.2', weight: 1 } : n,
+          ),
+  }));
+const desiredState: fc.Arbitrary<DesiredOverlay> = fc
+  .tuple(
+    fc.uniqueArray(route, { selector: (r) => `${r.table} ${r.prefix}`, maxLength: 12 }),
+    fc.boolean(),
+    fc.constantFrom(1420, 1380),
+    fc.integer({ min: 0, max: 3 }),
+  )
+  .map(([routes, transit, tunnelMtuBytes, peers]) =>
+    desiredOverlay({ routes, transit, tunnelMtuBytes, peers: desiredOverlay().peers.slice(peers) }),
+  );
+
+describe('apply on the fake kernel', () => {
+  it('property: from any state to any other, then nothing more; no route that stays is ever missing', async () => {
+    await fc.assert(
+      fc.asyncProperty(desiredState, desiredState, async (from, to) => {
+        const { kernel, overlay } = onFake();
+        await overlay.apply(from);
+        const keys = (desired: DesiredOverlay) => desired.routes.map((r) => `${r.table} ${r.prefix}`);
+        const stay = keys(from).filter((key) => keys(to).includes(key));
+        const tables = { source: 8400, transitA: 8401, transitB: 8402 } as const;
+        kernel.onCommand = (command) => {
+          for (const key of stay) {
+            const [table = '', prefix] = key.split(' ');
+            const number = tables[table as keyof typeof tables];
+            const found = kernel.routes.some((r) => r.table === number && r.prefix === prefix);
+            if (!found) throw new Error(`${key} is missing after: ${command}`);
+          }
+        };
+        await overlay.apply(to);
+        expect((await overlay.apply(to)).changes).toEqual([]);
+        kernel.onCommand = () => {};
+        await overlay.remove();
+        expect([kernel.routes, kernel.rules, [...kernel.nextHops], kernel.nftScript]).toEqual([[], [], [], null]);
+        expect([...kernel.links.keys()]).toEqual(['lo', 'eth0']);
+        expect(kernel.sysctls.get('net/ipv4/fib_multipath_hash_policy')).toBe('0');
+      }),
+      { numRuns: 25 },
+    );
+  }, 60_000);
+
+  it('spawns four processes when there is nothing to do, and one batch for 3,000 routes', async () => {
+    const { kernel, overlay } = onFake();
+    const routes = Array.from({ length: 3_000 }, (_, i): OverlayRoute => {
+      const index = i + 2;
+      return {
+        table: 'source',
+        prefix: `100.96.${index >> 8}.${index & 255}/32`,
+        nextHops: [{ kind: 'direct', weight: 1 }],
+      };
+    });
+    await overlay.apply(desiredOverlay({ routes: [] }));
+    kernel.programs.length = 0;
+    await overlay.apply(desiredOverlay({ routes: [] }));
+    // Settings are files of /proc on a real host; here they are read with grep.
+    expect(kernel.programs.filter((program) => program !== 'grep').sort()).toEqual(['ip', 'ip', 'nft', 'wg']);
+    kernel.programs.length = 0;
+    await overlay.apply(desiredOverlay({ routes }));
+    expect(kernel.programs.filter((program) => program === 'ip')).toHaveLength(3);
+  }, 60_000);
+});
