@@ -52,6 +52,7 @@ function problemsOf(issue: z.core.$ZodIssue): ScenarioProblem[] {
       message: `unknown key ${JSON.stringify(key)}${suggest(key, knownKeys(issue.path))}`,
     }));
   }
+  if (issue.input === undefined) return [{ path: issue.path, message: 'is missing' }];
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String);
     const seen = typeof issue.input === 'string' ? issue.input : '';

@@ -33,6 +33,7 @@ export class ScenarioSource {
   /** Throws invalid_scenario with file and line, whatever the text. */
   static parse(file: string, text: string): ScenarioSource {
     const lines = new LineCounter();
+    if (isDeeplyNested(text)) throw invalid(file, 1, '', 'lists and maps are nested too deeply', 1);
     try {
       const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
       const fault = document.errors[0] ?? document.warnings[0];
@@ -87,6 +88,21 @@ export class ScenarioSource {
     const also = rest.length === 0 ? '' : ` (also ${rest.join('; ')})`;
     return invalid(this.file, first.line, fieldName(first.path), first.message + also, problems.length);
   }
+}
+
+/** Deeper than any scenario, and shallow enough for a parser whose time grows with the square of the depth. */
+const MAX_DEPTH = 64;
+
+/** Counts brackets without regard to quotes: 64 that stay open are refused even in a text. */
+function isDeeplyNested(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === 0x5b || char === 0x7b) depth++;
+    else if (char === 0x5d || char === 0x7d) depth = Math.max(0, depth - 1);
+    if (depth > MAX_DEPTH) return true;
+  }
+  return /(?:[-?:][ \t]+){65}/.test(text);
 }
 
 function invalid(file: string, line: number, field: string, message: string, problems: number): ThalwegError {
