@@ -6,10 +6,9 @@ import type { LinkView, PathChange, PathExplanation, PathView } from '../protoco
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
+import { recordPaths } from './path-record.ts';
 import { type PersistedState, parsePersistedState } from './persisted-state.ts';
 import { decideNextHops } from './rib/incumbency.ts';
-import { samePath } from './rib/path-change-log.ts';
-import { explainMove } from './rib/path-explanation.ts';
 import { dijkstra } from './spf/dijkstra.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
 import type {
@@ -38,6 +37,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
   readonly #rolling = new Set<MeshNode>();
   /** Destinations whose paths must be compared with what is recorded. */
   readonly #repath = new Set<MeshNode>();
+  /** Nodes that do not forward any more, and when their transit rows may go: once nobody's packets meet them. */
+  readonly #retiring = new Map<MeshNode, number>();
   #generation: bigint;
   #warmUntilMs: number | null = null;
   #warm = false;
@@ -87,7 +88,14 @@ export class OneStepSteeringEngine implements SteeringEngine {
     if (known.transit === node.transit) return;
     known.transit = node.transit;
     this.#mesh.graph.setTransit(known.slot, node.transit && !known.left);
-    for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
+    if (node.transit) {
+      this.#retiring.delete(known);
+      for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
+    } else {
+      const { ackTimeoutMs, drainMs } = this.#mesh.options.rollout;
+      this.#retiring.set(known, nowMs + ackTimeoutMs + drainMs);
+      this.#spfPending = true;
+    }
   }
 
   removeNode(index: number, nowMs: number): void {
@@ -97,6 +105,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.#mesh.remove(node);
     this.#rolling.delete(node);
     this.#repath.delete(node);
+    this.#retiring.delete(node);
     this.#spfPending = true;
     this.#revision++;
   }
@@ -182,7 +191,12 @@ export class OneStepSteeringEngine implements SteeringEngine {
       this.#computeAll(nowMs);
     }
     this.#roll(nowMs);
-    for (const node of this.#repath) this.#recordPaths(node, nowMs, actions);
+    this.#retire(nowMs);
+    for (const node of this.#repath) {
+      for (const change of recordPaths(this.#mesh, node, nowMs, this.#deps.toUnixMs)) {
+        actions.push({ kind: 'pathChanged', change });
+      }
+    }
     this.#repath.clear();
     for (const node of this.#mesh.nodes.values()) {
       const delta = node.table.takeDelta(nowMs, () => ++this.#generation);
@@ -198,6 +212,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     if (!this.#warm) return this.#warmUntilMs ?? Number.NEGATIVE_INFINITY;
     let wakeMs = this.#mesh.links.dueMs;
     if (this.#spfPending) wakeMs = Math.min(wakeMs, this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs);
+    if (this.#rolling.size === 0) for (const dueMs of this.#retiring.values()) wakeMs = Math.min(wakeMs, dueMs);
     for (const node of this.#mesh.nodes.values()) {
       wakeMs = Math.min(wakeMs, node.moveDueMs, node.table.dueMs, node.rollout.dueMs);
     }
@@ -342,48 +357,12 @@ export class OneStepSteeringEngine implements SteeringEngine {
     }
   }
 
-  #recordPaths(to: MeshNode, nowMs: number, actions: SteeringAction[]): void {
-    const mesh = this.#mesh;
-    for (const from of mesh.nodes.values()) {
-      if (from === to) continue;
-      const path = mesh.pathSlots(from, to).map((slot) => mesh.graph.indexOf(slot));
-      const record = mesh.log.get(from.index, to.index);
-      const before = record?.path ?? [];
-      if (samePath(before, path)) continue;
-      const beforeCostUs = mesh.costOf(before)?.totalUs ?? null;
-      const afterCostUs = mesh.costOf(path)?.totalUs ?? null;
-      const unmeasured =
-        before.length === 2 && (mesh.links.get(from.index, to.index)?.filter.health ?? 'unmeasured') === 'unmeasured';
-      const { reason, detail } = explainMove({
-        before,
-        after: path,
-        beforeCostUs,
-        afterCostUs,
-        sinceMs: record?.sinceMs ?? Number.NEGATIVE_INFINITY,
-        links: (a, b) => mesh.links.get(a, b),
-        name: (index) => mesh.name(index),
-        forwards: (index) => {
-          const node = mesh.nodes.get(index);
-          return node?.transit === true && !node.left;
-        },
-        joinedMs: (index) => mesh.nodes.get(index)?.joinedMs ?? Number.NEGATIVE_INFINITY,
-        isFirst: record === undefined || unmeasured,
-      });
-      const atMs = this.#deps.toUnixMs(nowMs);
-      mesh.log.set(from.index, to.index, { path, sinceMs: nowMs, sinceUnixMs: atMs, reason });
-      const names = (indices: readonly number[]) => indices.map((index) => mesh.name(index));
-      const change = mesh.log.append({
-        atMs,
-        from: from.name,
-        to: to.name,
-        before: names(before),
-        after: names(path),
-        reason,
-        detail,
-        beforeCostUs,
-        afterCostUs,
-      });
-      actions.push({ kind: 'pathChanged', change });
+  #retire(nowMs: number): void {
+    if (this.#spfPending || this.#rolling.size > 0) return;
+    for (const [node, dueMs] of this.#retiring) {
+      if (dueMs > nowMs) continue;
+      this.#retiring.delete(node);
+      for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(node.slot);
     }
   }
 }

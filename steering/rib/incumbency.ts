@@ -119,13 +119,16 @@ export function decideNextHops(
       disturbed.push(v);
       continue;
     }
-    const until = holdUntilMs(timers, v, cost, viaCandidate, nowMs, options);
-    if (until <= nowMs) {
+    // The gain is that of the tree, so that all nodes of a path start their holds together; when its hold is over the
+    // move is made only if those behind the candidate have moved too, or are near enough as they are.
+    const until = holdUntilMs(timers, v, cost, tree.distance[v] ?? 0, nowMs, options);
+    const gains = cost - viaCandidate > Math.max(options.settleUs, options.settleRatio * cost);
+    if (until <= nowMs && gains) {
       timers.clear(v);
     } else {
       nextHop[v] = old;
       expected[v] = cost;
-      dueMs = Math.min(dueMs, until);
+      if (until > nowMs) dueMs = Math.min(dueMs, until);
     }
   }
   const cost = settle(graph, root, rules, tree, nextHop, disturbed, options);
@@ -176,6 +179,8 @@ function settle(
       moved = true;
     };
     for (const v of looping) move(v);
+    // what hangs off a loop is judged once the loop is gone
+    if (moved) continue;
     for (const v of disturbed) {
       const least = tree.distance[v] ?? Number.POSITIVE_INFINITY;
       if ((cost[v] ?? 0) > least + moveMarginUs(least, options)) move(v);

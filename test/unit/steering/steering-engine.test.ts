@@ -170,6 +170,23 @@ describe('membership', () => {
     lab.engine.upsertNode({ index: 3, name: 'n3', transit: true }, lab.nowMs);
     lab.run(5_000);
     expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+    // and back: its rows stay for the packets on their way, then go
+    lab.engine.upsertNode({ index: 3, name: 'n3', transit: false }, lab.nowMs);
+    lab.run(500);
+    expect(lab.trace(1, 2)).toEqual({ end: 'delivered', path: [1, 2] });
+    expect(
+      lab
+        .node(3)
+        .table.rows()
+        .some((r) => r.table !== 'source'),
+    ).toBe(true);
+    lab.run(10_000);
+    expect(
+      lab
+        .node(3)
+        .table.rows()
+        .every((r) => r.table === 'source'),
+    ).toBe(true);
   });
 
   it('does not wait for a transit node that does not answer', () => {
