@@ -1,5 +1,5 @@
 /** What every Overlay must do, whatever kernel is behind it. Disturbances are commands that both kernels take. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { DesiredOverlay, Overlay, OverlayNextHop } from '../../overlay/overlay-state.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../protocol/address-plan.ts';
 import type { PublicKey } from '../../protocol/identifier.ts';
@@ -61,6 +61,8 @@ const disturbances: readonly (readonly string[])[] = [
 ];
 
 export function overlayContract(open: () => Promise<OverlayHarness>): void {
+  // Real commands on a machine that may be busy: far more than the second that a test takes.
+  vi.setConfig({ testTimeout: 60_000 });
   let harness: OverlayHarness;
   beforeEach(async () => {
     harness = await open();
