@@ -2,13 +2,7 @@
 import type { PathChangeReason } from '../protocol/api.ts';
 import type { LinkEnd } from './link-state/link-state.ts';
 import type { MeshState } from './mesh-state.ts';
-import {
-  type PersistedState,
-  packDelta,
-  packRow,
-  unpackDelta,
-  unpackRow,
-} from './persisted-state.ts';
+import { type PersistedState, packDelta, packRow, unpackDelta, unpackRow } from './persisted-state.ts';
 
 export function exportMesh(mesh: MeshState, generation: bigint): PersistedState {
   const nodes = [...mesh.nodes.values()].sort((a, b) => a.index - b.index);
