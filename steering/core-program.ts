@@ -94,8 +94,9 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= (async () => {
-        await Promise.all([agentServer.stop(), api.stop()]);
+        // Steering first: what it would make of all sessions ending at once is not to be saved.
         loop.stop();
+        await Promise.all([agentServer.stop(), api.stop()]);
         store.close();
         log.info('core stopped');
       })();

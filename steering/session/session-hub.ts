@@ -27,6 +27,9 @@ const PEER_DEBOUNCE_MS = 50;
 /** When nodes were last seen is for people: it may be this old after a kill. */
 const SEEN_FLUSH_MS = 10_000;
 
+/** Two devices with one identity would throw each other out at this pace. */
+const REPLACED_RETRY_MS = 30_000;
+
 export interface HubOptions {
   readonly heartbeatMs: number;
   readonly probeIntervalMs: number;
@@ -128,7 +131,7 @@ export class SessionHub implements SessionOwner {
         nextStep: 'restore wireguard.key, or remove the node and join the device again',
       });
     }
-    this.#live.get(node.index)?.session.refuse(replaced(node.name), 1000);
+    this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
     const { stampPort, software, wireguardBackend } = hello;
     this.#setHost(node, { ...this.#host(session, hello), stampPort, software, wireguardBackend });
     registry.touch(registry.byIndex(node.index) ?? node);

@@ -37,7 +37,7 @@ export function makeSigningRequest(publicKey: KeyObject, key: KeyObject): Uint8A
 }
 
 export class TestAgent {
-  readonly port: number;
+  port: number;
   readonly wireguardKey = new Uint8Array(randomBytes(32));
   tlsKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   caPem = '';

@@ -77,11 +77,11 @@ export class TestCore {
   }
 }
 
-/** Polls until `condition` holds; fails with `what` after 5 s. */
+/** Polls until `condition` holds; fails with `what` after 10 s. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 10_000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not happen within 5 s`);
+    if (Date.now() > deadline) throw new Error(`${what} did not happen within 10 s`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -98,7 +98,7 @@ it('loses nothing it has confirmed and gives nothing twice when killed, 20 times
       const nodes = store.nodes();
       const tokens = store.tokens();
       store.close();
-      const present = new Set(nodes.map(({ name }) => name));
+      const present = new Set<string>(nodes.map(({ name }) => name));
       expect([...confirmed].filter((name) => !present.has(name))).toEqual([]);
       expect(new Set(nodes.map(({ index }) => index)).size).toBe(nodes.length);
       for (const { id, uses, used } of tokens) {
