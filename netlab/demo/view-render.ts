@@ -12,8 +12,8 @@ export interface Style {
   readonly colour: boolean;
 }
 
-/** Lines of the view that are not pairs or log: title, progress, header, gaps. */
-const FRAME_LINES = 7;
+/** Lines of the view that are not pairs or log: title, description (2), progress, header, gaps (3). */
+const FRAME_LINES = 8;
 /** The log gets this many lines where there is room for them and for a few pairs. */
 const LOG_LINES = 8;
 /** A screen that is too small for a table still shows this many pairs. */
