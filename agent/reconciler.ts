@@ -42,6 +42,9 @@ export interface ReconcilerOptions {
   readonly watchDebounceMs?: number;
 }
 
+/** The kernel announces a change within milliseconds; its watcher holds it back for 200 ms; the rest is for a loaded host. */
+const OWN_ECHO_MS = 500;
+
 export class Reconciler<Tag> {
   readonly #deps: ReconcilerDeps<Tag>;
   readonly #options: ReconcilerOptions;
@@ -52,6 +55,7 @@ export class Reconciler<Tag> {
   #watch: { stop(): Promise<void> } | undefined;
   #stopped = false;
   #lastWasClean = false;
+  #ownEchoUntilMonoMs = 0;
   #waiters: ((outcome: ReconcileOutcome<Tag>) => void)[] = [];
 
   constructor(deps: ReconcilerDeps<Tag>, options: ReconcilerOptions) {
@@ -99,6 +103,8 @@ export class Reconciler<Tag> {
 
   #watched(): void {
     if (this.#stopped || this.#debounce !== undefined) return;
+    // Our own changes are announced too; what somebody else did at that moment is left to the interval.
+    if (this.#running !== undefined || this.#deps.clock.monoMs() < this.#ownEchoUntilMonoMs) return;
     this.#debounce = this.#deps.clock.after(this.#options.watchDebounceMs ?? 100, () => {
       this.#debounce = undefined;
       if (this.#stopped) return;
@@ -145,9 +151,12 @@ export class Reconciler<Tag> {
       // After a failed apply, or where something new was wanted, changes are our own.
       const foreignRepairs = asked || !this.#lastWasClean ? 0 : report.changes.length;
       this.#lastWasClean = true;
+      if (report.changes.length > 0) this.#ownEchoUntilMonoMs = clock.monoMs() + OWN_ECHO_MS;
       return { tag, report, error: undefined, durationMs: clock.monoMs() - startedAtMonoMs, foreignRepairs };
     } catch (cause) {
       this.#lastWasClean = false;
+      // Whatever happens next may be what makes it work.
+      this.#ownEchoUntilMonoMs = 0;
       const error =
         cause instanceof ThalwegError
           ? cause
