@@ -55,7 +55,12 @@ export async function buildLab(
     driver: 'plain',
     seed: spec.seed ?? 1,
     distDir,
-    hosts: [...spec.hosts, { name: CORE_HOST, transit: false }].map((host) => ({ ...host, powered: true })),
+    // Field by field: a caller's hosts may carry more than the state file has a place for.
+    hosts: [...spec.hosts, { name: CORE_HOST, transit: false }].map(({ name, transit }) => ({
+      name,
+      transit,
+      powered: true,
+    })),
     links,
     processes: [{ role: 'reaper', host: NET_HOST, ...reaper.record }],
     core: spec.core as LabState['core'],

@@ -69,10 +69,10 @@ export function readLabState(name: string): Parsed<LabState> {
   }
 }
 
-/** Whole or not at all. */
+/** Whole or not at all. Throws when the state is not one that `parseLabState` takes. */
 export function writeLabState(state: LabState): void {
   const path = join(labDir(state.name), STATE_FILE);
-  writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify(labStateSchema.parse(state)), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 

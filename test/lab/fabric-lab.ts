@@ -14,7 +14,8 @@ if (!isRoot) process.stderr.write('SKIPPED: the lab tests need root (network nam
 export function specOf(name: string, hosts: readonly string[], shape: Partial<LinkShape>, more: Partial<LabSpec> = {}) {
   return {
     name,
-    hosts: hosts.map((host) => ({ name: host, transit: true })),
+    // With a field more, as the hosts of a scenario have.
+    hosts: hosts.map((host) => ({ name: host, transit: true, joins: 'now' })),
     links: () => ({ ...PERFECT_LINK, ...shape }),
     core: {},
     agent: {},
