@@ -19,6 +19,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           // Loading a whole program takes seconds on a small machine that runs other tests beside it.
           testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
