@@ -62,8 +62,9 @@ export class ScenarioRun {
       api: deps.api,
       clock: deps.clock,
       onSample: (sample) => this.#showPaths(sample),
-      onChange: (change) => {
-        if (this.#originUnixMs > 0) deps.onProgress({ kind: 'pathChange', change: this.#pathChange(change) });
+      onChange: (noted) => {
+        const change = this.#pathChange(noted);
+        if (this.#originUnixMs > 0 && change.at >= 0) deps.onProgress({ kind: 'pathChange', change });
       },
     });
     this.#flows = scenario.flows.map((flow, i) => new FlowRun(deps, flow, i + 1));
