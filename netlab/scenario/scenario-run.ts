@@ -101,6 +101,8 @@ export class ScenarioRun {
       await Promise.all(this.#pings.map((ping) => ping.stop()));
       if (!signal.aborted) await Promise.all(this.#flows.map((flow) => flow.finish()));
       const kernel = wanted.has('kernel-tables') && !signal.aborted ? await this.#kernelDisagreements() : null;
+      // its programs are not the hosts' own; what they have read stays
+      await this.#monitor.stop();
       const after = before !== null && !signal.aborted ? await this.#resources() : null;
       await this.#watch.stop();
       return this.#outcome(this.#record(settled, kernel, before, after), signal.aborted);
