@@ -68,6 +68,8 @@ export class LinkFilter {
   #offsetSinceMs: number | null = null;
   #offsetSign = 0;
   #degraded: LinkStep | null = null;
+  /** What it cost before it degraded; null when it is not degraded. */
+  #degradedFrom: CostTerms | null = null;
   #recovered: LinkStep | null = null;
   #downSinceMs: number | null = null;
 
@@ -136,7 +138,7 @@ export class LinkFilter {
       this.#wasUp = true;
       this.#effective = reading.cost;
       this.#rampBase = reading.cost;
-      this.#degraded = null;
+      this.#forgetDegradation();
       this.#downSinceMs = null;
       this.#heldSinceMs = this.#mustHold ? nowMs : null;
       return true;
@@ -155,14 +157,18 @@ export class LinkFilter {
     const deadBand = Math.max(o.deadBandUs, o.deadBandRatio * effective.totalUs);
     if (difference > deadBand) return this.#rise(now, effective, nowMs);
     if (difference < -deadBand) {
-      if (this.#degraded === null || nowMs < this.#degraded.atMs + o.confirmMs) {
-        this.#degraded = null;
+      if (this.#degraded === null) return this.#take(now);
+      if (nowMs < this.#degraded.atMs + o.confirmMs) {
+        if (!this.#isStillDegraded(now)) this.#forgetDegradation();
         return this.#take(now);
       }
       this.#improvingSinceMs ??= nowMs;
       if (nowMs < this.#improvingSinceMs + o.recoverHoldMs) return false;
-      this.#recovered = { atMs: nowMs, fromRttUs: effective.rttUs, toRttUs: now.rttUs };
-      this.#degraded = null;
+      // A part of the way back, as when the jitter of the step itself wears off, is not yet a recovery.
+      if (!this.#isStillDegraded(now)) {
+        this.#recovered = { atMs: nowMs, fromRttUs: effective.rttUs, toRttUs: now.rttUs };
+        this.#forgetDegradation();
+      }
       this.#rampBase = now;
       return this.#take(now);
     }
@@ -179,11 +185,25 @@ export class LinkFilter {
     const o = this.#options;
     if (nowMs - this.#lastRiseMs > o.rampMs || this.#rampBase === null) this.#rampBase = effective;
     this.#lastRiseMs = nowMs;
-    if (now.totalUs - this.#rampBase.totalUs > Math.max(o.stepUs, o.stepRatio * this.#rampBase.totalUs)) {
+    if (this.#isStep(this.#rampBase, now)) {
+      this.#degradedFrom ??= this.#rampBase;
       const fromRttUs = this.#degraded?.fromRttUs ?? this.#rampBase.rttUs;
       this.#degraded = { atMs: this.#degraded?.atMs ?? nowMs, fromRttUs, toRttUs: now.rttUs };
     }
     return this.#take(now);
+  }
+
+  #isStillDegraded(now: CostTerms): boolean {
+    return this.#degradedFrom !== null && this.#isStep(this.#degradedFrom, now);
+  }
+
+  #forgetDegradation(): void {
+    this.#degraded = null;
+    this.#degradedFrom = null;
+  }
+
+  #isStep(from: CostTerms, to: CostTerms): boolean {
+    return to.totalUs - from.totalUs > Math.max(this.#options.stepUs, this.#options.stepRatio * from.totalUs);
   }
 
   #take(cost: CostTerms): true {

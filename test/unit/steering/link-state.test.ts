@@ -79,6 +79,21 @@ describe('link filter', () => {
     expect(filter.recovered).toEqual({ atMs: 25_000, fromRttUs: 100_000, toRttUs: 5_000 });
   });
 
+  it('does not take the end of the jitter of a step for a recovery', () => {
+    const jittery: LinkReading = { health: 'up', cost: cost({ rttUs: 100_000, jitterUs: 40_000 }) };
+    for (const calmAtMs of [2_000, 4_000]) {
+      run([
+        [0, up(5_000), 5_000],
+        [1_000, jittery, 100_000],
+        [calmAtMs, up(100_000), 100_000],
+        [20_000, up(100_000), 100_000],
+        [25_000, up(5_000), 100_000],
+        [32_900, up(5_000), 100_000],
+        [33_100, up(5_000), 5_000],
+      ]);
+    }
+  });
+
   it('knows a ramp of small rises as a degradation', () => {
     run([
       [0, up(5_000), 5_000],
