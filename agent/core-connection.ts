@@ -105,10 +105,11 @@ export class CoreConnection {
   /** Says goodbye where there is a session. Idempotent. */
   async stop(reason: 'stop' | 'leave' = 'stop'): Promise<void> {
     this.#stopped = true;
-    this.#session?.close(reason);
+    const closed = this.#session?.close(reason);
     this.#wait?.timer.cancel();
     this.#wait?.done();
     await this.#loop?.catch(() => {});
+    await closed;
   }
 
   async #oneSession(address: string): Promise<SessionEnd> {
@@ -116,7 +117,7 @@ export class CoreConnection {
     try {
       const stream = await open(address, await credentials());
       if (this.#stopped) {
-        stream.close();
+        await stream.close();
         return { error: undefined, retryAfterMs: undefined, establishedMs: 0 };
       }
       const session = new CoreSession(
@@ -135,7 +136,7 @@ export class CoreConnection {
         { hello: await hello() },
       );
       this.#session = session;
-      if (this.#stopped) session.close('stop');
+      if (this.#stopped) await session.close('stop');
       return await session.run();
     } catch (cause) {
       const error = cause instanceof ThalwegError ? cause : new ThalwegError('internal', String(cause), { cause });

@@ -120,10 +120,11 @@ export class CoreSession {
     return true;
   }
 
-  /** Says goodbye and closes. Idempotent. */
-  close(reason: 'stop' | 'leave'): void {
+  /** Says goodbye and closes; resolves when the core has heard it, or will not any more. Idempotent. */
+  close(reason: 'stop' | 'leave'): Promise<void> {
     this.send({ case: 'goodbye', value: { reason } });
     this.#finish(undefined);
+    return this.#stream.close();
   }
 
   #onFrame(bytes: Uint8Array): void {
@@ -248,7 +249,7 @@ export class CoreSession {
     this.#end = { error, retryAfterMs, establishedMs };
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
-    this.#stream.close();
+    void this.#stream.close();
     this.#resolve?.(this.#end);
   }
 

@@ -21,13 +21,15 @@ export interface CoreStream {
   send(bytes: Uint8Array): void;
   /** Bytes not yet taken by the operating system. */
   readonly bufferedBytes: number;
-  /** Ends politely, and for good after two seconds. Idempotent. */
-  close(): void;
+  /** Ends politely, and for good after a second; resolves when it is closed: the core then has all that it ever will. Idempotent. */
+  close(): Promise<void>;
 }
 
 /** Rejects with ThalwegError: unreachable, timeout, ca_mismatch, clock_skew, certificate_invalid, or what the core refused with. */
 export type OpenCoreStream = (address: string, credentials: Credentials) => Promise<CoreStream>;
 
+/** What the core gets to take the last frames and answer the close frame. */
+const CLOSE_DEADLINE_MS = 1000;
 /** A refusal's text is a few hundred bytes. */
 const MAX_REFUSAL_BYTES = 8192;
 
@@ -74,6 +76,7 @@ class WebSocketStream implements CoreStream {
   #early: Uint8Array[] = [];
   #error: ThalwegError | undefined;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(socket: WebSocket, address: string) {
     this.#socket = socket;
@@ -111,11 +114,18 @@ class WebSocketStream implements CoreStream {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes, () => {});
   }
 
-  close(): void {
-    if (this.#socket.readyState === WebSocket.CLOSED) return;
-    this.#socket.close(1000);
-    const force = systemClock.after(2000, () => this.#socket.terminate());
-    this.#socket.once('close', () => force.cancel());
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      if (this.#closed) return resolve();
+      // The close frame goes out behind all that was sent, and the core answers it when it has read that far.
+      this.#socket.close(1000);
+      const force = systemClock.after(CLOSE_DEADLINE_MS, () => this.#socket.terminate());
+      this.#socket.once('close', () => {
+        force.cancel();
+        resolve();
+      });
+    });
+    return this.#closing;
   }
 }
 

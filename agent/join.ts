@@ -30,7 +30,6 @@ import { ensurePrivateDirectory, readSmallFile, writeFileAtomically } from './at
 import { clockSkewError, connectionError, MAX_CLOCK_SKEW_MS, refusalError } from './core-error.ts';
 import { askCore } from './core-request.ts';
 import { checkedPlan, type Identity, IdentityStore, ownAddresses } from './identity.ts';
-import { buildSigningRequest, generateTlsKey } from './signing-request.ts';
 import { generateWireGuardKey, wireGuardPublicKey } from './wireguard-key.ts';
 
 export interface JoinOptions {
@@ -191,12 +190,14 @@ interface JoinKeys {
 }
 
 async function prepareKeys(store: IdentityStore): Promise<JoinKeys> {
+  // Only now: it loads the X.509 library, which a running agent, having joined, never needs.
+  const { buildSigningRequest, generateTlsKey } = await import('./signing-request.ts');
   const oldWireGuardKey = await readSmallFile(store.path('wireguard.key'), MAX_KEY_BYTES);
   const oldTlsKey = await readSmallFile(store.path('tls.key'), MAX_KEY_BYTES);
   const created = oldWireGuardKey === undefined || oldTlsKey === undefined;
   const wireGuardKey = oldWireGuardKey?.toString('utf8') ?? generateWireGuardKey();
   const tlsKeyPem = oldTlsKey?.toString('utf8') ?? generateTlsKey();
-  const signingRequest = buildSigningRequest(tlsKeyPem);
+  const signingRequest = await buildSigningRequest(tlsKeyPem);
   if (oldWireGuardKey === undefined) await writeFileAtomically(store.path('wireguard.key'), `${wireGuardKey}\n`, 0o600);
   if (oldTlsKey === undefined) await writeFileAtomically(store.path('tls.key'), tlsKeyPem, 0o600);
   await writeFileAtomically(store.path('signing-request.der'), signingRequest, 0o600);

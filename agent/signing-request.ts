@@ -1,17 +1,15 @@
 /**
- * The TLS key of this device and the PKCS #10 signing request for it (RFC 2986), in DER:
+ * The TLS key of this device and the PKCS #10 signing request for it (RFC 2986). The subject is a constant: the core
+ * decides what the certificate says.
  *
- *   SEQUENCE { SEQUENCE { INTEGER 0, Name, SubjectPublicKeyInfo, [0] {} }, ecdsa-with-SHA256, BIT STRING signature }
- *
- * Written by hand because it is twenty lines, and the X.509 library that could do it (used by the core) costs a device
- * 20 MB of memory and a decorator runtime. The subject is a constant: the core decides what the certificate says.
+ * Loads the X.509 library, so it is imported by joining alone and only when that happens: a running agent sends the
+ * stored request when it renews.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto';
+import { Pkcs10CertificateRequestGenerator } from '../protocol/x509.ts';
 
-/** AlgorithmIdentifier ecdsa-with-SHA256, OID 1.2.840.10045.4.3.2 (RFC 5758 section 3.2). */
-const ECDSA_WITH_SHA256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
-const OID_COMMON_NAME = Buffer.from('0603550403', 'hex');
-const SUBJECT = 'thalweg-node';
+const SUBJECT = 'CN=thalweg-node';
+const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 
 /** A new EC P-256 key as PKCS #8 PEM. Secret. */
 export function generateTlsKey(): string {
@@ -19,22 +17,19 @@ export function generateTlsKey(): string {
   return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 }
 
-/** The signing request for a P-256 key, DER. Throws when the text is not such a key. */
-export function buildSigningRequest(keyPem: string): Uint8Array {
-  const key: KeyObject = createPrivateKey(keyPem);
-  const publicKeyInfo = createPublicKey(key).export({ format: 'der', type: 'spki' });
-  const commonName = der(0x30, OID_COMMON_NAME, der(0x0c, Buffer.from(SUBJECT)));
-  const subject = der(0x30, der(0x31, commonName));
-  const info = der(0x30, der(0x02, Buffer.from([0])), subject, publicKeyInfo, der(0xa0));
-  const signature = sign('sha256', info, key);
-  return new Uint8Array(der(0x30, info, ECDSA_WITH_SHA256, der(0x03, Buffer.from([0]), signature)));
-}
-
-/** Tag, length (X.690 section 8.1.3), content. */
-function der(tag: number, ...content: readonly Buffer[]): Buffer {
-  const body = Buffer.concat(content);
-  const { length } = body;
-  const header =
-    length < 128 ? [tag, length] : length < 256 ? [tag, 0x81, length] : [tag, 0x82, length >>> 8, length & 255];
-  return Buffer.concat([Buffer.from(header), body]);
+/** The signing request for a P-256 key, DER. Rejects when the text is not such a key. */
+export async function buildSigningRequest(keyPem: string): Promise<Uint8Array> {
+  const key = createPrivateKey(keyPem);
+  const pkcs8 = key.export({ format: 'der', type: 'pkcs8' });
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  const { subtle } = webcrypto;
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: SUBJECT,
+    keys: {
+      privateKey: await subtle.importKey('pkcs8', pkcs8, P256, false, ['sign']),
+      publicKey: await subtle.importKey('spki', spki, P256, true, ['verify']),
+    },
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+  });
+  return new Uint8Array(request.rawData);
 }
