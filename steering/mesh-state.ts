@@ -1,4 +1,5 @@
 /** Everything the steering engine knows, as one value that its loop changes and its views read. */
+import { LRUCache } from 'lru-cache';
 import type { CostTerms } from '../protocol/api.ts';
 import { CsrGraph } from './graph/csr-graph.ts';
 import { pathCost } from './link-state/link-cost.ts';
@@ -35,6 +36,9 @@ export interface MeshNode {
   demands: ReadonlyMap<number, number>;
 }
 
+/** Names of removed nodes that are kept: the changes that their removal brings are recorded within a loop or two. */
+const FORMER_NAMES_MAX = 10_000;
+
 export class MeshState implements Tables {
   readonly options: SteeringOptions;
   readonly graph = new CsrGraph();
@@ -42,6 +46,7 @@ export class MeshState implements Tables {
   readonly log: PathChangeLog;
   readonly nodes = new Map<number, MeshNode>();
   readonly #bySlot: (MeshNode | undefined)[] = [];
+  readonly #formerNames = new LRUCache<number, string>({ max: FORMER_NAMES_MAX });
 
   constructor(options: SteeringOptions) {
     this.options = options;
@@ -63,8 +68,9 @@ export class MeshState implements Tables {
     return this.at(slot).transit;
   }
 
+  /** Also of a node that was removed: the path that led through it is the `before` of a change. */
   name(index: number): string {
-    return this.nodes.get(index)?.name ?? `node ${index}`;
+    return this.nodes.get(index)?.name ?? this.#formerNames.get(index) ?? `node ${index}`;
   }
 
   add({ index, name, transit }: SteeringNode, nowMs: number): MeshNode {
@@ -101,6 +107,7 @@ export class MeshState implements Tables {
     this.graph.removeNode(node.index);
     this.log.removeNode(node.index);
     this.nodes.delete(node.index);
+    this.#formerNames.set(node.index, node.name);
     this.#bySlot[node.slot] = undefined;
     for (const other of this.nodes.values()) {
       for (const table of ['source', 'transitA', 'transitB'] as const) other.table.unwant(rowKey(table, node.index));

@@ -151,6 +151,16 @@ describe('membership', () => {
     expect(lab.engine.paths()).toHaveLength(2);
   });
 
+  it('keeps the name of a removed node in the change that its removal brings', () => {
+    const lab = detour();
+    lab.link(1, 2, 100_000);
+    lab.run(3_000);
+    lab.engine.removeNode(3, lab.nowMs);
+    lab.run(5_000);
+    const moved = changes(lab).findLast((c) => c.from === 'n1' && c.to === 'n2');
+    expect(moved).toMatchObject({ before: ['n1', 'n3', 'n2'], after: ['n1', 'n2'] });
+  });
+
   it('never passes through a leaf', () => {
     const lab = new SteeringLab();
     lab.join(1);
