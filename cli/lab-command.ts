@@ -3,11 +3,10 @@ import { type Command, Option } from 'commander';
 import { ThalwegError } from '../protocol/error.ts';
 import { EXIT } from './exit-code.ts';
 import { labDownPage, labStatusPage, labUpPage } from './print/lab-page.ts';
-import { runLine, runPage } from './print/run-page.ts';
+import { runLine, runPage, scenariosPage } from './print/run-page.ts';
 import type { CliSession } from './session.ts';
-import { scenarioFile } from './shipped-scenario.ts';
 
-const SCENARIO = 'a scenario file, or the name of one that ships: detour, clouds, core-away, churn';
+const SCENARIO = 'a scenario file, or the name of one that ships';
 
 export function addLabCommand(program: Command, session: CliSession): void {
   const lab = program
@@ -26,13 +25,14 @@ function addUp(lab: Command, session: CliSession): void {
   const up = lab
     .command('up')
     .description("build a scenario's hosts, links and mesh, and leave them up; its events are not run")
-    .argument('<scenario>', SCENARIO)
+    .argument('<scenario>', `${SCENARIO} (\`thalweg lab run\` lists them)`)
     .option('--name <name>', "the lab's name (default: the scenario's)")
     .option('--fabric-only', 'hosts and links only: no core, no agents')
     .addOption(new Option('--driver <driver>', 'how links carry frames').choices(['plain', 'netem', 'wire']));
   up.action(
     async (scenario: string, options: { name?: string; fabricOnly?: true; driver?: 'plain' | 'netem' | 'wire' }) => {
       const global = session.read(up);
+      const { scenarioFile } = await import('../netlab/scenario/shipped-scenarios.ts');
       const { labUp } = await import('../netlab/lab-commands.ts');
       const progress = ({ stage, done, total }: { stage: string; done: number; total: number }): void =>
         session.io.err(`${stage} ${done}/${total}\n`);
@@ -52,10 +52,15 @@ function addRun(lab: Command, session: CliSession): void {
     .description(
       'run a scenario from start to end and print what was measured; exit code 1 when an expectation is missed',
     )
-    .argument('<scenario>', SCENARIO)
+    .argument('[scenario]', `${SCENARIO}; without it those that ship are listed`)
     .option('--keep', 'leave the lab up afterwards');
-  run.action(async (scenario: string, options: { keep?: true }) => {
+  run.action(async (scenario: string | undefined, options: { keep?: true }) => {
     const global = session.read(run);
+    const { listShipped, scenarioFile } = await import('../netlab/scenario/shipped-scenarios.ts');
+    if (scenario === undefined) {
+      session.show(global, await listShipped(), (value) => scenariosPage(value, session.io.size().columns));
+      return;
+    }
     const { labRun } = await import('../netlab/scenario/lab-run.ts');
     const result = await labRun({
       file: scenarioFile(scenario),

@@ -1,11 +1,11 @@
 /** `npm start`: a mesh that builds itself and steers, shown on two scenarios. */
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../protocol/clock.ts';
 import { ApiGateway } from './demo/api-gateway.ts';
 import { processScreen } from './demo/process-screen.ts';
 import { LiveView, type Screen } from './live-view.ts';
 import { labRun } from './scenario/lab-run.ts';
 import type { RunProgress, ScenarioResult } from './scenario/scenario-result.ts';
+import { scenarioFile } from './scenario/shipped-scenarios.ts';
 
 export interface DemonstrationOptions {
   /** Print nothing but the summary, as one JSON object. */
@@ -65,12 +65,6 @@ export async function demonstrate(options: DemonstrationOptions): Promise<number
   if (json) out.write(`${JSON.stringify(summary, null, 2)}\n`);
   else for (const line of closingLines(summary)) view.say(line);
   return summary.ok ? 0 : 1;
-}
-
-/** The scenarios that ship, by name: beside the sources, also when running from the built tree. */
-export function scenarioFile(name: string): string {
-  const up = import.meta.url.endsWith('.js') ? '../../netlab' : '.';
-  return fileURLToPath(new URL(`${up}/scenarios/${name}.yaml`, import.meta.url));
 }
 
 function closingLines({ ok, scenarios, lab }: DemonstrationSummary): string[] {

@@ -1,5 +1,6 @@
 /** A run of a scenario on screen: lines while it goes on, a page at its end. */
 import type { Measurement, RunProgress, ScenarioResult } from '../../netlab/scenario/scenario-result.ts';
+import type { ShippedScenario } from '../../netlab/scenario/shipped-scenarios.ts';
 import type { Paint } from './paint.ts';
 import { route } from './path-page.ts';
 import { duration, MISSING } from './quantity.ts';
@@ -7,6 +8,28 @@ import { plain, table } from './table.ts';
 
 /** A mesh of 12 has 132 pairs: beyond this many rows JSON is the better reader. */
 const MAX_ROWS = 60;
+
+/** What `thalweg lab run` can run without a file. */
+export function scenariosPage(scenarios: readonly ShippedScenario[], columns: number): string {
+  const rows = scenarios.map((one) => [one.name, String(one.hosts.length), `${one.durationMs / 1000} s`]);
+  const list = table(
+    [{ title: 'SCENARIO' }, { title: 'HOSTS', align: 'right' }, { title: 'TAKES', align: 'right' }],
+    rows,
+  );
+  const about = scenarios.map((one) => `${one.name}\n${wrapped(plain(one.description), Math.min(columns, 100))}`);
+  return `${list}\n${about.join('\n')}\nRun one: thalweg lab run NAME\n`;
+}
+
+/** Words into indented lines of at most `columns`. */
+function wrapped(text: string, columns: number): string {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
 
 /** A line for stderr, or undefined for what is too frequent to be printed. */
 export function runLine(progress: RunProgress): string | undefined {

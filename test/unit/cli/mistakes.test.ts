@@ -25,6 +25,9 @@ test.each<[string, number, string]>([
   ['join nonsense', 2, 'a join token starts with tw1.'],
   ['path a', 2, 'path a where?'],
   ['path a a', 2, 'a to itself is no path'],
+  ['lab run detuor', 2, 'there is no scenario detuor; did you mean "detour"?'],
+  ['lab up zebra', 2, 'there is no scenario zebra'],
+  ['lab run ./zebra.yaml', 4, 'scenario file ./zebra.yaml cannot be read'],
   [
     'completion tcsh',
     2,
