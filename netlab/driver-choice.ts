@@ -1,17 +1,14 @@
 /** Which link driver a lab gets. */
 import { ThalwegError } from '../protocol/error.ts';
 import type { DriverName } from './lab-spec.ts';
-import { type LinkShape, needsDelay } from './link-shape.ts';
 import { execMachine } from './machine-command.ts';
 import { inNamespace } from './namespace.ts';
 
-/** Pure. `wanted` undefined: the cheapest driver that can do what the shapes ask. Throws missing_kernel_feature, invalid_argument. */
-export function chooseDriver(
-  wanted: DriverName | undefined,
-  shapes: readonly LinkShape[],
-  kernelHasNetem: boolean,
-): DriverName {
-  const delays = shapes.some(needsDelay);
+/**
+ * Pure. `delays`: some link asks for delay or jitter, now or later. `wanted` undefined: the cheapest driver that can do
+ * it. Throws missing_kernel_feature, invalid_argument.
+ */
+export function chooseDriver(wanted: DriverName | undefined, delays: boolean, kernelHasNetem: boolean): DriverName {
   if (wanted === undefined) return !delays ? 'plain' : kernelHasNetem ? 'netem' : 'wire';
   if (wanted === 'netem' && !kernelHasNetem) {
     throw new ThalwegError('missing_kernel_feature', 'the link driver netem needs the kernel module sch_netem', {

@@ -11,6 +11,7 @@ import { LabRecord } from './lab-record.ts';
 import { CORE_HOST, type DriverName, type LabProgress, type LabSpec } from './lab-spec.ts';
 import { checkLabSpec } from './lab-spec-check.ts';
 import { type LabState, labDir } from './lab-state.ts';
+import { needsDelay } from './link-shape.ts';
 import { requirePrograms } from './machine-command.ts';
 import { ipBatch, WIREGUARD_DIR } from './namespace.ts';
 import type { Reaper } from './reaper.ts';
@@ -76,9 +77,9 @@ export async function buildLab(
     undefined,
     [netNamespace, ...hosts.map((h) => h.namespace)].map((namespace) => `netns add ${namespace}`),
   );
-  const shapes = Object.values(links);
+  const delays = spec.delaysLater === true || Object.values(links).some(needsDelay);
   const netem = spec.driver !== 'wire' && spec.driver !== 'plain' && (await kernelHasNetem(netNamespace));
-  record.change({ driver: chooseDriver(spec.driver, shapes, netem) });
+  record.change({ driver: chooseDriver(spec.driver, delays, netem) });
   requirePrograms(PROGRAMS_OF[record.state.driver]);
   onProgress({ stage: 'hosts', done: hosts.length, total: hosts.length });
 

@@ -7,7 +7,8 @@ import { Lab, type LabProgress, type LabSummary, type RemovalReport } from './la
 import { listLabs, removeLab } from './lab-removal.ts';
 import type { DriverName, SpawnOptions } from './lab-spec.ts';
 import { type LinkShape, PERFECT_LINK } from './link-shape.ts';
-import { pairKey, type Scenario } from './scenario/scenario.ts';
+import { labLinks } from './scenario/lab-links.ts';
+import type { Scenario } from './scenario/scenario.ts';
 import { readScenario } from './scenario/scenario-file.ts';
 
 export { labRun } from './scenario/lab-run.ts';
@@ -40,14 +41,13 @@ export interface LabStatusResult extends LabSummary {
 /** Builds a lab that stays, and unless `fabricOnly` the mesh in it. Removes all of it when a step fails. */
 export async function labUp(options: LabUpOptions): Promise<LabUpResult> {
   const scenario = await readScenario(options.file);
-  const driver = options.driver ?? (scenario.driver === 'auto' ? undefined : scenario.driver);
   const deps = { log: options.log ?? silentLogger, onProgress: options.onProgress ?? (() => {}) };
   const lab = await Lab.up(
     {
       name: options.name ?? labNameOf(scenario),
       hosts: scenario.hosts,
-      links: (from, to) => scenario.shapes.get(pairKey(from, to)) ?? PERFECT_LINK,
-      ...(driver === undefined ? {} : { driver }),
+      ...labLinks(scenario),
+      ...(options.driver === undefined ? {} : { driver: options.driver }),
       core: {},
       agent: {},
       keepOnExit: false, // until it is complete

@@ -31,8 +31,10 @@ export interface LabSpec {
   readonly hosts: readonly LabHost[];
   /** Shape of every ordered pair of hosts, `core` included. Called once per pair while the lab is built. */
   readonly links: (from: string, to: string) => LinkShape;
-  /** Default: `plain` when no link asks for delay or jitter, else `netem` where the kernel has it, else `wire`. */
+  /** Default: `plain` when no link asks for delay or jitter, now or later, else `netem` where the kernel has it, else `wire`. */
   readonly driver?: DriverName;
+  /** Links may be given delay or jitter after they were built. Default false. */
+  readonly delaysLater?: boolean;
   readonly core: ProgramOverrides;
   readonly agent: ProgramOverrides;
   /** The lab outlives this process; `thalweg lab down` removes it. */

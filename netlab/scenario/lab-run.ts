@@ -3,9 +3,9 @@ import { ApiClient } from '../../protocol/api-client.ts';
 import { type Clock, systemClock } from '../../protocol/clock.ts';
 import { silentLogger } from '../../protocol/log.ts';
 import { Lab } from '../lab.ts';
-import type { DriverName, LabProgress, LabSpec } from '../lab-spec.ts';
-import { needsDelay, PERFECT_LINK } from '../link-shape.ts';
-import { pairKey, type Scenario } from './scenario.ts';
+import type { LabProgress, LabSpec } from '../lab-spec.ts';
+import { labLinks } from './lab-links.ts';
+import type { Scenario } from './scenario.ts';
 import { readScenario } from './scenario-file.ts';
 import type { RunProgress, ScenarioResult } from './scenario-result.ts';
 import { type ScenarioOutcome, ScenarioRun } from './scenario-run.ts';
@@ -90,24 +90,12 @@ function resultOf(scenario: Scenario, driver: string, startedAt: string, outcome
 
 /** Lab names are short and unique on the machine: the scenario's first letters and this process. */
 export function labSpec(scenario: Scenario, keepOnExit: boolean): LabSpec {
-  const driver = driverFor(scenario);
   return {
     name: `${scenario.name.slice(0, 14).replace(/-+$/, '')}-${process.pid.toString(36)}`,
     hosts: scenario.hosts.map(({ name, transit }) => ({ name, transit })),
-    links: (from, to) => scenario.shapes.get(pairKey(from, to)) ?? PERFECT_LINK,
-    ...(driver === undefined ? {} : { driver }),
+    ...labLinks(scenario),
     core: {},
     agent: {},
     keepOnExit,
   };
-}
-
-/** A link that only an event delays needs a driver that can, from the start. */
-function driverFor(scenario: Scenario): DriverName | undefined {
-  if (scenario.driver !== 'auto') return scenario.driver;
-  if ([...scenario.shapes.values()].some(needsDelay)) return undefined;
-  const later = scenario.events.some(
-    ({ action }) => action.kind === 'degrade' && needsDelay({ ...PERFECT_LINK, ...action.change }),
-  );
-  return later ? 'wire' : undefined;
 }

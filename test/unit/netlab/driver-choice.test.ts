@@ -1,21 +1,34 @@
 import { expect, test } from 'vitest';
 import { chooseDriver } from '../../../netlab/driver-choice.ts';
-import { PERFECT_LINK } from '../../../netlab/link-shape.ts';
+import { needsDelay, PERFECT_LINK } from '../../../netlab/link-shape.ts';
+import { labLinks } from '../../../netlab/scenario/lab-links.ts';
+import { parseScenario } from '../../../netlab/scenario/scenario-file.ts';
 
-const lossy = { ...PERFECT_LINK, lossPpm: 10, rateBps: 1e6, cut: true };
-const delayed = { ...PERFECT_LINK, oneWayDelayUs: 1 };
-const jittery = { ...PERFECT_LINK, jitterUs: 1 };
+test('what needs a driver that can delay', () => {
+  expect(needsDelay({ ...PERFECT_LINK, lossPpm: 10, rateBps: 1e6, cut: true })).toBe(false);
+  expect(needsDelay({ ...PERFECT_LINK, oneWayDelayUs: 1 })).toBe(true);
+  expect(needsDelay({ ...PERFECT_LINK, jitterUs: 1 })).toBe(true);
+});
 
-test('the cheapest driver that can do what the shapes ask', () => {
-  expect(chooseDriver(undefined, [PERFECT_LINK, lossy], true)).toBe('plain');
-  expect(chooseDriver(undefined, [lossy, delayed], true)).toBe('netem');
-  expect(chooseDriver(undefined, [lossy, delayed], false)).toBe('wire');
-  expect(chooseDriver(undefined, [jittery], false)).toBe('wire');
+test('the cheapest driver that can do what is asked', () => {
+  expect(chooseDriver(undefined, false, true)).toBe('plain');
+  expect(chooseDriver(undefined, true, true)).toBe('netem');
+  expect(chooseDriver(undefined, true, false)).toBe('wire');
 });
 
 test('what was asked for, unless it cannot be', () => {
-  expect(chooseDriver('wire', [PERFECT_LINK], true)).toBe('wire');
-  expect(chooseDriver('netem', [PERFECT_LINK], true)).toBe('netem');
-  expect(() => chooseDriver('netem', [delayed], false)).toThrow(/sch_netem/);
-  expect(() => chooseDriver('plain', [delayed], true)).toThrow(/cannot delay/);
+  expect(chooseDriver('wire', false, true)).toBe('wire');
+  expect(chooseDriver('netem', false, true)).toBe('netem');
+  expect(() => chooseDriver('netem', true, false)).toThrow(/sch_netem/);
+  expect(() => chooseDriver('plain', true, true)).toThrow(/cannot delay/);
+});
+
+const later = (event: string, more = '') =>
+  labLinks(parseScenario('x.yaml', `name: x\nduration: 9s\nhosts: [a, b]\n${more}events:\n  - { at: 1s, ${event} }\n`));
+
+test('a scenario whose links are only delayed by an event says so, and leaves the driver open', () => {
+  expect(later('degrade: { between: [a, b], rtt: 9ms }')).toMatchObject({ delaysLater: true });
+  expect(later('degrade: { between: [a, b], jitter: 9ms }')).not.toHaveProperty('driver');
+  expect(later('degrade: { between: [a, b], loss: 9% }')).toMatchObject({ delaysLater: false });
+  expect(later('cut: { between: [a, b] }', 'driver: netem\n')).toMatchObject({ delaysLater: false, driver: 'netem' });
 });

@@ -1,0 +1,15 @@
+/** What a scenario asks of a lab's links, the same for `lab up` and `lab run`. */
+import type { LabSpec } from '../lab-spec.ts';
+import { needsDelay, PERFECT_LINK } from '../link-shape.ts';
+import { pairKey, type Scenario } from './scenario.ts';
+
+export function labLinks(scenario: Scenario): Pick<LabSpec, 'links' | 'driver' | 'delaysLater'> {
+  return {
+    links: (from, to) => scenario.shapes.get(pairKey(from, to)) ?? PERFECT_LINK,
+    // A link that only an event delays needs a driver that can, from the start.
+    delaysLater: scenario.events.some(
+      ({ action }) => action.kind === 'degrade' && needsDelay({ ...PERFECT_LINK, ...action.change }),
+    ),
+    ...(scenario.driver === 'auto' ? {} : { driver: scenario.driver }),
+  };
+}
