@@ -60,16 +60,33 @@ function pingMeasurements(name: string, record: RunRecord): Measurement[] {
   ];
 }
 
+/** Name of the measurement -> field of the flow's result. */
+const PACKET_FIGURES = {
+  sent: 'sent',
+  received: 'received',
+  lost: 'lost',
+  refused: 'refused',
+  duplicated: 'duplicated',
+  reordered: 'reordered',
+  sinkDropped: 'sinkDropped',
+} as const;
+const TIME_FIGURES = {
+  outage: 'outageUs',
+  'delay p50': 'delayP50Us',
+  'delay p99': 'delayP99Us',
+  'delay max': 'delayMaxUs',
+} as const;
+
 function flowMeasurements(name: string, where: { from: string; to: string }, record: RunRecord): Measurement[] {
   const result = record.flow(name, null);
   if (result === undefined) return [];
   const { from, to } = where;
-  const packets = (['sent', 'received', 'lost', 'refused', 'duplicated', 'reordered', 'sinkDropped'] as const).map(
-    (key): Measurement => ({ name: `${key} (${name})`, from, to, value: result[key], unit: 'packets' }),
-  );
-  const times = (['outage', 'delayP50', 'delayP99', 'delayMax'] as const).map((key): Measurement => {
-    const us = result[`${key}Us`];
-    return { name: `${key} (${name})`, from, to, value: us === null ? null : us / 1_000, unit: 'ms' };
+  const packets = Object.entries(PACKET_FIGURES).map(([label, key]): Measurement => {
+    return { name: `${label} (${name})`, from, to, value: result[key], unit: 'packets' };
+  });
+  const times = Object.entries(TIME_FIGURES).map(([label, key]): Measurement => {
+    const us = result[key];
+    return { name: `${label} (${name})`, from, to, value: us === null ? null : us / 1_000, unit: 'ms' };
   });
   return [...packets, ...times];
 }

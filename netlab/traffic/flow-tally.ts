@@ -1,5 +1,5 @@
 /** What a sink knows about one flow: which packets came, how often, in which order, how late, and how long nothing came. */
-import { percentile } from './percentile.ts';
+import { DelayHistogram, type DelaySummary } from './delay-histogram.ts';
 
 /** Longest list of missing runs in a report; a flow that is worse than that is reported by its total alone. */
 const MAX_RUNS = 5_000;
@@ -13,10 +13,6 @@ export interface TallySecond {
   /** Start of the second: monotonic nanoseconds as a decimal string (JSON has no 64-bit integers). */
   readonly atMonoNs: string;
   readonly received: number;
-  /** One-way delay in microseconds, from the sender's program to ours. */
-  readonly delayP50Us: number | null;
-  readonly delayP99Us: number | null;
-  readonly delayMaxUs: number | null;
   /** Longest time without a packet that ended in this second. */
   readonly longestGapUs: number;
 }
@@ -37,6 +33,8 @@ export interface TallyReport {
   /** The list of missing runs was too long and ends early. */
   readonly missingTruncated: boolean;
   readonly seconds: readonly TallySecond[];
+  /** One-way delay of every first copy, from the sender's program to ours. */
+  readonly delay: DelaySummary;
 }
 
 export class FlowTally {
@@ -48,8 +46,9 @@ export class FlowTally {
   #firstNs: bigint | null = null;
   #lastNs: bigint | null = null;
   readonly #seconds: TallySecond[] = [];
+  readonly #delays = new DelayHistogram();
   #secondStartNs = 0n;
-  #delaysUs: number[] = [];
+  #receivedBefore = 0;
   #longestGapNs = 0n;
 
   /** Counts one packet. Packets with absurd sequence numbers are ignored; returns false for those. */
@@ -62,7 +61,7 @@ export class FlowTally {
     this.#lastNs = receivedAtMonoNs;
     if (this.#mark(sequence)) {
       this.#received++;
-      this.#delaysUs.push(Number(receivedAtMonoNs - sentAtMonoNs) / 1_000);
+      this.#delays.note(Number(receivedAtMonoNs - sentAtMonoNs) / 1_000);
       if (sequence < this.#highest) this.#reordered++;
       else this.#highest = sequence;
     } else {
@@ -83,6 +82,7 @@ export class FlowTally {
       missing: runs,
       missingTruncated: truncated,
       seconds: this.#lastNs === null ? [] : [...this.#seconds, this.#second()],
+      delay: this.#delays.summary(),
     };
   }
 
@@ -93,19 +93,15 @@ export class FlowTally {
     }
     if (nowNs - this.#secondStartNs < 1_000_000_000n) return;
     this.#seconds.push(this.#second());
-    this.#delaysUs = [];
+    this.#receivedBefore = this.#received;
     this.#longestGapNs = 0n;
     this.#secondStartNs += ((nowNs - this.#secondStartNs) / 1_000_000_000n) * 1_000_000_000n;
   }
 
   #second(): TallySecond {
-    const sorted = Float64Array.from(this.#delaysUs).sort();
     return {
       atMonoNs: `${this.#secondStartNs}`,
-      received: sorted.length,
-      delayP50Us: percentile(sorted, 50),
-      delayP99Us: percentile(sorted, 99),
-      delayMaxUs: sorted[sorted.length - 1] ?? null,
+      received: this.#received - this.#receivedBefore,
       longestGapUs: Number(this.#longestGapNs) / 1_000,
     };
   }

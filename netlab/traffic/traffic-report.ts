@@ -41,14 +41,14 @@ export interface FlowResult {
   readonly sinkDropped: number;
   /** Longest time without a packet while some were due, microseconds. Null: nothing was sent. */
   readonly outageUs: number | null;
-  /** Worst second's 50th and 99th percentile, and the largest, of one-way delay. */
+  /** One-way delay over the whole flow; percentiles are at most 1.6 % too high. */
   readonly delayP50Us: number | null;
   readonly delayP99Us: number | null;
   readonly delayMaxUs: number | null;
 }
 
 /**
- * The flow as a whole, or the packets that were due in `window`. Duplicates, reordering and sink drops are only known
+ * The flow as a whole, or the packets that were due in `window`. Duplicates, reordering, sink drops and delays are only known
  * for the whole flow and are reported so in either case.
  */
 export function flowResult(
@@ -71,11 +71,7 @@ export function flowResult(
   const lost = Math.max(0, missing - sink.sinkDropped);
   const refused = Object.values(source.refused).reduce((sum, count) => sum + count, 0);
   const seconds = sink.seconds.filter((second) => overlaps(second.atMonoNs, schedule.startMonoNs, window));
-  const worst = (pick: (second: SinkReport['seconds'][number]) => number | null) =>
-    seconds.reduce<number | null>((max, second) => {
-      const value = pick(second);
-      return value === null ? max : Math.max(max ?? 0, value);
-    }, null);
+  const longestGapUs = seconds.reduce((longest, second) => Math.max(longest, second.longestGapUs), 0);
   return {
     sent,
     received: sent - missing,
@@ -84,10 +80,10 @@ export function flowResult(
     duplicated: sink.duplicated,
     reordered: sink.reordered,
     sinkDropped: sink.sinkDropped,
-    outageUs: sent === 0 ? null : outageUs(source, sink, schedule, window, worst((s) => s.longestGapUs) ?? 0),
-    delayP50Us: worst((second) => second.delayP50Us),
-    delayP99Us: worst((second) => second.delayP99Us),
-    delayMaxUs: worst((second) => second.delayMaxUs),
+    outageUs: sent === 0 ? null : outageUs(source, sink, schedule, window, longestGapUs),
+    delayP50Us: sink.delay.p50Us,
+    delayP99Us: sink.delay.p99Us,
+    delayMaxUs: sink.delay.maxUs,
   };
 }
 

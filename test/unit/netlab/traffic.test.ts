@@ -38,8 +38,19 @@ describe('accounting of a flow', () => {
       duplicated: 0,
       reordered: 0,
       outageUs: 10_000,
+      delayP50Us: 5_000,
       delayMaxUs: 5_000,
     });
+  });
+
+  it('takes the percentiles of delay over the whole flow, not over a second of it', () => {
+    // 2 s at 5 ms, then 1 s at 50 ms: half of all packets took 5 ms
+    const late = Array.from({ length: 100 }, (_, i) => [200 + i, 2_050 + i * 10] as const);
+    const { delayP50Us, delayP99Us, delayMaxUs } = run(300, [...each(0, 200), ...late])(null);
+    expect(delayP50Us).toBeGreaterThanOrEqual(5_000);
+    expect(delayP50Us).toBeLessThanOrEqual(5_080);
+    expect(delayP99Us).toBe(50_000);
+    expect(delayMaxUs).toBe(50_000);
   });
 
   it('tells loss, duplicates and reordering apart', () => {
