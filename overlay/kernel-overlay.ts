@@ -1,4 +1,5 @@
 /** The overlay on a real kernel: read, compute the difference, apply it in batches. */
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
@@ -42,6 +43,8 @@ export class KernelOverlay implements Overlay {
   /** Tail of the queue: at most one apply or remove touches the kernel at a time. */
   #queue: Promise<unknown> = Promise.resolve();
   #ranges: DesiredOverlay['ranges'] | undefined;
+  /** The last apply, and what the kernel holds of ours since, if nobody else touched it. Undefined after a failure. */
+  #applied: { readonly desired: DesiredOverlay; readonly snapshot: KernelSnapshot } | undefined;
 
   constructor(deps: KernelOverlayDeps, options: KernelOverlayOptions) {
     this.#runner = deps.runner;
@@ -77,8 +80,18 @@ export class KernelOverlay implements Overlay {
     });
   }
 
+  /**
+   * Other routes than at the last apply and nothing else: they are changed at once, without reading first, since
+   * hundreds of nodes may be changing theirs at this moment. The same value again: the kernel is read and compared.
+   */
   apply(desired: DesiredOverlay): Promise<ApplyReport> {
     return this.#exclusive(async () => {
+      const applied = this.#applied;
+      this.#applied = undefined;
+      if (applied !== undefined && onlyRoutesDiffer(applied.desired, desired)) {
+        const report = await this.#applyRoutes(desired, applied.snapshot);
+        if (report !== undefined) return report;
+      }
       assertTunnelMtu(desired.tunnelMtuBytes);
       this.#ranges = desired.ranges;
       const changes: string[] = [];
@@ -128,9 +141,26 @@ export class KernelOverlay implements Overlay {
         }
       }
       await this.#batch(links.addresses, changes);
-      await this.#runPlan(computeRoutePlan(desired, snapshot), changes);
+      const plan = computeRoutePlan(desired, snapshot);
+      await this.#runPlan(plan, changes);
+      this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
       return { changes };
     });
+  }
+
+  /** Undefined: the kernel is not as we left it, and has to be read. */
+  async #applyRoutes(desired: DesiredOverlay, snapshot: KernelSnapshot): Promise<ApplyReport | undefined> {
+    const changes: string[] = [];
+    const plan = computeRoutePlan(desired, snapshot);
+    try {
+      await this.#runPlan(plan, changes);
+    } catch (error) {
+      if (!(error instanceof ThalwegError) || error.code !== 'command_failed') throw error;
+      this.#log.warn('routes were not as they were left', { reason: error.message });
+      return undefined;
+    }
+    this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
+    return { changes };
   }
 
   async peerStatus(): Promise<readonly PeerStatus[]> {
@@ -164,6 +194,7 @@ export class KernelOverlay implements Overlay {
 
   remove(): Promise<ApplyReport> {
     return this.#exclusive(async () => {
+      this.#applied = undefined;
       const changes: string[] = [];
       const snapshot = await readSnapshot(this.#runner);
       // Rules first: from then on nothing is looked up in tables that are being emptied.
@@ -213,6 +244,17 @@ export class KernelOverlay implements Overlay {
     this.#queue = result.catch(() => {});
     return result;
   }
+}
+
+/** False also where nothing differs: then the caller wants the kernel compared. */
+function onlyRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
+  const { routes: routesBefore, ...restBefore } = before;
+  const { routes: routesAfter, ...restAfter } = after;
+  return (
+    !after.peers.some((peer) => peer.forceEndpoint) &&
+    isDeepStrictEqual(restBefore, restAfter) &&
+    !isDeepStrictEqual(routesBefore, routesAfter)
+  );
 }
 
 /** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */

@@ -22,6 +22,7 @@ export class NextHopSet {
   readonly #byContent = new Map<string, number>();
   readonly #taken = new Set<number>();
   readonly #used = new Set<number>();
+  readonly #added: KernelNextHop[] = [];
   readonly #ours: readonly KernelNextHop[];
 
   constructor(kernel: readonly KernelNextHop[]) {
@@ -45,6 +46,7 @@ export class NextHopSet {
     if (only !== undefined && members.length === 1) return only.id;
     const content = groupContent(members);
     return this.#resolve(content, (id) => {
+      this.#note({ id, members });
       const list = members.map((m) => `${m.id},${m.weight}`).join('/');
       this.add.push(`nexthop add id ${id} group ${list} protocol ${ROUTE_PROTOCOL}`);
     });
@@ -58,15 +60,33 @@ export class NextHopSet {
     );
   }
 
+  /** Objects that routes asked for: what stays of ours once the commands have run. */
+  wanted(): KernelNextHop[] {
+    return [...this.#ours, ...this.#added].filter(({ id }) => this.#used.has(id));
+  }
+
+  #note(nextHop: Pick<KernelNextHop, 'id'> & Partial<KernelNextHop>): void {
+    this.#added.push({
+      protocol: ROUTE_PROTOCOL,
+      family: null,
+      device: null,
+      outerDst: null,
+      members: null,
+      ...nextHop,
+    });
+  }
+
   #single(family: Family, nextHop: OverlayNextHop): number {
     if (nextHop.kind === 'direct') {
       return this.#resolve(`${family} ${TUNNEL_DEVICE}`, (id) => {
+        this.#note({ id, family, device: TUNNEL_DEVICE });
         const command = `nexthop add id ${id} dev ${TUNNEL_DEVICE} protocol ${ROUTE_PROTOCOL}`;
         (family === 6 ? this.addSix : this.add).push(command);
       });
     }
     const { device } = PLANE_DEVICES[nextHop.plane];
     return this.#resolve(`${family} ${device} ${nextHop.via}`, (id) => {
+      this.#note({ id, family, device, outerDst: nextHop.via });
       const command = `nexthop add id ${id} encap ip id ${VXLAN_VNI} dst ${nextHop.via} dev ${device} protocol ${ROUTE_PROTOCOL}`;
       (family === 6 ? this.addSix : this.add).push(command);
     });

@@ -27,6 +27,11 @@ export interface RoutePlan {
   readonly sixRules: readonly string[];
 }
 
+/** A plan, and what the kernel holds once it has run. */
+export interface RouteUpdate extends RoutePlan {
+  readonly after: Pick<KernelSnapshot, 'rules' | 'nextHops' | 'routes'>;
+}
+
 /** RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE of linux/rtnetlink.h. */
 const UNICAST = 1;
 const BLACKHOLE = 6;
@@ -45,7 +50,7 @@ interface WantedRoute {
   readonly mtuBytes: number | null;
 }
 
-export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapshot): RoutePlan {
+export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapshot): RouteUpdate {
   const nextHops = new NextHopSet(snapshot.nextHops);
   const wanted = new Map<string, WantedRoute>();
   for (const route of standingRoutes(desired)) wanted.set(routeKey(route), route);
@@ -75,6 +80,13 @@ export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapsh
     sixNextHops: nextHops.addSix,
     main: [...nextHops.add, ...replace, ...rules4, ...remove, ...nextHops.deletions()],
     sixRules: rules6,
+    after: {
+      rules: ([4, 6] as const).flatMap((family) =>
+        OWN_RULES.map(({ preference, iif, table }) => ({ family, preference, iif, table, protocol: ROUTE_PROTOCOL })),
+      ),
+      nextHops: nextHops.wanted(),
+      routes: [...wanted.values()].map((route) => ({ ...route, metric: DEFAULT_METRIC[route.family] })),
+    },
   };
 }
 

@@ -155,6 +155,29 @@ describe('apply on the fake kernel', () => {
     expect(kernel.programs.filter((program) => program !== 'grep').sort()).toEqual(['ip', 'ip', 'nft', 'wg']);
     kernel.programs.length = 0;
     await overlay.apply(desiredOverlay({ routes }));
+    // Only routes are others: one batch, nothing read. The same again is compared with what the kernel says.
+    expect(kernel.programs).toEqual(['ip']);
+    const report = await overlay.apply(desiredOverlay({ routes }));
+    expect(report.changes).toEqual([]);
     expect(kernel.programs.filter((program) => program === 'ip')).toHaveLength(3);
   }, 60_000);
+
+  it('reads the kernel when routes are not as they were left, and loses nothing', async () => {
+    const { kernel, overlay } = onFake();
+    const via = (kind: 'a' | 'b'): OverlayRoute => ({
+      table: 'source',
+      prefix: '100.96.0.9/32',
+      nextHops: [{ kind: 'detour', plane: kind, via: '100.112.0.2', weight: 1 }],
+    });
+    await overlay.apply(desiredOverlay({ routes: [via('a')] }));
+    const before = (await overlay.apply(desiredOverlay({ routes: [via('a')] }))).changes;
+    expect(before).toEqual([]);
+    // Somebody deletes the next hop, and with it the route, just before the route moves.
+    const nhid = kernel.routes.find((route) => route.prefix.startsWith('100.96.0.9'))?.nhid;
+    const gone = await kernel.run(['ip', 'nexthop', 'del', 'id', String(nhid)]);
+    expect(gone.exitCode).toBe(0);
+    const report = await overlay.apply(desiredOverlay({ routes: [via('b')] }));
+    expect(report.changes.some((change) => change.startsWith('route replace 100.96.0.9/32'))).toBe(true);
+    expect((await overlay.apply(desiredOverlay({ routes: [via('b')] }))).changes).toEqual([]);
+  });
 });
