@@ -124,7 +124,7 @@ function addDemo(lab: Command, session: CliSession): void {
   const demo = lab
     .command('demo')
     .description('the demonstration: detour, then clouds, with a live view')
-    .option('--keep', 'stay until Ctrl-C with the last lab up');
+    .option('--keep', 'stay with the last lab up, its view live and its API open, until Ctrl-C; then take it down');
   demo.action(async (options: { keep?: true }) => {
     const global = session.read(demo);
     const { demonstrate } = await import('../netlab/demonstration.ts');

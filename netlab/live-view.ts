@@ -45,7 +45,10 @@ export class LiveView {
   /** A line of its own that stays: above the picture on a terminal. */
   say(text: string): void {
     this.#erase();
-    for (const line of wrap(text, this.#screen.size().columns, 20)) this.#screen.write(`${line}\n`);
+    if (text === '') this.#screen.write('\n');
+    // a command keeps its indent and is never broken
+    else if (text.startsWith(' ')) this.#screen.write(`${text}\n`);
+    else for (const line of wrap(text, this.#screen.size().columns, 20)) this.#screen.write(`${line}\n`);
   }
 
   /** Leaves the last picture of the scenario and its verdict on the screen. */
@@ -72,8 +75,9 @@ export class LiveView {
     const size = this.#screen.size();
     const room = Math.max(5, size.rows - 1);
     const lines = renderView(this.#state, { columns: size.columns, rows: room }, this.#style).slice(0, room);
-    this.#erase();
-    this.#screen.write(lines.map((line) => `${line}\n`).join(''));
+    // One write that overwrites line by line and clears only what is left over: nothing flickers.
+    const back = this.#drawn > 0 ? `${ESC}[${this.#drawn}A` : '';
+    this.#screen.write(`${back}${lines.map((line) => `${line}${ESC}[K\n`).join('')}${ESC}[J`);
     this.#drawn = lines.length;
   }
 

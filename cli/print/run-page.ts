@@ -56,6 +56,7 @@ export function runLine(progress: RunProgress): string | undefined {
     case 'paths':
     case 'reply':
     case 'finished':
+    case 'staying':
       return undefined;
   }
 }

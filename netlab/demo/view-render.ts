@@ -30,14 +30,8 @@ export function renderView(state: ViewState, size: ScreenSize, style: Style): st
     paint(truncate(`Thalweg  ${state.scenario}`, columns), 'bold', style),
     ...wrap(state.description, columns, 2),
   ];
-  if (state.building !== null) {
-    const { stage, done, total } = state.building;
-    lines.push('', truncate(`${bar(done, total)} ${stage}${total > 1 ? ` ${done} of ${total}` : ''}`, columns));
-  } else if (state.durationMs > 0) {
-    const settled = state.converged ? 'settled' : 'moving';
-    const time = `${formatMs(state.atMs)} of ${formatMs(state.durationMs)}, ${settled}`;
-    lines.push('', truncate(`${bar(state.atMs, state.durationMs)} ${time}`, columns));
-  }
+  const progress = progressLine(state);
+  if (progress !== null) lines.push('', truncate(progress, columns));
   if (state.pairs.length > 0) {
     const logLines = Math.min(LOG_LINES, state.log.length);
     const room = Math.max(FEWEST_PAIRS, size.rows - FRAME_LINES - logLines);
@@ -51,6 +45,22 @@ export function renderView(state: ViewState, size: ScreenSize, style: Style): st
     }
   }
   return lines;
+}
+
+/** How far it is; null before anything has begun. */
+function progressLine(state: ViewState): string | null {
+  const mesh = state.converged ? 'settled' : 'moving';
+  if (state.staying) return `up for ${formatMs(state.atMs)}, ${mesh}; Ctrl-C takes the lab down`;
+  if (state.building !== null) {
+    const { stage, done, total } = state.building;
+    if (total > 1) return `${bar(done, total)} ${stage}, ${done} of ${total}`;
+    const pairs = state.hostCount * (state.hostCount - 1);
+    const measured = state.pairs.filter((pair) => pair.directRttUs !== null).length;
+    if (measured === 0) return `${bar(done, total)} ${stage}`;
+    return `${bar(measured, pairs)} ${stage}: ${measured} of ${pairs} pairs measured`;
+  }
+  if (state.durationMs === 0) return null;
+  return `${bar(state.atMs, state.durationMs)} ${formatMs(state.atMs)} of ${formatMs(state.durationMs)}, ${mesh}`;
 }
 
 /** Pairs with a detour first, those that gain most at the top; then the direct ones. */
@@ -93,9 +103,25 @@ function pairTable(state: ViewState, columns: number, room: number, style: Style
     const detour = (shown[i]?.path.length ?? 0) > 2;
     lines.push(detour ? paint(row(values), 'green', style) : row(values));
   }
-  if (shown.length < sorted.length)
-    lines.push(paint(truncate(`${sorted.length - shown.length} more pairs`, columns), 'dim', style));
+  if (shown.length < sorted.length) {
+    const hidden = sorted.slice(shown.length);
+    lines.push(paint(truncate(hiddenText(state.pairs, hidden), columns), 'dim', style));
+  }
   return lines;
+}
+
+/** What the rows that do not fit are: `of 132 pairs 110 are direct, 22 go round, 4 of them not shown`. */
+function hiddenText(pairs: readonly PairView[], hidden: readonly PairView[]): string {
+  const kinds = (of: readonly PairView[]) =>
+    [2, 3].map((hosts) => of.filter((p) => Math.min(3, p.path.length) === hosts).length);
+  const [direct = 0, round = 0] = kinds(pairs);
+  const away = pairs.length - direct - round;
+  const [, hiddenRound = 0] = kinds(hidden);
+  return [
+    `of ${pairs.length} pairs ${direct} are direct`,
+    `${round} go round${hiddenRound > 0 ? `, ${hiddenRound} of them not shown` : ''}`,
+    ...(away > 0 ? [`${away} unreachable`] : []),
+  ].join(', ');
 }
 
 function pairCells(state: ViewState, pair: PairView): string[] {

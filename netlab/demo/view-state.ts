@@ -4,6 +4,10 @@ import type { PairView, RunProgress, ScenarioResult } from '../scenario/scenario
 export interface ViewState {
   readonly scenario: string;
   readonly description: string;
+  /** How many there are in the scenario. */
+  readonly hostCount: number;
+  /** The scenario is over and its lab stays up until Ctrl-C. */
+  readonly staying: boolean;
   /** Null once the run has started. */
   readonly building: { readonly stage: string; readonly done: number; readonly total: number } | null;
   /** Seconds that it took until the mesh was steered. */
@@ -30,6 +34,8 @@ export interface LogLine {
 export const EMPTY_VIEW: ViewState = {
   scenario: '',
   description: '',
+  hostCount: 0,
+  staying: false,
   building: null,
   steeredS: null,
   atMs: 0,
@@ -48,7 +54,12 @@ const LOG_LINES = 50;
 export function advance(state: ViewState, progress: RunProgress): ViewState {
   switch (progress.kind) {
     case 'scenario':
-      return { ...EMPTY_VIEW, scenario: progress.name, description: progress.description };
+      return {
+        ...EMPTY_VIEW,
+        scenario: progress.name,
+        description: progress.description,
+        hostCount: progress.hosts.length,
+      };
     case 'building':
       return { ...state, building: { stage: progress.stage, done: progress.done, total: progress.total } };
     case 'api':
@@ -74,6 +85,9 @@ export function advance(state: ViewState, progress: RunProgress): ViewState {
     }
     case 'finished':
       return { ...state, result: progress.result, atMs: state.durationMs };
+    case 'staying':
+      // Nobody pings any more: what was measured then is not what is now.
+      return { ...state, staying: true, result: null, replies: new Map() };
   }
 }
 

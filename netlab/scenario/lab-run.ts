@@ -5,6 +5,7 @@ import { silentLogger } from '../../protocol/log.ts';
 import { Lab } from '../lab.ts';
 import type { LabProgress, LabSpec } from '../lab-spec.ts';
 import { labLinks } from './lab-links.ts';
+import { stayWithLab } from './lab-stay.ts';
 import type { Scenario } from './scenario.ts';
 import { readScenario } from './scenario-file.ts';
 import type { RunProgress, ScenarioResult } from './scenario-result.ts';
@@ -16,6 +17,8 @@ export interface LabRunOptions {
   readonly json: boolean;
   /** Leaves the lab up; the result names it. */
   readonly keep?: boolean;
+  /** After the result (told as `finished`) goes on telling paths until it is interrupted; then the lab is removed. */
+  readonly stay?: boolean;
   readonly onProgress?: (progress: RunProgress) => void;
   /** Ends the run early; the lab is removed all the same. SIGINT and SIGTERM do too. */
   readonly signal?: AbortSignal;
@@ -37,7 +40,7 @@ export async function labRun(options: LabRunOptions): Promise<ScenarioResult> {
   const alive = new MessageChannel();
   alive.port1.on('message', () => {});
   try {
-    return await runOnLab(scenario, options.keep === true, onProgress, abort.signal);
+    return await runOnLab(scenario, options, onProgress, abort.signal);
   } finally {
     alive.port1.close();
     for (const signal of ENDING_SIGNALS) process.off(signal, interrupt);
@@ -47,7 +50,7 @@ export async function labRun(options: LabRunOptions): Promise<ScenarioResult> {
 
 async function runOnLab(
   scenario: Scenario,
-  keep: boolean,
+  { keep = false, stay = false }: Pick<LabRunOptions, 'keep' | 'stay'>,
   onProgress: (progress: RunProgress) => void,
   signal: AbortSignal,
 ): Promise<ScenarioResult> {
@@ -65,6 +68,10 @@ async function runOnLab(
       ...(kept ? { lab: lab.name } : {}),
     };
     onProgress({ kind: 'finished', result });
+    if (stay && !signal.aborted) {
+      onProgress({ kind: 'staying', lab: lab.name });
+      await stayWithLab(deps, outcome.originUnixMs, signal);
+    }
     return result;
   } finally {
     if (!kept) await lab.down();

@@ -3,6 +3,7 @@ import type { NodeView, PathChange, PathView, StatusView } from '../../protocol/
 import type { Clock } from '../../protocol/clock.ts';
 import { pause } from './run-lab.ts';
 import { type Direction, orderedPairs, pairKey } from './scenario.ts';
+import type { PairView, RunPathChange } from './scenario-result.ts';
 
 /** The part of ApiClient that is used here. */
 export interface ApiReader {
@@ -131,4 +132,19 @@ export function isConverged(sample: MeshSample): boolean {
     const path = paths.get(pairKey(from, to));
     return path !== undefined && path.path.length >= 2 && path.installed;
   });
+}
+
+/** The paths of a sample as a live view shows them. */
+export function pairViews(sample: MeshSample): PairView[] {
+  return sample.paths.map(({ from, to, path, directRttUs, rttUs, sinceMs, reason }) => {
+    return { from, to, path, directRttUs, rttUs, sinceMs, reason };
+  });
+}
+
+/** The core's record with its time counted from t = 0, in seconds good to 1 ms. */
+export function runPathChange(
+  { atMs, from, to, before, after, reason }: PathChange,
+  originUnixMs: number,
+): RunPathChange {
+  return { at: Math.round(atMs - originUnixMs) / 1_000, from, to, before, after, reason };
 }

@@ -46,9 +46,8 @@ export async function carryOut(lab: RunLab, api: ApiWriter, scenario: Scenario, 
   }
 }
 
-/** The host forgets its identity and its kernel state; the core forgets the node. */
+/** Paths move off the host, it forgets its identity and its kernel state; then the core forgets the node. */
 async function leave(lab: RunLab, api: ApiWriter, host: string): Promise<void> {
-  await lab.stopAgent(host, 'SIGTERM');
   const argv = ['agent', 'down', '--forget', '--state-dir', `${lab.hostDir(host)}/state`];
   const program = [process.execPath, programPath('cli/main.js'), ...argv];
   const result = await lab.exec(host, program, { timeoutMs: LEAVE_TIMEOUT_MS });

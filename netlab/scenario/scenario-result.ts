@@ -64,7 +64,9 @@ export type RunProgress =
   | { readonly kind: 'pathChange'; readonly change: RunPathChange }
   | { readonly kind: 'paths'; readonly atMs: number; readonly pairs: readonly PairView[]; readonly converged: boolean }
   | { readonly kind: 'reply'; readonly from: string; readonly to: string; readonly rttUs: number }
-  | { readonly kind: 'finished'; readonly result: ScenarioResult };
+  | { readonly kind: 'finished'; readonly result: ScenarioResult }
+  /** The lab stays up, and paths and their changes go on being told, until the run is interrupted. */
+  | { readonly kind: 'staying'; readonly lab: string };
 
 /** A pair as a live view shows it. */
 export interface PairView {

@@ -8,7 +8,7 @@ import type { Clock } from '../../protocol/clock.ts';
 import { FlowRun } from './flow-run.ts';
 import { disagreements, type KernelTables, readKernelTables } from './kernel-paths.ts';
 import { measurements } from './measurements.ts';
-import { type ApiReader, isConverged, type MeshSample, MeshWatch } from './mesh-watch.ts';
+import { type ApiReader, isConverged, type MeshSample, MeshWatch, pairViews, runPathChange } from './mesh-watch.ts';
 import { PingRun } from './ping-run.ts';
 import { type ResourceSnapshot, resourceSnapshot } from './resource-snapshot.ts';
 import { RouteMonitor } from './route-monitor.ts';
@@ -35,6 +35,8 @@ export interface ScenarioOutcome {
   readonly measurements: readonly Measurement[];
   readonly expectations: readonly ExpectationResult[];
   readonly problems: readonly string[];
+  /** t = 0 on the wall clock, milliseconds since 1970; 0: it never came. */
+  readonly originUnixMs: number;
 }
 
 /** So many hosts join at a time: a join starts two Node programs, and more at once only wait for each other. */
@@ -254,19 +256,17 @@ export class ScenarioRun {
       measurements: measurements(record),
       expectations: aborted ? [] : this.#scenario.expectations.map((expectation) => judge(expectation, record)),
       problems: aborted ? [...record.problems, 'the run was interrupted'] : record.problems,
+      originUnixMs: record.originUnixMs,
     };
   }
 
-  #pathChange({ atMs, from, to, before, after, reason }: PathChange): RunPathChange {
-    return { at: round((atMs - this.#originUnixMs) / 1_000), from, to, before, after, reason };
+  #pathChange(change: PathChange): RunPathChange {
+    return runPathChange(change, this.#originUnixMs);
   }
 
   #showPaths(sample: MeshSample): void {
-    const pairs = sample.paths.map(({ from, to, path, directRttUs, rttUs, sinceMs, reason }) => {
-      return { from, to, path, directRttUs, rttUs, sinceMs, reason };
-    });
     const atMs = Math.max(0, sample.atMonoMs - this.#originMonoMs);
-    this.#deps.onProgress({ kind: 'paths', atMs, pairs, converged: isConverged(sample) });
+    this.#deps.onProgress({ kind: 'paths', atMs, pairs: pairViews(sample), converged: isConverged(sample) });
   }
 
   #until(ms: number, signal: AbortSignal): Promise<void> {

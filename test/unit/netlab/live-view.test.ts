@@ -88,7 +88,7 @@ it('at 50 columns, without since when', () => {
 it('while building', () => {
   const building = story.slice(0, 2).reduce<ViewState>(advance, EMPTY_VIEW);
   expect(renderView(building, { columns: 80, rows: 24 }, plain).at(-1)).toBe(
-    '[########................] joining 1 of 3',
+    '[########................] joining, 1 of 3',
   );
 });
 
@@ -160,7 +160,7 @@ it('on a terminal: redraws in place and leaves no timer', () => {
   const first = text.split('\n').length - 1;
   view.note(story[6] as RunProgress);
   due.splice(0)[0]?.();
-  expect(text).toContain(`\u001b[${first}A\u001b[0J`);
+  expect(text).toContain(`\u001b[${first}AThalweg`.replace('Thalweg', '\u001b[1mThalweg'));
   view.finish();
   expect(due).toHaveLength(0);
 });
