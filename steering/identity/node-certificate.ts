@@ -1,22 +1,39 @@
 /**
  * Making X.509 v3 certificates (RFC 5280) on P-256 with ECDSA and SHA-256: the CA's own, the core's server
  * certificate, and the nodes' client certificates (subject CN = node id).
+ *
+ * The library's own generator signs with WebCrypto and so only answers later; a join has to check, issue and save
+ * without a pause, or two requests with one token could pass the check together. So the certificate is put together
+ * from the library's parts and signed by node:crypto.
  */
 import { createHash, type KeyObject, sign } from 'node:crypto';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
-  derBitString,
-  derBoolean,
-  derInteger,
-  derOctetString,
-  derOid,
-  derSequence,
-  derSet,
-  derTime,
-  derUtf8String,
-  derValue,
-} from './der.ts';
+  AlgorithmIdentifier,
+  Extension as AsnExtension,
+  Name as AsnName,
+  Certificate,
+  Extensions,
+  SubjectPublicKeyInfo,
+  TBSCertificate,
+  Validity,
+  Version,
+} from '@peculiar/asn1-x509';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+} from '../../protocol/x509.ts';
 
-const ECDSA_SHA256 = derSequence(derOid('1.2.840.10045.4.3.2'));
+/** ecdsa-with-SHA256 (RFC 5758 section 3.2); its parameters are absent. */
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 
 export type CertificatePurpose = 'authority' | 'server' | 'node';
 
@@ -25,7 +42,7 @@ export interface CertificateFields {
   /** Common name of the subject and of the issuer. */
   readonly subject: string;
   readonly issuer: string;
-  /** 1 to 20 bytes, first bit 0 not needed. */
+  /** 1 to 20 bytes, most significant first; the first bit must be 0. */
   readonly serial: Uint8Array;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -38,60 +55,65 @@ export interface CertificateFields {
 
 /** The certificate in DER, signed by `issuerKey` (P-256 private key). */
 export function makeCertificate(fields: CertificateFields, issuerKey: KeyObject): Uint8Array {
-  const toBeSigned = derSequence(
-    derValue(0xa0, derInteger(Uint8Array.of(2))),
-    derInteger(fields.serial),
-    ECDSA_SHA256,
-    commonName(fields.issuer),
-    derSequence(derTime(fields.notBeforeMs), derTime(fields.notAfterMs)),
-    commonName(fields.subject),
-    fields.publicKey.export({ format: 'der', type: 'spki' }),
-    derValue(0xa3, derSequence(...extensions(fields))),
-  );
-  return derSequence(toBeSigned, ECDSA_SHA256, derBitString(sign('sha256', toBeSigned, issuerKey)));
+  const signatureAlgorithm = new AlgorithmIdentifier({ algorithm: ECDSA_WITH_SHA256 });
+  const tbsCertificate = new TBSCertificate({
+    version: Version.v3,
+    serialNumber: Uint8Array.from(fields.serial).buffer,
+    signature: signatureAlgorithm,
+    issuer: commonName(fields.issuer),
+    validity: new Validity({ notBefore: new Date(fields.notBeforeMs), notAfter: new Date(fields.notAfterMs) }),
+    subject: commonName(fields.subject),
+    subjectPublicKeyInfo: AsnConvert.parse(publicKeyInfo(fields.publicKey), SubjectPublicKeyInfo),
+    extensions: new Extensions(extensions(fields).map(asnExtension)),
+  });
+  const signature = sign('sha256', Buffer.from(AsnConvert.serialize(tbsCertificate)), issuerKey);
+  const signatureValue = Uint8Array.from(signature).buffer;
+  const certificate = new Certificate({ tbsCertificate, signatureAlgorithm, signatureValue });
+  return new Uint8Array(AsnConvert.serialize(certificate));
 }
 
-function commonName(name: string): Uint8Array {
-  return derSequence(derSet(derSequence(derOid('2.5.4.3'), derUtf8String(name))));
+function commonName(name: string): AsnName {
+  return AsnConvert.parse(new Name([{ CN: [{ utf8String: name }] }]).toArrayBuffer(), AsnName);
 }
 
-function extensions(fields: CertificateFields): Uint8Array[] {
-  const authority = fields.purpose === 'authority';
-  const list = [
-    // basicConstraints: CA with path length 0, or an end entity
-    extension(
-      '2.5.29.19',
-      true,
-      authority ? derSequence(derBoolean(true), derInteger(Uint8Array.of(0))) : derSequence(),
-    ),
-    // keyUsage: keyCertSign (bit 5) and cRLSign (bit 6), or digitalSignature (bit 0)
-    extension(
-      '2.5.29.15',
-      true,
-      authority ? derBitString(Uint8Array.of(0x06), 1) : derBitString(Uint8Array.of(0x80), 7),
-    ),
-    extension('2.5.29.14', false, derOctetString(keyIdentifier(fields.publicKey))),
-    extension('2.5.29.35', false, derSequence(derValue(0x80, keyIdentifier(fields.issuerPublicKey)))),
+function asnExtension({ type, critical, value }: Extension): AsnExtension {
+  return new AsnExtension({ extnID: type, critical, extnValue: new OctetString(value) });
+}
+
+function extensions(fields: CertificateFields): Extension[] {
+  const list: Extension[] = [
+    ...(fields.purpose === 'authority' ? authorityUse() : endEntityUse(fields.purpose)),
+    new SubjectKeyIdentifierExtension(keyIdentifier(fields.publicKey)),
+    new AuthorityKeyIdentifierExtension(keyIdentifier(fields.issuerPublicKey)),
   ];
-  if (!authority) {
-    const usage = fields.purpose === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2';
-    list.push(extension('2.5.29.37', false, derSequence(derOid(usage))));
-  }
   if (fields.dnsNames !== undefined) {
-    const names = fields.dnsNames.map((name) => derValue(0x82, Buffer.from(name, 'ascii')));
-    list.push(extension('2.5.29.17', false, derSequence(...names)));
+    list.push(new SubjectAlternativeNameExtension(fields.dnsNames.map((value) => ({ type: 'dns', value }))));
   }
   return list;
 }
 
-function extension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
-  return derSequence(derOid(oid), ...(critical ? [derBoolean(true)] : []), derOctetString(value));
+/** Path length 0: the CA signs end entities and no further CA. */
+function authorityUse(): Extension[] {
+  const usage = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
+  return [new BasicConstraintsExtension(true, 0, true), new KeyUsagesExtension(usage, true)];
 }
 
-/** RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the key. */
-function keyIdentifier(key: KeyObject): Uint8Array {
-  return createHash('sha256')
-    .update(key.export({ format: 'der', type: 'spki' }))
-    .digest()
-    .subarray(0, 20);
+function endEntityUse(purpose: 'server' | 'node'): Extension[] {
+  return [
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([purpose === 'server' ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth]),
+  ];
+}
+
+/**
+ * The leftmost 160 bits of SHA-256 over subjectPublicKeyInfo (RFC 7093 section 2, method 4, cut as method 1 cuts), in
+ * hexadecimal. Must stay so: what a CA made earlier says of itself has to match what is issued under it.
+ */
+function keyIdentifier(key: KeyObject): string {
+  return createHash('sha256').update(publicKeyInfo(key)).digest('hex').slice(0, 40);
+}
+
+function publicKeyInfo(key: KeyObject): Buffer {
+  return key.export({ format: 'der', type: 'spki' });
 }

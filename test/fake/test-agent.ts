@@ -1,5 +1,5 @@
 /** An agent's control side without a data plane: joins, opens sessions and speaks frames over real TLS on loopback. */
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { type ClientOptions, WebSocket } from 'ws';
@@ -12,28 +12,25 @@ import {
 } from '../../protocol/gen/thalweg/v1/join_pb.ts';
 import type { CoreFrame, Hello, Refusal } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { parseJoinToken } from '../../protocol/join-token.ts';
-import {
-  derBitString,
-  derInteger,
-  derOid,
-  derSequence,
-  derSet,
-  derUtf8String,
-  derValue,
-} from '../../steering/identity/der.ts';
+import { Pkcs10CertificateRequestGenerator } from '../../protocol/x509.ts';
 
 const DEADLINE_MS = 5000;
 
-/** A PKCS #10 request in DER, signed by `key`. */
-export function makeSigningRequest(publicKey: KeyObject, key: KeyObject): Uint8Array {
-  const subject = derSequence(derSet(derSequence(derOid('2.5.4.3'), derUtf8String('whatever it asks for'))));
-  const info = derSequence(
-    derInteger(Uint8Array.of(0)),
-    subject,
-    publicKey.export({ format: 'der', type: 'spki' }),
-    derValue(0xa0),
-  );
-  return derSequence(info, derSequence(derOid('1.2.840.10045.4.3.2')), derBitString(sign('sha256', info, key)));
+/** A PKCS #10 request in DER for `publicKey`, signed by `key`, which need not be its private key. */
+export async function makeSigningRequest(publicKey: KeyObject, key: KeyObject): Promise<Uint8Array> {
+  const namedCurve = key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'P-384' : 'P-256';
+  const algorithm = { name: 'ECDSA', namedCurve };
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  const pkcs8 = key.export({ format: 'der', type: 'pkcs8' });
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: 'CN=whatever it asks for',
+    keys: {
+      publicKey: await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']),
+      privateKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']),
+    },
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+  });
+  return new Uint8Array(request.rawData);
 }
 
 export class TestAgent {
@@ -48,7 +45,7 @@ export class TestAgent {
     this.port = port;
   }
 
-  signingRequest(): Uint8Array {
+  signingRequest(): Promise<Uint8Array> {
     return makeSigningRequest(this.tlsKey.publicKey, this.tlsKey.privateKey);
   }
 
@@ -76,7 +73,7 @@ export class TestAgent {
       tokenId: token.value.id,
       tokenSecret: token.value.secret,
       name: '',
-      signingRequestDer: this.signingRequest(),
+      signingRequestDer: await this.signingRequest(),
       publicKey: this.wireguardKey,
       clockUnixMs: BigInt(Date.now()),
       ...change,

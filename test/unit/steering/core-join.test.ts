@@ -108,10 +108,10 @@ describe('a refusal', () => {
     expect((await refusalOf({ signingRequestDer: new Uint8Array(randomBytes(200)) }))?.code).toBe('invalid_argument');
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const mine = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const forged = await refusalOf({ signingRequestDer: makeSigningRequest(other.publicKey, mine.privateKey) });
+    const forged = await refusalOf({ signingRequestDer: await makeSigningRequest(other.publicKey, mine.privateKey) });
     expect(forged?.message).toContain('signature');
     const big = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    const curve = await refusalOf({ signingRequestDer: makeSigningRequest(big.publicKey, big.privateKey) });
+    const curve = await refusalOf({ signingRequestDer: await makeSigningRequest(big.publicKey, big.privateKey) });
     expect(curve?.message).toContain('P-256');
   });
 

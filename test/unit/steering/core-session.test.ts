@@ -84,7 +84,7 @@ describe('certificates', () => {
     const agent = await core.agent('a');
     const session = await agent.open();
     const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const signingRequestDer = makeSigningRequest(key.publicKey, key.privateKey);
+    const signingRequestDer = await makeSigningRequest(key.publicKey, key.privateKey);
     session.send({ case: 'renewRequest', value: { signingRequestDer } });
     const certificate = new X509Certificate((await session.next('renewResponse')).certificateDer);
     expect(certificate.subject).toBe(`CN=${agent.joined?.nodeId}`);

@@ -1,0 +1,121 @@
+/** What the CA makes, read by OpenSSL (through node:crypto), and a CA and a request that somebody else made. */
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CertificateAuthority } from '../../../steering/identity/certificate-authority.ts';
+import { parseSigningRequest } from '../../../steering/identity/signing-request.ts';
+
+const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5);
+const HOUR_MS = 3_600_000;
+const NODE_ID = 'n-aaaaaaaaaaaaaaaaaaaa';
+
+/** Made by the first version of the CA, for this test alone. */
+const OLD_CA_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBjzCCATSgAwIBAgIQccDYv7Pmp+DEBndtjuXujDAKBggqhkjOPQQDAjAVMRMw
+EQYDVQQDDApUaGFsd2VnIENBMB4XDTI2MTEyMjE2NDEyOFoXDTQ2MTExNzE3NDEy
+OFowFTETMBEGA1UEAwwKVGhhbHdlZyBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABN55TERyjh/5xVeSP4OFY7byn+KTguki767S/2oj+EIZind1yR0Yt/GxPdoo
+fxKdQYTVLx1cOfrbCnFhZ6af5CCjZjBkMBIGA1UdEwEB/wQIMAYBAf8CAQAwDgYD
+VR0PAQH/BAQDAgEGMB0GA1UdDgQWBBSUgkvfeKtZozmwoy98c+V8TkYFwzAfBgNV
+HSMEGDAWgBSUgkvfeKtZozmwoy98c+V8TkYFwzAKBggqhkjOPQQDAgNJADBGAiEA
+p+DMYJRmCqBRdJ9QvrWFMzOYgj9p0mZppagJte5zwZUCIQCGAFegvkB9N6k3+3tP
+LjPdZ5e45SoJr9F6jNo3Rx+Drg==
+-----END CERTIFICATE-----
+`;
+const OLD_CA_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgy6jeWN/6AbbZ2FJM
+TJkSUzCZtWOl7KcAuaWp25njT5ahRANCAATeeUxEco4f+cVXkj+DhWO28p/ik4Lp
+Iu+u0v9qI/hCGYp3dckdGLfxsT3aKH8SnUGE1S8dXDn62wpxYWemn+Qg
+-----END PRIVATE KEY-----
+`;
+
+/** `openssl req -new` on P-256, with a subject and extensions of its own. */
+const OPENSSL_REQUEST =
+  'MIIBFDCBugIBADAkMQswCQYDVQQGEwJERTEVMBMGA1UEAwwMZnJvbSBvcGVuc3NsMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElUqj36+9Ql2n' +
+  'GDwA6ZQIOLOfGqMy/ejRxz6m/KeKm9UXZ5M55VXzXar/ftD7qfoEdKnvg2fIPEE35OI2zwbc/KA0MDIGCSqGSIb3DQEJDjElMCMwFAYDVR0RBA0w' +
+  'C4IJYS5leGFtcGxlMAsGA1UdDwQEAwIHgDAKBggqhkjOPQQDAgNJADBGAiEAnogAZaQaXgMuJqpnsKg5ApjvZoTXnv/zKOUNPKYfpLkCIQDZTCC8' +
+  'p5AOHgTqycsa/pqCwu+GhtuBxRYp2HaMI4zJ5w==';
+
+let stateDir: string;
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), 'thalweg-ca-'));
+});
+afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
+
+const p256 = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
+describe('the CA', () => {
+  it('makes itself once, with a private key that only its owner can read', () => {
+    const first = CertificateAuthority.open(stateDir, NOW_MS);
+    expect(statSync(join(stateDir, 'ca.key')).mode & 0o777).toBe(0o600);
+    expect(CertificateAuthority.open(stateDir, NOW_MS + HOUR_MS).fingerprint).toBe(first.fingerprint);
+    const { certificate } = first;
+    expect(certificate.ca).toBe(true);
+    expect(certificate.subject).toBe('CN=Thalweg CA');
+    expect(certificate.verify(certificate.publicKey)).toBe(true);
+    expect(Date.parse(certificate.validFrom)).toBe(NOW_MS - HOUR_MS);
+    // Beyond 2049 dates are written in another form.
+    expect(new Date(certificate.validTo).getUTCFullYear()).toBe(2049);
+    const late = CertificateAuthority.open(mkdtempSync(join(stateDir, 'late-')), NOW_MS + 24 * 366 * HOUR_MS);
+    expect(new Date(late.certificate.validTo).getUTCFullYear()).toBe(2050);
+  });
+
+  it('issues a node certificate for client use, with a serial of 16 bytes', () => {
+    const ca = CertificateAuthority.open(stateDir, NOW_MS);
+    const { publicKey } = p256();
+    const issued = ca.issueNodeCertificate(NODE_ID, publicKey, NOW_MS, 24 * HOUR_MS);
+    const certificate = new X509Certificate(issued.der);
+    expect(certificate.subject).toBe(`CN=${NODE_ID}`);
+    expect(certificate.issuer).toBe('CN=Thalweg CA');
+    expect(certificate.ca).toBe(false);
+    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
+    expect(certificate.publicKey.equals(publicKey)).toBe(true);
+    expect(certificate.serialNumber).toMatch(/^[4-7][0-9A-F]{31}$/);
+    expect(issued.serial).toBe(certificate.serialNumber);
+    expect(Date.parse(certificate.validFrom)).toBe(NOW_MS - HOUR_MS);
+    expect(Date.parse(certificate.validTo)).toBe(NOW_MS + 24 * HOUR_MS);
+    expect(issued.expiresAtMs).toBe(NOW_MS + 24 * HOUR_MS);
+    expect(ca.hasSigned(certificate)).toBe(true);
+    expect(ca.issueNodeCertificate(NODE_ID, publicKey, NOW_MS, HOUR_MS).serial).not.toBe(issued.serial);
+  });
+
+  it('makes a server certificate for thalweg-core alone', () => {
+    const ca = CertificateAuthority.open(stateDir, NOW_MS);
+    const certificate = new X509Certificate(ca.makeServerIdentity(NOW_MS).certificate);
+    expect(certificate.subjectAltName).toBe('DNS:thalweg-core');
+    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
+    expect(certificate.ca).toBe(false);
+    expect(ca.hasSigned(certificate)).toBe(true);
+  });
+
+  it('did not sign what another CA of the same name did', () => {
+    const ca = CertificateAuthority.open(stateDir, NOW_MS);
+    const other = CertificateAuthority.open(mkdtempSync(join(stateDir, 'other-')), NOW_MS);
+    const foreign = other.issueNodeCertificate(NODE_ID, p256().publicKey, NOW_MS, HOUR_MS);
+    expect(ca.hasSigned(new X509Certificate(foreign.der))).toBe(false);
+  });
+
+  it('of an earlier version is kept, and what is issued under it chains to it', () => {
+    writeFileSync(join(stateDir, 'ca.crt'), OLD_CA_CERTIFICATE);
+    writeFileSync(join(stateDir, 'ca.key'), OLD_CA_KEY, { mode: 0o600 });
+    const ca = CertificateAuthority.open(stateDir, NOW_MS);
+    expect(ca.fingerprint).toBe(createHash('sha256').update(new X509Certificate(OLD_CA_CERTIFICATE).raw).digest('hex'));
+    expect(readFileSync(join(stateDir, 'ca.crt'), 'utf8')).toBe(OLD_CA_CERTIFICATE);
+    // Names and key identifiers must fit, not only the signature.
+    const issued = ca.issueNodeCertificate(NODE_ID, p256().publicKey, NOW_MS, HOUR_MS);
+    expect(ca.hasSigned(new X509Certificate(issued.der))).toBe(true);
+  });
+});
+
+it('a request made by openssl is accepted for its key, whatever else it asks for', () => {
+  const parsed = parseSigningRequest(Buffer.from(OPENSSL_REQUEST, 'base64'));
+  expect(parsed).toMatchObject({ ok: true });
+  const ca = CertificateAuthority.open(stateDir, NOW_MS);
+  if (!parsed.ok) return;
+  const issued = ca.issueNodeCertificate(NODE_ID, parsed.value.publicKey, NOW_MS, HOUR_MS);
+  const certificate = new X509Certificate(issued.der);
+  expect(certificate.subject).toBe(`CN=${NODE_ID}`);
+  expect(certificate.subjectAltName).toBeUndefined();
+});
