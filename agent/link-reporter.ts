@@ -38,7 +38,8 @@ export class LinkReporter {
   ): LinkMeasurementInit[] {
     const full = monoMs - this.#lastFullMonoMs >= reportIntervalMs;
     const sent = full ? summaries : summaries.filter((s) => changedEnough(this.#reported.get(s.peerIndex), s));
-    if (full) {
+    // Before the first measurement there is nothing that could count as told.
+    if (full && summaries.length > 0) {
       this.#lastFullMonoMs = monoMs;
       this.#reported.clear();
     }

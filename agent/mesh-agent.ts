@@ -10,17 +10,17 @@ import type { Prober } from '../overlay/stamp/prober.ts';
 import type { HealthView } from '../protocol/api.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import { MAX_DEMANDS_PER_REPORT } from '../protocol/frame-codec.ts';
 import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
 import { agentHealth } from './agent-health.ts';
+import { AgentMemory } from './agent-memory.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { type ConnectionState, CoreConnection } from './core-connection.ts';
+import { CoreReports } from './core-reports.ts';
 import type { OpenCoreStream } from './core-stream.ts';
 import { DataPlane, errorFields } from './data-plane.ts';
-import { DemandMeter, indexByAddress } from './demand-meter.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { hostFields } from './host-situation.ts';
 import type { Identity, IdentityStore } from './identity.ts';
@@ -61,11 +61,7 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
-/** The core's time is worth a write this often. */
-const SAVE_CLOCK_MS = 600_000;
-/** Paces of the core's that would cost a device more than they tell are not followed. */
-const MIN_REPORT_INTERVAL_MS = 200;
-const MIN_DEMAND_INTERVAL_MS = 1000;
+/** A pace of the core's that would cost a device more than it tells is not followed. */
 const MIN_PROBE_INTERVAL_MS = 10;
 
 export class MeshAgent {
@@ -73,20 +69,16 @@ export class MeshAgent {
   readonly #options: MeshAgentOptions;
   readonly #dataPlane: DataPlane;
   readonly #connection: CoreConnection;
-  readonly #store: TableStore;
+  readonly #memory: AgentMemory;
+  readonly #reports: CoreReports;
   readonly #links: LinkWatch;
   readonly #table: TableKeeper;
   readonly #certificate: CertificateKeeper;
-  readonly #demand = new DemandMeter();
   readonly #tasks: readonly PeriodicTask[];
   readonly #place: NodePlace;
   #peers: PeerSet;
   #wireguardBackend = '';
   #state: ConnectionState = 'connecting';
-  #confirmedAtMonoMs: number | undefined;
-  #savedClockAtMonoMs = Number.NEGATIVE_INFINITY;
-  #reportIntervalMs = 5000;
-  #demandIntervalMs = 10_000;
   readonly #lag: EventLoopLag;
   #stopping: Promise<void> | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -97,10 +89,6 @@ export class MeshAgent {
     this.#options = options;
     this.#place = new NodePlace(options.identity);
     this.#peers = new PeerSet(options.identity.index);
-    this.#store = new TableStore(
-      { log, onWriteFailed: (code) => metrics.tableWriteFailed(code) },
-      { stateDir: identityStore.stateDir },
-    );
     this.#table = new TableKeeper({ log, send: (body) => this.#connection.send(body) });
     this.#certificate = new CertificateKeeper({
       clock,
@@ -109,15 +97,34 @@ export class MeshAgent {
       sendRenewRequest: (signingRequestDer) =>
         this.#connection.send({ case: 'renewRequest', value: { signingRequestDer } }),
     });
+    this.#memory = new AgentMemory({
+      clock,
+      log,
+      store: new TableStore(
+        { log, onWriteFailed: (code) => metrics.tableWriteFailed(code) },
+        { stateDir: identityStore.stateDir },
+      ),
+      table: this.#table,
+      peers: () => this.#peers,
+      coreNowUnixMs: () => this.#certificate.coreNowUnixMs(),
+    });
     this.#links = new LinkWatch(
       {
         ...deps,
         peers: () => this.#peers,
         onDownChanged: () => void this.#dataPlane.want(),
-        onSummaries: () => this.#report(),
+        onSummaries: () => this.#reports.reportLinks(),
       },
       options,
     );
+    this.#reports = new CoreReports({
+      ...deps,
+      links: this.#links,
+      place: this.#place,
+      peers: () => this.#peers,
+      established: () => this.#connection.established,
+      send: (body) => this.#connection.send(body),
+    });
     this.#dataPlane = new DataPlane(
       {
         ...deps,
@@ -125,7 +132,7 @@ export class MeshAgent {
         peers: () => this.#peers,
         links: this.#links,
         table: this.#table,
-        onTableHeld: () => this.#save(),
+        onTableHeld: () => this.#memory.save(),
         onSituation: (situation) =>
           this.#connection.send({ case: 'hostUpdate', value: hostFields(situation, options) }),
       },
@@ -161,8 +168,8 @@ export class MeshAgent {
       ),
       this.#task(
         'demand',
-        () => this.#demandIntervalMs,
-        () => this.#reportDemand(),
+        () => this.#reports.demandIntervalMs,
+        () => this.#reports.reportDemand(),
       ),
     ];
     this.#lag = new EventLoopLag({ clock });
@@ -183,7 +190,7 @@ export class MeshAgent {
     try {
       this.#wireguardBackend = (await overlay.preflight(this.#place.identity.addressPlan)).wireguardBackend;
       await this.#certificate.load();
-      await this.#remember();
+      for (const peer of await this.#memory.load()) this.#peers.add(peer);
       await this.#dataPlane.readSituation();
       this.#chooseEndpoints();
       await this.#dataPlane.start();
@@ -241,14 +248,10 @@ export class MeshAgent {
   }
 
   #onWelcome(welcome: Welcome): void {
-    const { reportIntervalMs, demandIntervalMs, probePlan } = welcome;
     this.#table.sessionBegan();
-    this.#links.resetReports();
-    if (reportIntervalMs > 0) this.#reportIntervalMs = Math.max(MIN_REPORT_INTERVAL_MS, reportIntervalMs);
-    if (demandIntervalMs > 0) this.#demandIntervalMs = Math.max(MIN_DEMAND_INTERVAL_MS, demandIntervalMs);
-    if (probePlan !== undefined) this.#onProbePlan(probePlan);
+    if (welcome.probePlan !== undefined) this.#onProbePlan(welcome.probePlan);
     void this.#adoptIdentity(welcome);
-    this.#report();
+    this.#reports.sessionBegan(welcome);
   }
 
   #onPeerUpdate(update: PeerUpdate): void {
@@ -259,7 +262,7 @@ export class MeshAgent {
     this.#chooseEndpoints();
     this.#links.aim(this.#place.ranges);
     void this.#dataPlane.want();
-    this.#save();
+    this.#memory.save();
   }
 
   #onProbePlan({ intervalMs, deadAfterMs }: ProbePlan): void {
@@ -268,9 +271,8 @@ export class MeshAgent {
   }
 
   #onCoreClock(unixMs: number): void {
-    this.#confirmedAtMonoMs = this.#deps.clock.monoMs();
     void this.#certificate.heardCore(unixMs);
-    if (this.#confirmedAtMonoMs - this.#savedClockAtMonoMs >= SAVE_CLOCK_MS) this.#save();
+    this.#memory.confirmed();
   }
 
   async #adoptIdentity(welcome: Welcome): Promise<void> {
@@ -298,22 +300,6 @@ export class MeshAgent {
       .catch((cause: unknown) => log.error('probing cannot start', { reason: String(cause) }));
   }
 
-  #report(): void {
-    if (!this.#connection.established) return;
-    const links = this.#links.takeReport(this.#reportIntervalMs);
-    if (links.length > 0) this.#connection.send({ case: 'linkReport', value: { links } });
-  }
-
-  async #reportDemand(): Promise<void> {
-    const counters = await this.#deps.overlay.demandCounters();
-    const indexOf = indexByAddress(this.#peers.list(), this.#place.ranges);
-    const demands = this.#demand
-      .measure(counters, indexOf, this.#deps.clock.monoMs())
-      .slice(0, MAX_DEMANDS_PER_REPORT)
-      .map(({ peerIndex, bytesPerSecond }) => ({ peerIndex, bytesPerSecond: BigInt(bytesPerSecond) }));
-    if (demands.length > 0) this.#connection.send({ case: 'demandReport', value: { demands } });
-  }
-
   // ---------------------------------------------------------------- links
 
   #chooseEndpoints(): boolean {
@@ -327,39 +313,6 @@ export class MeshAgent {
   }
 
   // ---------------------------------------------------------------- life
-
-  async #remember(): Promise<void> {
-    const { clock, log } = this.#deps;
-    const remembered = await this.#store.load();
-    if (remembered === undefined) return;
-    this.#table.remember(remembered.table);
-    for (const peer of remembered.peers) this.#peers.add(peer);
-    const ageMs = Math.max(0, clock.nowMs() - remembered.savedAtUnixMs);
-    this.#confirmedAtMonoMs = clock.monoMs() - ageMs;
-    const behindMs = remembered.coreClockUnixMs - clock.nowMs();
-    if (behindMs > 0) {
-      log.warn("this device's clock is behind the time last heard from the core", {
-        behindS: Math.round(behindMs / 1000),
-      });
-    }
-    log.info('remembered table', {
-      generation: String(this.#table.tag.generation),
-      rows: this.#table.table.size,
-      peers: this.#peers.size,
-      ageS: Math.round(ageMs / 1000),
-    });
-  }
-
-  #save(): void {
-    const { clock } = this.#deps;
-    this.#savedClockAtMonoMs = clock.monoMs();
-    this.#store.save({
-      table: this.#table.table,
-      peers: this.#peers.list(),
-      savedAtUnixMs: Math.max(0, Math.trunc(clock.nowMs())),
-      coreClockUnixMs: Math.max(0, Math.trunc(this.#certificate.coreNowUnixMs() ?? 0)),
-    });
-  }
 
   async #refusedForGood(cause: unknown): Promise<never> {
     const { log, overlay } = this.#deps;
@@ -377,9 +330,10 @@ export class MeshAgent {
 
   async #shutDown(reason: 'stop' | 'leave'): Promise<void> {
     this.#lag.stop();
+    this.#reports.stop();
     for (const task of this.#tasks) task.stop();
     await Promise.all([this.#connection.stop(reason), this.#links.stop(), this.#dataPlane.stop()]);
-    await this.#store.flush();
+    await this.#memory.flush();
     this.#deps.log.info('agent stopped');
   }
 
@@ -397,7 +351,7 @@ export class MeshAgent {
       peers: this.#links.snapshot(),
       tableGeneration: this.#table.applied.generation,
       tableRows: this.#table.table.size,
-      tableAgeS: this.#confirmedAtMonoMs === undefined ? null : (clock.monoMs() - this.#confirmedAtMonoMs) / 1000,
+      tableAgeS: this.#memory.tableAgeS,
       repairedRows: this.#dataPlane.repairedRows,
       sessionState: this.#state,
       eventLoopLagMs: this.#lag.recentMaxMs,
