@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelOverlay } from '../overlay/kernel-overlay.ts';
 import type { Overlay } from '../overlay/overlay-state.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import { runningAgent } from './agent-lock.ts';
+import { LEAVE_SIGNAL, runningAgent } from './agent-lock.ts';
 import { IdentityStore } from './identity.ts';
 
 export interface AgentDownOptions {
@@ -18,6 +18,8 @@ export interface AgentDownReport {
   readonly changes: readonly string[];
 }
 
+/** The core lets a node go within 5 s and the agent waits 8 s for it; the rest is for a loaded device to end. */
+const LEAVE_TIMEOUT_MS = 15_000;
 /** An agent says goodbye within a second; a loaded device gets ten times that. */
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 50;
@@ -28,7 +30,10 @@ export function agentDown(options: AgentDownOptions): Promise<AgentDownReport> {
   return takeDown(options, KernelOverlay.open({ stateDir, privateKeyFile }));
 }
 
-/** Stops the agent that holds the state directory, removes all kernel state of ours and, asked to, the identity. */
+/**
+ * Has the agent that holds the state directory leave, so that no packet of others is on its way through this node when
+ * all kernel state of ours is removed, and, asked to, the identity.
+ */
 export async function takeDown(
   { stateDir, forget }: AgentDownOptions,
   overlay: Pick<Overlay, 'remove'>,
@@ -36,7 +41,7 @@ export async function takeDown(
   const changes: string[] = [];
   const running = await runningAgent(stateDir);
   if (running !== undefined) {
-    await stopAgent(stateDir, running.pid);
+    await endAgent(stateDir, running.pid);
     changes.push(`agent stop (process ${running.pid})`);
   }
   changes.push(...(await overlay.remove()).changes);
@@ -44,22 +49,34 @@ export async function takeDown(
   return { changes };
 }
 
-async function stopAgent(stateDir: string, pid: number): Promise<void> {
+async function endAgent(stateDir: string, pid: number): Promise<void> {
+  signal(pid, LEAVE_SIGNAL);
+  if (await hasEnded(stateDir, LEAVE_TIMEOUT_MS)) return;
+  signal(pid, 'SIGTERM');
+  if (await hasEnded(stateDir, STOP_TIMEOUT_MS)) return;
+  throw new ThalwegError('timeout', `the running agent (process ${pid}) does not stop`, {
+    fields: { pid },
+    nextStep: `look at its log; if it hangs, end it with \`kill -9 ${pid}\` and run the command again`,
+  });
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGTERM');
+    process.kill(pid, name);
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ESRCH') return;
     throw new ThalwegError('missing_privilege', `not allowed to stop the running agent (process ${pid})`, {
       cause,
       fields: { pid },
       nextStep: 'run as root',
     });
   }
-  for (let waitedMs = 0; waitedMs < STOP_TIMEOUT_MS; waitedMs += POLL_MS) {
-    if ((await runningAgent(stateDir)) === undefined) return;
+}
+
+async function hasEnded(stateDir: string, withinMs: number): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < withinMs; waitedMs += POLL_MS) {
+    if ((await runningAgent(stateDir)) === undefined) return true;
     await sleep(POLL_MS);
   }
-  throw new ThalwegError('timeout', `the running agent (process ${pid}) does not stop`, {
-    fields: { pid },
-    nextStep: `look at its log; if it hangs, end it with \`kill -9 ${pid}\` and run the command again`,
-  });
+  return false;
 }

@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
 import { errnoOf, readSmallFile } from './atomic-file.ts';
 
+/** Tells a running agent to leave: to have paths moved off its node, and then to end. */
+export const LEAVE_SIGNAL = 'SIGUSR2';
+
 export interface RunningAgent {
   readonly pid: number;
 }

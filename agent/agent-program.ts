@@ -6,7 +6,7 @@ import { systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { Logger } from '../protocol/log.ts';
 import type { AgentConfig } from './agent-config.ts';
-import { lockStateDir } from './agent-lock.ts';
+import { LEAVE_SIGNAL, lockStateDir } from './agent-lock.ts';
 import { ensurePrivateDirectory, readSmallFile } from './atomic-file.ts';
 import { openCoreStream } from './core-stream.ts';
 import { IdentityStore } from './identity.ts';
@@ -33,6 +33,10 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
   const identity = await identityStore.loadJoined();
   await ensurePrivateDirectory(config.stateDir);
   const publicKey = await ownPublicKey(identityStore);
+  // Whoever finds the lock may send the signal: it is listened to before, and answered once the agent runs.
+  const asked = new Promise<void>((resolve) => {
+    process.on(LEAVE_SIGNAL, () => resolve());
+  });
   const unlock = await lockStateDir(config.stateDir);
   const metrics = new AgentMetrics();
   const keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
@@ -85,7 +89,8 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
     stopping ??= agent.stop().then(release);
     return stopping;
   };
-  const ended = agent.ended.finally(stop);
+  const left = asked.then(() => agent.leave());
+  const ended = Promise.race([agent.ended, left]).finally(stop);
   ended.catch(() => {});
   return { stop, ended };
 }

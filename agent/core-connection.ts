@@ -102,10 +102,24 @@ export class CoreConnection {
     return this.#session?.send(body) ?? false;
   }
 
-  /** Says goodbye where there is a session. Idempotent. */
-  async stop(reason: 'stop' | 'leave' = 'stop'): Promise<void> {
+  /**
+   * Tells the core that the data plane is to go, and resolves when the core has moved everybody's paths off this node
+   * and closed the session, or after `limitMs`, or at once without a session. No other session follows.
+   */
+  async leave(limitMs: number): Promise<void> {
     this.#stopped = true;
-    const closed = this.#session?.close(reason);
+    if (!this.send({ case: 'goodbye', value: { reason: 'leave' } })) return;
+    const limit = new Promise<'late'>((resolve) => {
+      this.#deps.clock.after(limitMs, () => resolve('late'));
+    });
+    const outcome = await Promise.race([this.#loop?.catch(() => {}), limit]);
+    if (outcome === 'late') this.#deps.log.warn('the core has not let this node go', { limitMs });
+  }
+
+  /** Says goodbye where there is a session. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const closed = this.#session?.close();
     this.#wait?.timer.cancel();
     this.#wait?.done();
     await this.#loop?.catch(() => {});
@@ -136,7 +150,7 @@ export class CoreConnection {
         { hello: await hello() },
       );
       this.#session = session;
-      if (this.#stopped) await session.close('stop');
+      if (this.#stopped) await session.close();
       return await session.run();
     } catch (cause) {
       const error = cause instanceof ThalwegError ? cause : new ThalwegError('internal', String(cause), { cause });

@@ -121,8 +121,8 @@ export class CoreSession {
   }
 
   /** Says goodbye and closes; resolves when the core has heard it, or will not any more. Idempotent. */
-  close(reason: 'stop' | 'leave'): Promise<void> {
-    this.send({ case: 'goodbye', value: { reason } });
+  close(): Promise<void> {
+    this.send({ case: 'goodbye', value: { reason: 'stop' } });
     this.#finish(undefined);
     return this.#stream.close();
   }

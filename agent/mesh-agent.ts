@@ -61,6 +61,8 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
+/** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
+const LEAVE_LIMIT_MS = 8000;
 /** A pace of the core's that would cost a device more than it tells is not followed. */
 const MIN_PROBE_INTERVAL_MS = 10;
 
@@ -215,8 +217,20 @@ export class MeshAgent {
 
   /** Says goodbye, stops probes and session; the kernel goes on forwarding. Idempotent. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#shutDown('stop');
+    this.#stopping ??= this.#shutDown();
     return this.#stopping;
+  }
+
+  /**
+   * Goes on as ever until the core has moved other nodes' paths off this one, or has had its time; then stops. The
+   * kernel still forwards afterwards: whoever called may take it down without a loss. Idempotent.
+   */
+  async leave(): Promise<void> {
+    if (this.#stopping === undefined) {
+      this.#deps.log.info('leaving: waiting until no path leads through this node');
+      await this.#connection.leave(LEAVE_LIMIT_MS);
+    }
+    await this.stop();
   }
 
   health(): HealthView {
@@ -318,7 +332,7 @@ export class MeshAgent {
     const { log, overlay } = this.#deps;
     const error = cause instanceof ThalwegError ? cause : new ThalwegError('internal', String(cause), { cause });
     log.error('the core refuses this node', errorFields(error));
-    this.#stopping ??= this.#shutDown('leave');
+    this.#stopping ??= this.#shutDown();
     await this.#stopping;
     if (error.code === 'node_removed') {
       await overlay
@@ -328,11 +342,11 @@ export class MeshAgent {
     throw error;
   }
 
-  async #shutDown(reason: 'stop' | 'leave'): Promise<void> {
+  async #shutDown(): Promise<void> {
     this.#lag.stop();
     this.#reports.stop();
     for (const task of this.#tasks) task.stop();
-    await Promise.all([this.#connection.stop(reason), this.#links.stop(), this.#dataPlane.stop()]);
+    await Promise.all([this.#connection.stop(), this.#links.stop(), this.#dataPlane.stop()]);
     await this.#memory.flush();
     this.#deps.log.info('agent stopped');
   }

@@ -55,8 +55,10 @@ export interface SteeringEngine {
   removeNode(index: number, nowMs: number): void;
   /** A session began; `generation` and `checksum` are of the table the node forwards by (0n and 0n: none). */
   nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void;
-  /** The session ended. `goodbye`: the node said that it stops forwarding for others. */
-  nodeDisconnected(index: number, goodbye: boolean, nowMs: number): void;
+  /** The node wants to stop forwarding: paths move off it while it goes on. Void when a new session begins. */
+  nodeLeaving(index: number, nowMs: number): void;
+  /** The session ended. What the node forwards by stays as it is. */
+  nodeDisconnected(index: number, nowMs: number): void;
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void;
   demandReported(index: number, demands: readonly { peerIndex: number; bytesPerSecond: number }[], nowMs: number): void;
   /** `error` null: the node's kernel holds this generation. */
@@ -80,6 +82,9 @@ export interface SteeringEngine {
   step(nowMs: number): SteeringAction[];
   /** Monotonic time at which `step` has something to do without further events; Infinity: never. */
   nextWakeMs(): number;
+
+  /** Packets of others may meet the node: a path leads through it, or did until so recently that packets are on their way. */
+  isTransit(index: number): boolean;
 
   // ---- views; `toUnixMs` turns monotonic into wall-clock milliseconds
   links(): LinkView[];

@@ -128,16 +128,21 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.#revision++;
   }
 
-  nodeDisconnected(index: number, goodbye: boolean, nowMs: number): void {
+  nodeLeaving(index: number, nowMs: number): void {
+    this.#begin(nowMs);
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return;
+    node.left = true;
+    this.#mesh.graph.setTransit(node.slot, false);
+    this.#spfPending = true;
+  }
+
+  nodeDisconnected(index: number, nowMs: number): void {
     this.#begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.table.disconnect();
     this.#mesh.links.setConnected(index, false, nowMs);
-    if (goodbye) {
-      node.left = true;
-      this.#mesh.graph.setTransit(node.slot, false);
-    }
     this.#spfPending = true;
   }
 
@@ -217,6 +222,16 @@ export class OneStepSteeringEngine implements SteeringEngine {
       wakeMs = Math.min(wakeMs, node.moveDueMs, node.table.dueMs, node.rollout.dueMs);
     }
     return wakeMs;
+  }
+
+  isTransit(index: number): boolean {
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined) return false;
+    if (this.#spfPending || !this.#warm) return true;
+    for (const destination of this.#mesh.nodes.values()) {
+      if (destination !== node && destination.rollout.meets(node.slot)) return true;
+    }
+    return false;
   }
 
   // ---- state across a restart

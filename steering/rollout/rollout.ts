@@ -151,6 +151,11 @@ export class Rollout {
     return path.slice(1, -1).every((slot) => this.#holdsTransit(slot, this.#plane));
   }
 
+  /** Packets may pass through the slot: it is on a path, or a move that may have taken it off is not over. */
+  meets(slot: number): boolean {
+    return this.#phase !== 'idle' || this.#traversed(this.#committed).has(slot);
+  }
+
   #begin(nowMs: number): void {
     if (!this.#differs(this.#decided, this.#committed, () => true)) return;
     const flips = this.#differs(this.#decided, this.#committed, (v) => this.#isTransitSlot(v));

@@ -151,6 +151,13 @@ export class AgentSession {
     this.#close(error.code);
   }
 
+  /** Both sides agree that it is over; `reason` is for metrics and logs. Idempotent. */
+  end(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.#stream.close(CLOSE.normal, reason);
+    this.#close(reason);
+  }
+
   /** The core stops: agents come back by themselves. */
   restart(): void {
     this.#stream.close(CLOSE.restart, 'the core restarts');
@@ -178,11 +185,6 @@ export class AgentSession {
         return;
       case 'heartbeat':
         this.#owner.clockSkew(this, Number(body.value.clockUnixMs) - this.#clock.nowMs());
-        return;
-      case 'goodbye':
-        this.#owner.frame(this, body);
-        this.#stream.close(CLOSE.normal, 'goodbye');
-        this.#close('goodbye');
         return;
       default:
         this.#owner.frame(this, body);

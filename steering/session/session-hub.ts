@@ -27,6 +27,13 @@ const PEER_DEBOUNCE_MS = 50;
 /** When nodes were last seen is for people: it may be this old after a kill. */
 const SEEN_FLUSH_MS = 10_000;
 
+/**
+ * A node that leaves is kept waiting until nobody's packets meet it: one shortest-path run, one acknowledgement and one
+ * drain time, which is less than 2 s. Where a node does not answer, or there is no other way, it goes after 5 s.
+ */
+const LEAVE_LIMIT_MS = 5000;
+const LEAVE_POLL_MS = 50;
+
 /** Two devices with one identity would throw each other out at this pace. */
 const REPLACED_RETRY_MS = 30_000;
 
@@ -200,12 +207,14 @@ export class SessionHub implements SessionOwner {
         if (node.host !== null) this.#setHost(node, { ...node.host, ...this.#host(session, body.value) });
         return;
       }
-      case 'goodbye': {
-        const leave = body.value.reason === 'leave';
-        this.#live.delete(index);
-        loop.event((engine, nowMs) => engine.nodeDisconnected(index, leave, nowMs));
+      case 'goodbye':
+        if (body.value.reason === 'leave') {
+          loop.event((engine, nowMs) => engine.nodeLeaving(index, nowMs));
+          this.#letGo(session, this.#deps.clock.monoMs() + LEAVE_LIMIT_MS);
+        } else {
+          session.end('goodbye');
+        }
         return;
-      }
       default:
         body satisfies never;
     }
@@ -227,12 +236,26 @@ export class SessionHub implements SessionOwner {
     if (isCurrent) {
       this.#live.delete(index);
       loop.disconnected(index);
-      loop.event((engine, nowMs) => engine.nodeDisconnected(index, false, nowMs));
+      loop.event((engine, nowMs) => engine.nodeDisconnected(index, nowMs));
     }
     log.info('session closed', { name: node?.name, index, reason });
   }
 
   // ---- inside
+
+  /** Ends the session of a node that leaves once its data plane may go; it acknowledges tables until then. */
+  #letGo(session: AgentSession, deadlineMonoMs: number): void {
+    const { clock, loop, log } = this.#deps;
+    const { index } = session.options;
+    if (!session.isOpen) return;
+    const isTransit = loop.engine.isTransit(index);
+    if (isTransit && clock.monoMs() < deadlineMonoMs) {
+      clock.after(LEAVE_POLL_MS, () => this.#letGo(session, deadlineMonoMs));
+      return;
+    }
+    if (isTransit) log.warn('a node leaves that paths may still lead through', { index });
+    session.end('goodbye');
+  }
 
   /** The session's node as it is now; a node that was removed meanwhile has no session any more. */
   #node(session: AgentSession): NodeRecord {

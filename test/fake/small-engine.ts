@@ -21,6 +21,8 @@ export class SmallEngine implements SteeringEngine {
   readonly reported = new Map<number, readonly LinkObservation[]>();
   readonly demands = new Map<number, number>();
   readonly goodbyes: number[] = [];
+  /** Nodes that paths lead through. */
+  readonly transits = new Set<number>();
   readonly changes: PathChange[] = [];
   generation = 0n;
   readonly counters = { unknownPeer: 0, selfLink: 0, absurdValue: 0, endsDisagree: 0, spfRuns: 0 };
@@ -48,10 +50,17 @@ export class SmallEngine implements SteeringEngine {
     this.#dirty = true;
   }
 
-  nodeDisconnected(index: number, goodbye: boolean): void {
+  nodeLeaving(index: number): void {
+    this.goodbyes.push(index);
+  }
+
+  isTransit(index: number): boolean {
+    return this.transits.has(index);
+  }
+
+  nodeDisconnected(index: number): void {
     const state = this.nodes.get(index);
     if (state !== undefined) state.online = false;
-    if (goodbye) this.goodbyes.push(index);
   }
 
   linksReported(index: number, links: readonly LinkObservation[]): void {

@@ -208,6 +208,36 @@ describe('MeshAgent', () => {
     expect(second.health().ok).toBe(true);
   });
 
+  it('leaves when the core closes the session, and applies and acknowledges tables until then', async () => {
+    const agent = await startAgent();
+    await established();
+    core.last.send({ case: 'peerUpdate', value: { full: true, set: [peer(2), peer(3)], remove: [] } });
+    const table = new RouteTable();
+    sendTable(table, 1n, [row(2, 3)]);
+    await eventually(() => frames('tableAck').length === 1, 'acknowledgement');
+    let left = false;
+    const leaving = agent.leave().then(() => {
+      left = true;
+    });
+    await eventually(() => frames('goodbye')[0]?.value.reason === 'leave', 'goodbye');
+    sendTable(table, 2n, [row(2, 2)]);
+    await eventually(() => frames('tableAck').length === 2, 'acknowledgement while leaving');
+    expect(overlay.routes.get('source 100.96.0.2/32')).toBe(direct);
+    expect(left).toBe(false);
+    core.last.socket.close(1000);
+    await leaving;
+    await agent.ended;
+    expect(core.connections).toHaveLength(1);
+    expect(overlay.base).not.toBeNull();
+  });
+
+  it('leaves at once when there is no session', async () => {
+    await core.stop();
+    const agent = await startAgent();
+    await agent.leave();
+    expect(agent.health().checks.session?.ok).toBe(false);
+  });
+
   it('sets a damaged table aside and starts without it', async () => {
     await writeFile(join(stateDir, 'table.json'), '{"version":1,"rows":');
     await startAgent();

@@ -71,11 +71,29 @@ describe('reports and tables', () => {
     expect((await session.next('routeDelta')).full).toBe(true);
   });
 
-  it('tells the engine of a goodbye that leaves', async () => {
+  it('lets a node leave when no path leads through it any more, and takes its acknowledgements until then', async () => {
     const session = await (await core.agent('a')).open();
+    core.engine.transits.add(1);
     session.send({ case: 'goodbye', value: { reason: 'leave' } });
-    expect((await session.ended()).closeCode).toBe(1000);
     await eventually('the goodbye', () => core.engine.goodbyes.includes(1));
+    let ended = false;
+    const end = session.ended().then((result) => {
+      ended = true;
+      return result;
+    });
+    session.send({ case: 'tableAck', value: { generation: 77n, checksum: 7n, error: '', message: '' } });
+    await eventually('the acknowledgement', () => core.engine.nodes.get(1)?.held.generation === 77n);
+    expect(ended).toBe(false);
+    core.engine.transits.clear();
+    expect((await end).closeCode).toBe(1000);
+  });
+
+  it('lets a node that stops go at once, and does not move paths off it', async () => {
+    const session = await (await core.agent('a')).open();
+    core.engine.transits.add(1);
+    session.send({ case: 'goodbye', value: { reason: 'stop' } });
+    expect((await session.ended()).closeCode).toBe(1000);
+    expect(core.engine.goodbyes).toEqual([]);
   });
 });
 

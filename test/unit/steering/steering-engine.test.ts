@@ -161,6 +161,22 @@ describe('membership', () => {
     expect(moved).toMatchObject({ before: ['n1', 'n3', 'n2'], after: ['n1', 'n2'] });
   });
 
+  it('says that a node that leaves is met until the move off it is over, with the node still there', () => {
+    const lab = detour();
+    lab.link(1, 2, 100_000);
+    lab.run(3_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+    expect(lab.engine.isTransit(3)).toBe(true);
+    lab.engine.nodeLeaving(3, lab.nowMs);
+    expect(lab.engine.isTransit(3)).toBe(true);
+    lab.run(200);
+    expect(lab.trace(1, 2).path).toEqual([1, 2]);
+    expect(lab.engine.isTransit(3)).toBe(true);
+    lab.run(1_500);
+    expect(lab.engine.isTransit(3)).toBe(false);
+    expect(lab.engine.isTransit(99)).toBe(false);
+  });
+
   it('never passes through a leaf', () => {
     const lab = new SteeringLab();
     lab.join(1);

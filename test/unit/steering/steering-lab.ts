@@ -78,7 +78,8 @@ export class SteeringLab {
     const node = this.node(index);
     node.online = false;
     node.inbox = [];
-    this.engine.nodeDisconnected(index, goodbye, this.nowMs);
+    if (goodbye) this.engine.nodeLeaving(index, this.nowMs);
+    this.engine.nodeDisconnected(index, this.nowMs);
   }
 
   reconnect(index: number): void {

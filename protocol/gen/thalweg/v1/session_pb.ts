@@ -574,7 +574,8 @@ export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
  */
 export type Goodbye = Message<"thalweg.v1.Goodbye"> & {
   /**
-   * "stop" (the process ends, forwarding goes on) or "leave" (the data plane is taken down).
+   * "stop" (the process ends, forwarding goes on) or "leave" (the data plane is to be taken down: the core closes the
+   * stream once nobody's packets pass through the node).
    *
    * @generated from field: string reason = 1;
    */
@@ -640,6 +641,8 @@ export type Welcome = Message<"thalweg.v1.Welcome"> & {
   probePlan?: ProbePlan | undefined;
 
   /**
+   * Interval of the report of all links; what changed enough is reported at once.
+   *
    * @generated from field: uint32 report_interval_ms = 10;
    */
   reportIntervalMs: number;
