@@ -107,7 +107,12 @@ export const coreConfigSchema = z.strictObject({
     .max(60_000)
     .default(5000)
     .describe('time between heartbeats of a session; three missed ones end it'),
-  reportIntervalMs: z.int().min(50).max(60_000).default(500).describe('shortest time between link reports of a node'),
+  reportIntervalMs: z
+    .int()
+    .min(200)
+    .max(60_000)
+    .default(5000)
+    .describe('time between reports of all links of a node; changes are reported at once'),
   demandIntervalMs: z.int().min(500).max(600_000).default(5000).describe('time between demand reports of a node'),
   nodeCertificateHours: z.number().min(0.01).max(8760).default(24).describe('lifetime of node certificates'),
   certificateGraceHours: z
