@@ -1,4 +1,5 @@
 /** `thalweg agent`: runs the agent of this node until a signal. `thalweg agent down`: takes it all away again. */
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { addConfigFlags, givenFlags } from './config-flags.ts';
 import type { CliSession } from './session.ts';
@@ -9,6 +10,7 @@ export async function addAgentCommand(program: Command, session: CliSession, wit
   const command = program.command('agent').description("run this node's agent (after `thalweg join`), or take it down");
   addDown(command, session);
   if (!withFlags) return;
+  keepHeapSmall();
   const { agentConfigSchema, runAgent } = await import('../agent/agent-program.ts');
   const { configFields } = await import('./config-fields.ts');
   const fields = configFields(agentConfigSchema);
@@ -23,6 +25,14 @@ export async function addAgentCommand(program: Command, session: CliSession, wit
     const log = createLogger('agent', config.logLevel);
     session.exitCode = await runService({ io: session.io, log }, () => runAgent(config, { log }));
   });
+}
+
+/**
+ * Before the agent's code is loaded: its young objects are few, and a young generation that stays at its first 1 MB instead of
+ * growing with what loading leaves behind saves about 9 MB. V8 takes this flag while it runs, unlike --max-semi-space-size.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 function addDown(agent: Command, session: CliSession): void {
