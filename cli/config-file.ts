@@ -5,17 +5,22 @@ import { ThalwegError } from '../protocol/error.ts';
 import { closestWord } from './closest-word.ts';
 import type { ConfigField } from './config-fields.ts';
 
+/** What is wrong with a file that cannot be read, and what to do, by errno. */
+const UNREADABLE: Readonly<Record<string, readonly [string, string]>> = {
+  ENOENT: ['there is no such file', 'pass the path of a YAML or JSON file'],
+  EISDIR: ['it is a folder', 'pass the path of a YAML or JSON file'],
+  EACCES: ['this user may not read it', 'let this user read the file, or run the command as its owner'],
+};
+
 /** YAML or JSON (which YAML contains). Throws invalid_config with file and line. */
 export function readConfigFile(file: string, fields: readonly ConfigField[]): Record<string, unknown> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message;
-    throw new ThalwegError('invalid_config', `--config ${file}: ${why}`, {
-      cause,
-      nextStep: 'pass the path of a YAML or JSON file',
-    });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const [why, nextStep] = UNREADABLE[code ?? ''] ?? [message, 'pass the path of a YAML or JSON file'];
+    throw new ThalwegError('invalid_config', `--config ${file}: ${why}`, { cause, nextStep });
   }
   return parseConfigText(text, file, fields);
 }

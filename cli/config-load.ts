@@ -25,15 +25,17 @@ export async function loadConfig<T>(
   const byFlag = valueAt(flags, path) !== undefined;
   const subject = byFlag || file === undefined ? `--${path.map(kebab).join('-')}` : `${file}: ${name}`;
   const shown = value === undefined ? '' : ` ${typeof value === 'string' ? value : JSON.stringify(value)}`;
-  throw new ThalwegError(
-    byFlag ? 'invalid_argument' : 'invalid_config',
-    `${subject}${shown}: ${issue?.message ?? 'not valid'}`,
-    {
-      fields: { field: name, value: value === undefined ? null : String(value) },
-      nextStep:
-        field === undefined || field.range === '' ? 'see --help for what is allowed' : `allowed: ${field.range}`,
-    },
-  );
+  throw new ThalwegError(byFlag ? 'invalid_argument' : 'invalid_config', `${subject}${shown}: ${faultOf(issue)}`, {
+    fields: { field: name, value: value === undefined ? null : String(value) },
+    nextStep: field === undefined || field.range === '' ? 'see --help for what is allowed' : `allowed: ${field.range}`,
+  });
+}
+
+/** zod's words for a wrong type or choice are about programs; a person wrote the value. */
+function faultOf(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === 'invalid_type') return `not a ${issue.expected}`;
+  if (issue?.code === 'invalid_value') return `not one of ${issue.values.map(String).join(', ')}`;
+  return issue?.message ?? 'not valid';
 }
 
 function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {

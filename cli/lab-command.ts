@@ -82,10 +82,15 @@ function addExec(lab: Command, session: CliSession): void {
     .description("run a program on a lab's host with this terminal; ends with the program's exit code")
     .argument('<host>', 'name of the host; core for the core')
     .argument('<program...>', 'program and arguments, after --')
-    .option('--lab <name>', 'which lab (default: the only one that is up)')
+    .option('--lab <name>', 'name of the lab, as `thalweg lab status` shows it (default: the only one that is up)')
     .passThroughOptions();
   exec.action(async (host: string, argv: string[], options: { lab?: string }) => {
     session.read(exec);
+    if (argv[0] === '--lab') {
+      throw new ThalwegError('invalid_argument', `--lab after the host ${host} would go to the program`, {
+        nextStep: 'write it before the host: thalweg lab exec --lab NAME HOST -- PROGRAM',
+      });
+    }
     const { labExec } = await import('../netlab/lab-commands.ts');
     const ended = await labExec({ host, argv, ...(options.lab === undefined ? {} : { name: options.lab }) });
     session.exitCode = ended.exitCode;

@@ -157,7 +157,9 @@ async function onlyLab(): Promise<string> {
   const all = (await listLabs()).filter((lab) => lab.state === 'up');
   if (all.length === 1 && all[0] !== undefined) return all[0].name;
   if (all.length === 0) {
-    throw new ThalwegError('not_found', 'no lab is up', { nextStep: 'build one with `thalweg lab up FILE`' });
+    throw new ThalwegError('not_found', 'no lab is up', {
+      nextStep: 'build one, for instance with `thalweg lab up detour`',
+    });
   }
   throw new ThalwegError('invalid_argument', `${all.length} labs are up: ${all.map((lab) => lab.name).join(', ')}`, {
     nextStep: 'name one with --lab',

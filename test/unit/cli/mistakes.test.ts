@@ -27,6 +27,8 @@ test.each<[string, number, string]>([
   ['path a a', 2, 'a to itself is no path'],
   ['lab run detuor', 2, 'there is no scenario detuor; did you mean "detour"?'],
   ['lab up zebra', 2, 'there is no scenario zebra'],
+  ['core --config /', 2, '--config /: it is a folder'],
+  ['core --log-level loud', 2, '--log-level loud: not one of debug, info, warn, error'],
   ['lab run ./zebra.yaml', 4, 'scenario file ./zebra.yaml cannot be read'],
   [
     'completion tcsh',
@@ -46,6 +48,12 @@ test.each<[string, number, string]>([
   const { error } = JSON.parse(asJson.out) as { error: { message: string; nextStep: string } };
   expect(error.message).toContain(message);
   expect(error.nextStep).not.toBe('');
+});
+
+test('lab exec: an option after the host would be the program’s, and is refused', async () => {
+  const run = await runInProcess(['lab', 'exec', 'aws', '--lab', 'zebra', '--', 'true']);
+  expect(run.code).toBe(2);
+  expect(run.err).toContain('--lab after the host aws');
 });
 
 test('what the core does not know ends with 4, in its own words', async () => {
