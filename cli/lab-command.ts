@@ -92,7 +92,9 @@ function addExec(lab: Command, session: CliSession): void {
       });
     }
     const { labExec } = await import('../netlab/lab-commands.ts');
-    const ended = await labExec({ host, argv, ...(options.lab === undefined ? {} : { name: options.lab }) });
+    // commander leaves the -- that stands after the host where options are passed through
+    const program = argv[0] === '--' ? argv.slice(1) : argv;
+    const ended = await labExec({ host, argv: program, ...(options.lab === undefined ? {} : { name: options.lab }) });
     session.exitCode = ended.exitCode;
   });
 }
