@@ -12,8 +12,12 @@ import { asThalwegError } from './refusal.ts';
 
 /** Reports of one probe round come within a few ms of each other; 25 ms gathers them and is no part of a second's reaction. */
 const STEP_DEBOUNCE_MS = 25;
-/** A save is one disk flush; once a second bounds what a kill makes the core work out again. */
-const SAVE_DEBOUNCE_MS = 1000;
+/**
+ * A save is one disk flush. Soon after a change, since a core that is killed before it has to ask nodes for what they
+ * hold; with large meshes, whose state takes long to write, at most a twentieth of the time goes into it.
+ */
+const SAVE_DEBOUNCE_MS = 100;
+const SAVE_SHARE = 1 / 20;
 
 export class SteeringLoop {
   readonly engine: SteeringEngine;
@@ -29,6 +33,7 @@ export class SteeringLoop {
   #saveTimer: Timer | undefined;
   #running = false;
   #savedRevision = -1;
+  #lastSaveMs = 0;
   #spfRuns = 0;
   #lastError: string | undefined;
 
@@ -160,7 +165,7 @@ export class SteeringLoop {
 
   #saveSoon(): void {
     if (!this.#running || this.#saveTimer !== undefined || this.engine.revision === this.#savedRevision) return;
-    this.#saveTimer = this.#clock.after(SAVE_DEBOUNCE_MS, () => {
+    this.#saveTimer = this.#clock.after(Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / SAVE_SHARE), () => {
       this.#saveTimer = undefined;
       this.#save();
     });
@@ -169,9 +174,11 @@ export class SteeringLoop {
   #save(): void {
     const { revision } = this.engine;
     if (revision === this.#savedRevision) return;
+    const startedAtMonoMs = this.#clock.monoMs();
     try {
       this.#store.saveEngineState(this.engine.exportState());
       this.#savedRevision = revision;
+      this.#lastSaveMs = this.#clock.monoMs() - startedAtMonoMs;
     } catch (cause) {
       const error = asThalwegError(cause);
       this.#metrics.storeErrors.inc({ code: error.code });

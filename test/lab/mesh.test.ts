@@ -1,0 +1,169 @@
+/**
+ * The whole of it on real packets: the core and three agents as programs on plain kernel links.
+ *
+ *     a ── b
+ *      \  /        every pair on one switch; a-b is cut where a test wants the way through r
+ *       r
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Lab } from '../../netlab/lab.ts';
+import { pause } from '../../netlab/pause.ts';
+import type { NodeView, PathExplanation, PathView } from '../../protocol/api.ts';
+import { ApiClient } from '../../protocol/api-client.ts';
+import { silentLogger } from '../../protocol/log.ts';
+import { distDir, isRoot, specOf, tracesOf } from './fabric-lab.ts';
+
+const HOSTS = ['a', 'r', 'b'];
+const NAME = `mesh-${process.pid}`;
+
+describe.skipIf(!isRoot)('a mesh of three hosts', () => {
+  let lab: Lab;
+  let api: ApiClient;
+
+  beforeAll(async () => {
+    lab = await Lab.up(specOf(NAME, HOSTS, {}), { log: silentLogger, distDir });
+    await lab.startCore();
+    api = new ApiClient(lab.apiTarget);
+    for (const host of HOSTS) {
+      await lab.join(host);
+      await lab.startAgent(host);
+    }
+    await until('every pair is steered', 60_000, async () => {
+      const paths = await api.get<PathView[]>('/v1/paths');
+      return paths.length === 6 && paths.every((path) => path.installed && path.cost !== null);
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await lab?.down();
+    expect(tracesOf(NAME)).toEqual([]);
+  }, 60_000);
+
+  const node = (name: string) => api.get<NodeView>(`/v1/nodes/${name}`);
+
+  async function reaches(from: string, address: string): Promise<boolean> {
+    return (await lab.exec(from, ['ping', '-n', '-c', '1', '-W', '1', address])).exitCode === 0;
+  }
+
+  async function run(host: string, ...argv: string[]): Promise<string> {
+    const result = await lab.exec(host, argv);
+    expect(result.exitCode, `${argv.join(' ')}: ${result.stderr}`).toBe(0);
+    return result.stdout;
+  }
+
+  it('carries IPv4 and IPv6 between all pairs, in packets of the full size', async () => {
+    for (const from of HOSTS) {
+      for (const to of HOSTS.filter((host) => host !== from)) {
+        const { node4, node6 } = await node(to);
+        await run(from, 'ping', '-n', '-c', '2', '-i', '0.2', '-M', 'do', '-s', '1356', node4);
+        await run(from, 'ping', '-n', '-c', '2', '-i', '0.2', '-M', 'do', '-s', '1336', node6);
+      }
+    }
+  });
+
+  it('answers metrics that promtool has nothing to say about', async () => {
+    const agent = await run('a', 'sh', '-c', `exec ${process.execPath} -e "${FETCH_METRICS}"`);
+    expect(agent).toContain('thalweg_agent_');
+    expect(await run('a', 'sh', '-c', `echo '${agent.replaceAll("'", '')}' | promtool check metrics 2>&1`)).toBe('');
+  });
+
+  it('goes round a cut link and explains it', async () => {
+    await lab.setLink('a', 'b', { cut: true });
+    await lab.setLink('b', 'a', { cut: true });
+    await until('a reaches b through r', 20_000, async () => {
+      const path = await api.get<PathExplanation>('/v1/paths/a/b');
+      return path.installed && path.path.join() === 'a,r,b';
+    });
+    expect(await reaches('a', (await node('b')).node4)).toBe(true);
+    expect(await reaches('a', (await node('b')).node6)).toBe(true);
+    const explanation = await api.get<PathExplanation>('/v1/paths/a/b');
+    expect(explanation).toMatchObject({ reason: 'link_down', kind: 'detour' });
+    expect(explanation.hops.map(({ from, to }) => `${from}-${to}`)).toEqual(['a-r', 'r-b']);
+    const { rttUs = 0, lossUs = 0, jitterUs = 0, loadUs = 0, transitUs = 0, totalUs = 0 } = explanation.cost ?? {};
+    expect(rttUs + lossUs + jitterUs + loadUs + transitUs).toBe(totalUs);
+    expect(transitUs).toBeGreaterThan(0);
+  });
+
+  it('puts back within 5 s what somebody deletes by hand, and leaves the rest alone', async () => {
+    await run('a', 'ip', 'route', 'add', '203.0.113.0/24', 'dev', 'eth0', 'proto', 'static');
+    await run('a', 'nft', 'add', 'table', 'inet', 'theirs');
+    const { node4 } = await node('b');
+    const peer = (await node('r')).publicKey;
+    const damage: [string, string[]][] = [
+      ['a steered route', ['ip', 'route', 'del', `${node4}/32`, 'table', '8400']],
+      ['a rule', ['ip', 'rule', 'del', 'lookup', '8400']],
+      ['the filter', ['nft', 'delete', 'table', 'inet', 'thalweg']],
+      ['the detour device', ['ip', 'link', 'del', 'twx-a']],
+      ['a peer', ['wg', 'set', 'tw0', 'peer', peer, 'remove']],
+      ['the node address', ['ip', 'address', 'flush', 'dev', 'tw0']],
+      ['the tunnel', ['ip', 'link', 'del', 'tw0']],
+    ];
+    for (const [what, argv] of damage) {
+      const before = await state();
+      await run('a', ...argv);
+      expect(await state(), what).not.toBe(before);
+      await until(`${what} is back`, 5_000, async () => (await state()) === before);
+      await until(`packets after ${what}`, 15_000, () => reaches('a', node4));
+    }
+    expect(await run('a', 'ip', 'route', 'show', '203.0.113.0/24')).toContain('proto static');
+    expect(await run('a', 'nft', 'list', 'tables')).toContain('table inet theirs');
+  }, 180_000);
+
+  /** What of ours host a's kernel holds, without counters and what changes by itself. */
+  async function state(): Promise<string> {
+    const script = [
+      'ip -o link show | grep -o "tw[0x][a-z0-9-]*: <[^>]*> mtu [0-9]*"',
+      'ip -o address show | grep -o "tw[0x].* scope [a-z]*"',
+      'ip rule; ip -6 rule',
+      'for table in 8400 8401 8402; do ip route show table $table; ip -6 route show table $table; done',
+      'ip nexthop | sort',
+      'wg show tw0 allowed-ips | sort',
+      'nft list table inet thalweg | grep -v -e elements -e counter | grep .',
+    ];
+    return (await lab.exec('a', ['sh', '-c', script.map((line) => `${line}; `).join('')])).stdout;
+  }
+
+  it('forwards while the core is away, and after a reboot without it', async () => {
+    const { node4 } = await node('b');
+    await lab.stopCore('SIGKILL');
+    await lab.powerOff('r');
+    await lab.powerOn('r');
+    await until('r forwards again from what it remembered', 30_000, () => reaches('a', node4));
+    await lab.startCore();
+    await until('everybody is back', 60_000, async () => {
+      const nodes = await api.get<NodeView[]>('/v1/nodes').catch(() => []);
+      return nodes.length === 3 && nodes.every((n) => n.online && n.tableGeneration === n.wantedGeneration);
+    });
+    expect(await reaches('a', node4)).toBe(true);
+  }, 150_000);
+
+  it('takes a removed node off every peer, and its packets stop', async () => {
+    const { node4, publicKey } = await node('r');
+    await lab.setLink('a', 'b', { cut: false });
+    await lab.setLink('b', 'a', { cut: false });
+    await until('a reaches b directly', 60_000, async () => {
+      return (await api.get<PathExplanation>('/v1/paths/a/b')).path.join() === 'a,b';
+    });
+    await api.delete('/v1/nodes/r');
+    await until('r is gone from a and b', 5_000, async () => {
+      const keys = (await run('a', 'wg', 'show', 'tw0', 'peers')) + (await run('b', 'wg', 'show', 'tw0', 'peers'));
+      return !keys.includes(publicKey);
+    });
+    expect(await reaches('a', node4)).toBe(false);
+    expect(await reaches('r', (await node('a')).node4)).toBe(false);
+    await until('r has taken its data plane down', 10_000, async () => {
+      return !(await lab.exec('r', ['ip', '-o', 'link'])).stdout.includes('tw0');
+    });
+  }, 120_000);
+});
+
+const FETCH_METRICS =
+  "fetch('http://127.0.0.1:8472/metrics').then((r) => r.text()).then((text) => process.stdout.write(text))";
+
+async function until(what: string, withinMs: number, check: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
+    await pause(100);
+  }
+}
