@@ -7,7 +7,7 @@ import { Lab, type LabProgress, type LabSummary, type RemovalReport } from './la
 import { listLabs, removeLab } from './lab-removal.ts';
 import type { DriverName, SpawnOptions } from './lab-spec.ts';
 import { type LinkShape, PERFECT_LINK } from './link-shape.ts';
-import { labLinks } from './scenario/lab-links.ts';
+import { labSettings } from './scenario/lab-settings.ts';
 import type { Scenario } from './scenario/scenario.ts';
 import { readScenario } from './scenario/scenario-file.ts';
 
@@ -46,9 +46,8 @@ export async function labUp(options: LabUpOptions): Promise<LabUpResult> {
     {
       name: options.name ?? labNameOf(scenario),
       hosts: scenario.hosts,
-      ...labLinks(scenario),
+      ...labSettings(scenario),
       ...(options.driver === undefined ? {} : { driver: options.driver }),
-      core: {},
       agent: {},
       keepOnExit: false, // until it is complete
     },

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../protocol/clock.ts';
 import { silentLogger } from '../../protocol/log.ts';
 import { Lab } from '../lab.ts';
 import type { LabProgress, LabSpec } from '../lab-spec.ts';
-import { labLinks } from './lab-links.ts';
+import { labSettings } from './lab-settings.ts';
 import { stayWithLab } from './lab-stay.ts';
 import type { Scenario } from './scenario.ts';
 import { readScenario } from './scenario-file.ts';
@@ -100,8 +100,7 @@ export function labSpec(scenario: Scenario, keepOnExit: boolean): LabSpec {
   return {
     name: `${scenario.name.slice(0, 14).replace(/-+$/, '')}-${process.pid.toString(36)}`,
     hosts: scenario.hosts.map(({ name, transit }) => ({ name, transit })),
-    ...labLinks(scenario),
-    core: {},
+    ...labSettings(scenario),
     agent: {},
     keepOnExit,
   };

@@ -42,6 +42,7 @@ export function resolveScenario(
   const pings = checkPings(raw, names, resolve, report);
   const expectations = checkExpectations({ raw, names, flows, pings, resolve, report });
   const shapes = underlayShapes(raw, names, report);
+  const probes = checkProbes(raw, report);
   if (problems.length > 0) return { scenario: null, problems };
   const scenario: Scenario = {
     file,
@@ -49,6 +50,7 @@ export function resolveScenario(
     description: raw.description.trim(),
     driver: raw.driver,
     hosts,
+    probes,
     shapes,
     durationMs: raw.duration,
     settleMs: raw.settle ?? DEFAULT_SETTLE_MS,
@@ -58,6 +60,19 @@ export function resolveScenario(
     expectations,
   };
   return { scenario, problems };
+}
+
+/** Probes that a link's death needs in order to be no accident. */
+const PROBES_UNTIL_DEAD = 5;
+
+function checkProbes({ probes }: RawScenario, report: Report): Scenario['probes'] {
+  if (probes === undefined) return null;
+  const { interval, 'dead-after': deadAfter = PROBES_UNTIL_DEAD * interval } = probes;
+  if (interval < 20 || interval > 60_000) report(['probes', 'interval'], 'links are probed every 20ms to every 60s');
+  if (deadAfter < 2 * interval || deadAfter < 100 || deadAfter > 300_000) {
+    report(['probes', 'dead-after'], 'a link is dead after 100ms to 5m, and not before two intervals');
+  }
+  return { probeIntervalMs: interval, deadAfterMs: deadAfter };
 }
 
 function checkHosts(raw: RawScenario, report: Report): ScenarioHost[] {

@@ -289,6 +289,7 @@ export const scenarioSchema = z.strictObject({
   driver: z.enum(['auto', 'plain', 'netem', 'wire']).default('auto'),
   hosts: z.array(host).min(2).max(SCENARIO_LIMITS.hosts),
   underlay: underlay.optional(),
+  probes: z.strictObject({ interval: durationMs, 'dead-after': durationMs.optional() }).optional(),
   duration: durationMs,
   settle: durationMs.optional(),
   traffic: z.array(flow).max(SCENARIO_LIMITS.flows).default([]),

@@ -136,6 +136,8 @@ export interface Scenario {
   readonly description: string;
   readonly driver: 'auto' | 'plain' | 'netem' | 'wire';
   readonly hosts: readonly ScenarioHost[];
+  /** How the core has links probed; null: as a core does by default. */
+  readonly probes: { readonly probeIntervalMs: number; readonly deadAfterMs: number } | null;
   /** Own shape of every ordered pair of hosts, the core's included; key from `pairKey`. */
   readonly shapes: ReadonlyMap<string, LinkShape>;
   readonly durationMs: number;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { chooseDriver } from '../../../netlab/driver-choice.ts';
 import { needsDelay, PERFECT_LINK } from '../../../netlab/link-shape.ts';
-import { labLinks } from '../../../netlab/scenario/lab-links.ts';
+import { labSettings } from '../../../netlab/scenario/lab-settings.ts';
 import { parseScenario } from '../../../netlab/scenario/scenario-file.ts';
 
 test('what needs a driver that can delay', () => {
@@ -24,7 +24,9 @@ test('what was asked for, unless it cannot be', () => {
 });
 
 const later = (event: string, more = '') =>
-  labLinks(parseScenario('x.yaml', `name: x\nduration: 9s\nhosts: [a, b]\n${more}events:\n  - { at: 1s, ${event} }\n`));
+  labSettings(
+    parseScenario('x.yaml', `name: x\nduration: 9s\nhosts: [a, b]\n${more}events:\n  - { at: 1s, ${event} }\n`),
+  );
 
 test('a scenario whose links are only delayed by an event says so, and leaves the driver open', () => {
   expect(later('degrade: { between: [a, b], rtt: 9ms }')).toMatchObject({ delaysLater: true });

@@ -10,6 +10,7 @@ it('docs/scenarios.md names every key', () => {
     ...[
       [],
       ['hosts', 0],
+      ['probes'],
       ['underlay'],
       ['underlay', 'default'],
       ['underlay', 'rtt-matrix'],
