@@ -121,20 +121,22 @@ export class ScenarioRun {
   async #joinAndSettle(firstJoinMonoMs: number, signal: AbortSignal) {
     const { clock, lab, onProgress } = this.#deps;
     const hosts = this.#scenario.hosts.filter((host) => host.joins === 'now').map((host) => host.name);
-    let done = 0;
-    const joinedAt = await inPool(hosts, JOINS_AT_ONCE, async (host) => {
-      if (signal.aborted) return 0;
-      await lab.join(host);
-      const atMonoMs = clock.monoMs();
-      await lab.startAgent(host);
-      done++;
-      onProgress({ kind: 'building', stage: 'joining', done, total: hosts.length });
-      return atMonoMs;
-    });
+    const each = async (stage: string, act: (host: string) => Promise<void>) => {
+      let done = 0;
+      await inPool(hosts, JOINS_AT_ONCE, async (host) => {
+        if (signal.aborted) return;
+        await act(host);
+        onProgress({ kind: 'building', stage, done: ++done, total: hosts.length });
+      });
+    };
+    // One after the other: agents that run already would slow the joins of the rest.
+    await each('joining', (host) => lab.join(host));
+    const joinedMs = clock.monoMs() - firstJoinMonoMs;
+    await each('starting agents', (host) => lab.startAgent(host));
     onProgress({ kind: 'building', stage: 'measuring links and steering', done: 0, total: 1 });
     const steeredMonoMs = await settle(this.#watch, clock, this.#scenario, signal);
     const steeredMs = steeredMonoMs === null ? null : steeredMonoMs - firstJoinMonoMs;
-    return { joinedMs: Math.max(...joinedAt) - firstJoinMonoMs, steeredMs };
+    return { joinedMs, steeredMs };
   }
 
   async #timeline(steeredMs: number | null, signal: AbortSignal): Promise<void> {

@@ -6,8 +6,8 @@ import { pairKey, type Scenario } from './scenario.ts';
 import { optimumPaths } from './underlay-shapes.ts';
 import { matrixRttUs } from './verdict.ts';
 
-/** Paths that the underlay's own delays call best (or as good as) need not be watched for long. */
-const OPTIMAL_SAME_MS = 1_500;
+/** Paths that the underlay's own delays call best (or as good as), one or the other of them, need not be watched for long. */
+const OPTIMAL_MS = 1_500;
 /** Others may still move: longer than the hold time of a move. */
 const OTHER_SAME_MS = 8_000;
 /** As good as the optimum: this much more, for what loss, jitter and transit hops are priced at. */
@@ -16,8 +16,8 @@ const NEAR_SHARE = 0.05;
 const POLL_MS = 100;
 
 /**
- * Waits until every online pair has an installed path and none has changed for a while, at most `settleMs`. Returns the
- * monotonic time since which that state holds, null when it was not reached.
+ * Waits, at most `settleMs`, until every pair has an installed path that is as good as the underlay's best, or until
+ * none has changed for a while. Returns the monotonic time since which that holds, null when it was not reached.
  */
 export async function settle(
   watch: Pick<MeshWatch, 'latest' | 'sameSinceMonoMs'>,
@@ -28,11 +28,15 @@ export async function settle(
   const optimal = optimalityOf(scenario);
   const expected = scenario.hosts.filter((host) => host.joins === 'now').length;
   const deadlineMonoMs = clock.monoMs() + scenario.settleMs;
+  let optimalSinceMonoMs: number | null = null;
   while (!signal.aborted && clock.monoMs() < deadlineMonoMs) {
     const sample = watch.latest;
-    if (sample !== undefined && sample.nodes.filter((n) => n.online).length >= expected && isConverged(sample)) {
-      const sameMs = sample.atMonoMs - watch.sameSinceMonoMs;
-      if (sameMs >= (optimal(sample) ? OPTIMAL_SAME_MS : OTHER_SAME_MS)) return watch.sameSinceMonoMs;
+    if (sample !== undefined && sample.nodes.filter((n) => n.online).length >= expected) {
+      const { atMonoMs } = sample;
+      if (!optimal(sample)) optimalSinceMonoMs = null;
+      else if (isConverged(sample)) optimalSinceMonoMs ??= atMonoMs;
+      if (optimalSinceMonoMs !== null && atMonoMs - optimalSinceMonoMs >= OPTIMAL_MS) return optimalSinceMonoMs;
+      if (isConverged(sample) && atMonoMs - watch.sameSinceMonoMs >= OTHER_SAME_MS) return watch.sameSinceMonoMs;
     }
     await pause(clock, POLL_MS, signal);
   }

@@ -20,6 +20,8 @@ export interface LinkFilterOptions {
   readonly stepUs: number;
   readonly stepRatio: number;
   readonly rampMs: number;
+  /** Nor is a rise so soon after the first reading: what is measured while a node starts is not yet its level. */
+  readonly youngMs: number;
   /** A rise that is gone again within this time was one bad reading: it is forgotten, without a hold. */
   readonly confirmMs: number;
   /** How long a degraded or dead link must be good before traffic is risked on it: longer than a flap's period. */
@@ -36,6 +38,7 @@ export const DEFAULT_LINK_FILTER_OPTIONS: LinkFilterOptions = {
   stepUs: 2_000,
   stepRatio: 0.2,
   rampMs: 10_000,
+  youngMs: 8_000,
   confirmMs: 1_500,
   recoverHoldMs: 8_000,
   settleUs: 150,
@@ -72,6 +75,7 @@ export class LinkFilter {
   #degradedFrom: CostTerms | null = null;
   #recovered: LinkStep | null = null;
   #downSinceMs: number | null = null;
+  #firstUpMs: number | null = null;
 
   constructor(options: LinkFilterOptions) {
     this.#options = options;
@@ -134,6 +138,7 @@ export class LinkFilter {
       this.#clearTimers();
       return before !== reading.health;
     }
+    this.#firstUpMs ??= nowMs;
     if (this.#effective === null) {
       this.#wasUp = true;
       this.#effective = reading.cost;
@@ -185,7 +190,8 @@ export class LinkFilter {
     const o = this.#options;
     if (nowMs - this.#lastRiseMs > o.rampMs || this.#rampBase === null) this.#rampBase = effective;
     this.#lastRiseMs = nowMs;
-    if (this.#isStep(this.#rampBase, now)) {
+    const young = nowMs < (this.#firstUpMs ?? nowMs) + o.youngMs;
+    if (!young && this.#isStep(this.#rampBase, now)) {
       this.#degradedFrom ??= this.#rampBase;
       const fromRttUs = this.#degraded?.fromRttUs ?? this.#rampBase.rttUs;
       this.#degraded = { atMs: this.#degraded?.atMs ?? nowMs, fromRttUs, toRttUs: now.rttUs };

@@ -46,8 +46,8 @@ describe('link filter', () => {
   const up = (rttUs: number): LinkReading => ({ health: 'up', cost: cost({ rttUs }) });
 
   /** Each step: at, reading, and the effective RTT afterwards (null: not usable). */
-  function run(steps: readonly [number, LinkReading, number | null][]): LinkFilter {
-    const filter = new LinkFilter(DEFAULT_LINK_FILTER_OPTIONS);
+  function run(steps: readonly [number, LinkReading, number | null][], youngMs = 0): LinkFilter {
+    const filter = new LinkFilter({ ...DEFAULT_LINK_FILTER_OPTIONS, youngMs });
     for (const [atMs, reading, rttUs] of steps) {
       filter.update(reading, atMs);
       expect(filter.effective?.rttUs ?? null, `at ${atMs} ms`).toBe(rttUs);
@@ -92,6 +92,19 @@ describe('link filter', () => {
         [33_100, up(5_000), 5_000],
       ]);
     }
+  });
+
+  it('does not hold a link for what was measured while it was young', () => {
+    run(
+      [
+        [0, up(5_000), 5_000],
+        [4_000, up(9_000), 9_000],
+        [7_000, up(5_000), 5_000],
+        [8_000, up(9_000), 9_000],
+        [12_000, up(5_000), 9_000],
+      ],
+      8_000,
+    );
   });
 
   it('knows a ramp of small rises as a degradation', () => {

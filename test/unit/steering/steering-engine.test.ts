@@ -17,6 +17,7 @@ const changes = (lab: SteeringLab) => lab.engine.pathChangesAfter(0).filter((c) 
 describe('detour', () => {
   it('moves within the hold time, stays, and returns once after recovery', () => {
     const lab = detour();
+    lab.run(8_000); // until the links are no longer young
     expect(lab.trace(1, 2)).toEqual({ end: 'delivered', path: [1, 2] });
     const at = lab.nowMs;
     lab.link(1, 2, 100_000);
