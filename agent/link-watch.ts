@@ -10,6 +10,7 @@ import type { HostPort } from '../protocol/endpoint.ts';
 import type { PublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { type ChosenEndpoint, EndpointChoice, usableEndpoint } from './endpoint-choice.ts';
+import { FirstWord } from './first-word.ts';
 import { type LinkMeasurementInit, LinkReporter } from './link-reporter.ts';
 import { LocalRepair } from './local-repair.ts';
 import type { MeshPeer, PeerSet } from './mesh-peer.ts';
@@ -32,6 +33,7 @@ export interface LinkWatchDeps {
 export interface LinkWatchOptions {
   readonly stampPort: number;
   readonly listenPort: number;
+  readonly ownIndex: number;
 }
 
 /** A link that our probes find down, and whose last handshake is older, has no session: WireGuard renews after 15 s of silence. */
@@ -41,6 +43,7 @@ export class LinkWatch {
   readonly #deps: LinkWatchDeps;
   readonly #options: LinkWatchOptions;
   readonly #endpoints = new EndpointChoice();
+  readonly #firstWord: FirstWord;
   readonly #repair = new LocalRepair();
   readonly #reporter = new LinkReporter();
   #prober: Prober | undefined;
@@ -53,6 +56,7 @@ export class LinkWatch {
   constructor(deps: LinkWatchDeps, options: LinkWatchOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#firstWord = new FirstWord(options.ownIndex);
   }
 
   /** Neighbours that are not to be forwarded through. */
@@ -117,11 +121,13 @@ export class LinkWatch {
       else ages.set(peer.publicKey, link === 'down' && ageMs !== null && ageMs > STALE_WHEN_DOWN_MS ? null : ageMs);
       peers.push(this.#withLearned(peer, link === 'up'));
     }
-    return this.#endpoints.step(peers, ages, usable, this.#deps.clock.monoMs());
+    const monoMs = this.#deps.clock.monoMs();
+    const released = this.#firstWord.step(peers, ages, monoMs);
+    return this.#endpoints.step(peers, ages, usable, monoMs) || released;
   }
 
   endpointOf(key: PublicKey): ChosenEndpoint {
-    return this.#endpoints.endpointOf(key);
+    return this.#firstWord.maySpeak(key) ? this.#endpoints.endpointOf(key) : { endpoint: null, forceEndpoint: false };
   }
 
   /** The core knows nothing of our links any more. */

@@ -117,7 +117,7 @@ export class MeshAgent {
         onDownChanged: () => void this.#dataPlane.want(),
         onSummaries: () => this.#reports.reportLinks(),
       },
-      options,
+      { ...options, ownIndex: options.identity.index },
     );
     this.#reports = new CoreReports({
       ...deps,

@@ -250,11 +250,7 @@ export class KernelOverlay implements Overlay {
 function onlyRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
   const { routes: routesBefore, ...restBefore } = before;
   const { routes: routesAfter, ...restAfter } = after;
-  return (
-    !after.peers.some((peer) => peer.forceEndpoint) &&
-    isDeepStrictEqual(restBefore, restAfter) &&
-    !isDeepStrictEqual(routesBefore, routesAfter)
-  );
+  return isDeepStrictEqual(restBefore, restAfter) && !isDeepStrictEqual(routesBefore, routesAfter);
 }
 
 /** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */

@@ -2,7 +2,7 @@
  * RTT, its variation and its minimum, from single samples. Noise of a user-space stamp is positive and heavy-tailed
  * (somebody was late), so the level is a low percentile of a window, then smoothed; a sustained step is taken at once.
  *
- *   samples --> window of 25 --> 25th percentile --> smoothing (1/4) --> rttUs
+ *   samples --> window of 25 --> 10th percentile --> smoothing (1/4) --> rttUs
  *                   ^-- three or five in a row above, or two below: the older samples go, the level jumps
  *
  * docs/probing.md says what that does to a step, to an outlier and to noise.
@@ -10,7 +10,8 @@
 
 /** 5 s at 5 probes/s: long enough for a percentile, short enough that slow drifts show within seconds. */
 const WINDOW_SAMPLES = 25;
-const LEVEL_PERCENTILE = 0.25;
+/** Third of 25 from below: on a busy host nine of ten samples may be late, and the path's own RTT is still seen. */
+const LEVEL_PERCENTILE = 0.1;
 /** Weight of the newest level: reaches 90 % of a small change within 8 samples. */
 const SMOOTHING = 0.25;
 /** With fewer samples than this a percentile means nothing; noise is positive, so the least one is the best guess. */
@@ -24,16 +25,16 @@ const STEPS_UP = [
   { samples: 3, floorUs: 5000, share: 1 / 4 },
   { samples: 5, floorUs: 2000, share: 1 / 8 },
 ] as const;
-/** No noise makes an RTT too low, so two samples are enough to believe a better path. */
-const STEP_DOWN = { samples: 2, floorUs: 2000, share: 1 / 8 } as const;
+/** No noise makes an RTT too low, so two samples are enough to believe a better path, and a little is enough of a step. */
+const STEP_DOWN = { samples: 2, floorUs: 1000, share: 1 / 32 } as const;
 /** A step must also stand out of the window's own spread (between its quartiles). */
 const STEP_SPREADS = 4;
-/** Downwards half a spread will do: the level is at the window's low end, and little lies far below it by chance. */
-const STEP_DOWN_SPREADS = 0.5;
+/** Downwards a quarter will do: the level is at the window's low end, and little lies far below it by chance. */
+const STEP_DOWN_SPREADS = 0.25;
 /** Older than this is not "now": the link then has no RTT. */
 const STALE_AFTER_MS = 10_000;
-/** Fewer differences than this are no mean. */
-const JITTER_PAIRS_MIN = 3;
+/** Half a window: what is measured while a session begins is not the path's jitter. */
+const JITTER_PAIRS_MIN = 12;
 /** Minimum over 5 minutes, in ten buckets: long enough to see the path's floor, forgotten after a re-route. */
 const MIN_BUCKETS = 10;
 const MIN_BUCKET_MS = 30_000;
@@ -110,16 +111,17 @@ export class LinkMetrics {
     return rtts.length >= samples && Math.max(...rtts.slice(-samples)) < levelUs - stepUs ? samples : 0;
   }
 
-  /** Mean absolute difference of the RTTs of consecutive probes (IPDV of RFC 3393 section 4.5, on round trips). */
+  /**
+   * Median absolute difference of the RTTs of consecutive probes (IPDV of RFC 3393 section 4.5, on round trips). The
+   * median and not the mean: one late sample would count for a whole window as jitter of the path.
+   */
   #jitterUs(): number | null {
-    let sumUs = 0;
-    let pairs = 0;
+    const differencesUs: number[] = [];
     for (let i = 1; i < this.#rttsUs.length; i++) {
       if (this.#sequences[i] !== ((this.#sequences[i - 1] ?? 0) + 1) >>> 0) continue;
-      sumUs += Math.abs((this.#rttsUs[i] ?? 0) - (this.#rttsUs[i - 1] ?? 0));
-      pairs++;
+      differencesUs.push(Math.abs((this.#rttsUs[i] ?? 0) - (this.#rttsUs[i - 1] ?? 0)));
     }
-    return pairs < JITTER_PAIRS_MIN ? null : Math.round(sumUs / pairs);
+    return differencesUs.length < JITTER_PAIRS_MIN ? null : Math.round(percentile(sorted(differencesUs), 0.5));
   }
 
   #keepNewest(count: number): void {

@@ -52,6 +52,8 @@ interface Session {
   /** Reused for every probe: one is in the socket's hands at most. */
   readonly packet: Buffer;
   leastErrorUs: number;
+  /** Monotonic milliseconds; Infinity: nothing has come since it was silent. */
+  firstReplyAtMs: number;
 }
 
 /** A probe to hand to the socket at once. `packet` is only lent. */
@@ -138,6 +140,9 @@ export class SessionSender {
     const errorUs = errorEstimateUs(reply.errorEstimate);
     session.leastErrorUs = Math.min(session.leastErrorUs, errorUs);
     const lateReflector = errorUs > Math.max(LATE_REFLECTOR_US, LATE_REFLECTOR_FACTOR * session.leastErrorUs);
+    // What was sent before anything came back may have waited for the WireGuard session to be made.
+    session.firstReplyAtMs = Math.min(session.firstReplyAtMs, receivedAtMs);
+    if (sentAtMs < session.firstReplyAtMs) return 'accepted';
     if (lateReflector || this.#lag.isSuspect(sentAtMs, receivedAtMs)) return 'late_event_loop';
     const jumped = metrics.addSample(sequence, Math.max(1, Math.round(rttUs)), receivedAtMs);
     if (jumped && health.state === 'up') this.#urgent = true;
@@ -147,11 +152,13 @@ export class SessionSender {
   /** Judges which links have gone silent. Call it when the socket has been read since the last stall. */
   checkHealth(nowMs: number): void {
     const attentiveMs = this.#lag.attentiveMs(nowMs);
-    for (const { health, metrics, ring } of this.#sessions) {
+    for (const session of this.#sessions) {
+      const { health, metrics, ring } = session;
       if (!health.check(attentiveMs, this.#settings.deadAfterMs)) continue;
       // Health tells of the outage; what is measured afterwards may be another path.
       metrics.restart();
       ring.restartLoss();
+      session.firstReplyAtMs = Number.POSITIVE_INFINITY;
       this.#urgent = true;
     }
   }
@@ -184,6 +191,7 @@ export class SessionSender {
       health: new LinkHealth(),
       packet: Buffer.alloc(STAMP_PACKET_BYTES),
       leastErrorUs: Number.POSITIVE_INFINITY,
+      firstReplyAtMs: Number.POSITIVE_INFINITY,
     };
   }
 

@@ -80,12 +80,16 @@ describe('link metrics', () => {
     expect(after.findIndex((f) => (f.rttUs ?? 0) > 95_000)).toBeLessThanOrEqual(3);
   });
 
-  it('takes jitter from consecutive probes only', () => {
+  it('takes jitter from consecutive probes only, and from enough of them', () => {
     const metrics = new LinkMetrics();
-    expect(feed(metrics, [10, 11, 10]).at(-1)?.jitterUs).toBe(null);
-    expect(feed(metrics, [11], 3).at(-1)?.jitterUs).toBe(1000);
-    // Probe 4 was lost: 11 -> 13 is no pair; 13 -> 12.5 is.
-    expect(feed(metrics, [13, 12.5], 5).at(-1)?.jitterUs).toBe(Math.round((3 * 1000 + 500) / 4));
+    expect(feed(metrics, [10, 11, 10, 11, 10, 11, 10, 11, 10, 11, 10, 11]).at(-1)?.jitterUs).toBe(null);
+    expect(feed(metrics, [10], 12).at(-1)?.jitterUs).toBe(1000);
+    // One late sample is not jitter.
+    expect(feed(metrics, [300, 10, 11], 13).at(-1)?.jitterUs).toBe(1000);
+    // Every other probe lost: no two are consecutive, and the window forgets the pairs it had.
+    const sparse = new LinkMetrics();
+    for (let i = 0; i < 40; i++) sparse.addSample(2 * i, 10_000 + 1000 * (i % 2), 200 * i);
+    expect(sparse.figures(8000).jitterUs).toBe(null);
   });
 
   it('remembers the minimum for 5 minutes and forgets a window after 10 s of silence', () => {
