@@ -31,7 +31,9 @@ export async function settle(
   let optimalSinceMonoMs: number | null = null;
   while (!signal.aborted && clock.monoMs() < deadlineMonoMs) {
     const sample = watch.latest;
-    if (sample !== undefined && sample.nodes.filter((n) => n.online).length >= expected) {
+    // Before anything is measured every path is direct, and nobody knows whether packets pass.
+    const isMeasured = sample?.paths.every((path) => path.rttUs !== null) === true;
+    if (sample !== undefined && isMeasured && sample.nodes.filter((n) => n.online).length >= expected) {
       const { atMonoMs } = sample;
       if (!optimal(sample)) optimalSinceMonoMs = null;
       else if (isConverged(sample)) optimalSinceMonoMs ??= atMonoMs;
