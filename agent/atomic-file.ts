@@ -3,9 +3,10 @@
  * with the directory synced so that the name survives a power cut.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
+import { makeDirectory } from '../protocol/make-directory.ts';
 
 /**
  * Replaces `path` by `content`. Throws ThalwegError `disk_full` or `storage_failed`; the old file is then untouched.
@@ -32,7 +33,7 @@ export async function writeFileAtomically(path: string, content: string | Uint8A
 /** Makes a directory that only its owner may read, or tightens one that is there. */
 export async function ensurePrivateDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path, 0o700);
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0) {
       const handle = await open(path, 'r');

@@ -5,6 +5,7 @@
  *
  *   node cli/setup.mjs start [--keep] [--json]   set up, then the demonstration
  *   node cli/setup.mjs test [VITEST ARGUMENTS]   set up, then the tests
+ *   node cli/setup.mjs bench NAME [OPTIONS]      set up, then one benchmark
  *   node cli/setup.mjs build                     set up only
  *
  * Exit codes: those of what it hands over to; 1 when npm or the build fails; 2 for a wrong argument; 5 when
@@ -20,26 +21,29 @@ import { SetupError, say } from './setup/report.mjs';
 import { ensurePromtool, ensureSystemPrograms, toolPath } from './setup/system-programs.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const USAGE = 'usage: node cli/setup.mjs start [--keep] [--json] | test [vitest arguments] | build';
+const USAGE =
+  'usage: node cli/setup.mjs start [--keep] [--json] | test [vitest arguments] | bench NAME [options] | build';
 
 /** @param {string[]} argv @returns {Promise<number>} exit code */
 async function main(argv) {
   const [verb, ...rest] = argv;
-  if (verb !== 'start' && verb !== 'test' && verb !== 'build') throw new SetupError(2, USAGE);
+  if (verb !== 'start' && verb !== 'test' && verb !== 'bench' && verb !== 'build') throw new SetupError(2, USAGE);
   const fault = nodeFault(process.versions.node) ?? platformFault(process.platform);
   if (fault !== undefined) throw new SetupError(5, fault);
   process.chdir(root);
   process.env.PATH = toolPath(root, process.env.PATH ?? '');
   await ensureNpmPackages(root);
-  await ensureSystemPrograms();
-  if (verb !== 'start') await ensurePromtool(root);
+  await ensureSystemPrograms({ guest: verb === 'test' });
+  if (verb === 'test' || verb === 'build') await ensurePromtool(root);
   await ensureBuilt(root, { check: true });
   if (verb === 'build') return 0;
-  const program =
-    verb === 'start'
-      ? [join(root, 'dist/cli/main.js'), 'lab', 'demo', ...rest]
-      : [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...rest];
-  return handOver(process.execPath, program);
+  const programs = {
+    start: ['dist/cli/main.js', 'lab', 'demo'],
+    bench: ['dist/bench/main.js'],
+    test: ['node_modules/vitest/vitest.mjs', 'run'],
+  };
+  const [program = '', ...args] = programs[verb];
+  return handOver(process.execPath, [join(root, program), ...args, ...rest]);
 }
 
 try {

@@ -21,6 +21,21 @@ export const NEEDS = [
   { program: 'iperf3', debianPackage: 'iperf3', why: 'throughput, as measured in the lab' },
 ];
 
+/**
+ * What the test of kernel WireGuard and netem runs its guest with; that test skips, and says so, without.
+ * @type {readonly Need[]}
+ */
+export const GUEST_NEEDS = [
+  {
+    program: 'qemu-system-x86_64',
+    debianPackage: 'qemu-system-x86',
+    why: 'a kernel with WireGuard and netem, in the tests',
+  },
+  { program: 'busybox', debianPackage: 'busybox-static', why: 'the shell tools of that guest' },
+  { program: 'cpio', debianPackage: 'cpio', why: 'the file system of that guest' },
+  { program: 'depmod', debianPackage: 'kmod', why: 'the kernel modules of that guest' },
+];
+
 /** @type {Need} */
 export const WIREGUARD_GO = {
   program: 'wireguard-go',
@@ -55,9 +70,16 @@ export function describeMissing(missing) {
   return missing.map((need) => `  ${need.program.padEnd(width)}  from ${need.debianPackage}: ${need.why}`).join('\n');
 }
 
-/** Installs what is missing through apt, or stops with exit code 5 and the exact command to run. */
-export async function ensureSystemPrograms() {
+/**
+ * Installs what is missing through apt, or stops with exit code 5 and the exact command to run.
+ * @param {{ guest: boolean }} options
+ */
+export async function ensureSystemPrograms({ guest }) {
   const missing = missingPrograms((program) => isOnPath(program), kernelHasWireGuard());
+  // Who may not install can run every other test all the same.
+  if (guest && process.getuid?.() === 0 && isOnPath('apt-get')) {
+    missing.push(...GUEST_NEEDS.filter((need) => !isOnPath(need.program)));
+  }
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((need) => need.debianPackage))];
   say(`programs that are missing:\n${describeMissing(missing)}`);

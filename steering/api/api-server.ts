@@ -1,9 +1,10 @@
 /** The listeners of the HTTP API: a Unix socket with full rights, and TCP for looking only. */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ThalwegError } from '../../protocol/error.ts';
+import { makeDirectory } from '../../protocol/make-directory.ts';
 import { type ListenAddress, listen } from '../listen-address.ts';
 import { type ApiDeps, type ApiRights, registerRoutes } from './api-routes.ts';
 
@@ -69,7 +70,7 @@ export class ApiServer {
     await clearStaleSocket(path);
     const app = await this.#makeApp('full');
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      makeDirectory(dirname(path), 0o755);
       await listenOnPath(app, path);
       this.#ownsSocket = true;
       chmodSync(path, 0o600);

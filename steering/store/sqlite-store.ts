@@ -3,11 +3,12 @@
  * disk. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
  * share a state directory, and a lock left by a killed core is gone with its process.
  */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId } from '../../protocol/identifier.ts';
+import { makeDirectory } from '../../protocol/make-directory.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { storageError } from './storage-error.ts';
 import type { AuditEntry, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
@@ -35,7 +36,7 @@ export class SqliteStore implements Store {
     this.#monoMs = deps.monoMs;
     this.#onCommit = deps.onCommit ?? (() => {});
     this.#lock = attempt(`cannot lock stateDir ${options.stateDir}`, () => {
-      mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+      makeDirectory(options.stateDir, 0o700);
       return takeLock(join(options.stateDir, 'lock'));
     });
     try {

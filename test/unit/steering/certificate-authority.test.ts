@@ -1,5 +1,5 @@
 /** What the CA makes, read by OpenSSL (through node:crypto), and a CA and a request that somebody else made. */
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,26 +10,6 @@ import { parseSigningRequest } from '../../../steering/identity/signing-request.
 const NOW_MS = Date.UTC(2030, 0, 2, 3, 4, 5);
 const HOUR_MS = 3_600_000;
 const NODE_ID = 'n-aaaaaaaaaaaaaaaaaaaa';
-
-/** Made by the first version of the CA, for this test alone. */
-const OLD_CA_CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBjzCCATSgAwIBAgIQccDYv7Pmp+DEBndtjuXujDAKBggqhkjOPQQDAjAVMRMw
-EQYDVQQDDApUaGFsd2VnIENBMB4XDTI2MTEyMjE2NDEyOFoXDTQ2MTExNzE3NDEy
-OFowFTETMBEGA1UEAwwKVGhhbHdlZyBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
-A0IABN55TERyjh/5xVeSP4OFY7byn+KTguki767S/2oj+EIZind1yR0Yt/GxPdoo
-fxKdQYTVLx1cOfrbCnFhZ6af5CCjZjBkMBIGA1UdEwEB/wQIMAYBAf8CAQAwDgYD
-VR0PAQH/BAQDAgEGMB0GA1UdDgQWBBSUgkvfeKtZozmwoy98c+V8TkYFwzAfBgNV
-HSMEGDAWgBSUgkvfeKtZozmwoy98c+V8TkYFwzAKBggqhkjOPQQDAgNJADBGAiEA
-p+DMYJRmCqBRdJ9QvrWFMzOYgj9p0mZppagJte5zwZUCIQCGAFegvkB9N6k3+3tP
-LjPdZ5e45SoJr9F6jNo3Rx+Drg==
------END CERTIFICATE-----
-`;
-const OLD_CA_KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgy6jeWN/6AbbZ2FJM
-TJkSUzCZtWOl7KcAuaWp25njT5ahRANCAATeeUxEco4f+cVXkj+DhWO28p/ik4Lp
-Iu+u0v9qI/hCGYp3dckdGLfxsT3aKH8SnUGE1S8dXDn62wpxYWemn+Qg
------END PRIVATE KEY-----
-`;
 
 /** `openssl req -new` on P-256, with a subject and extensions of its own. */
 const OPENSSL_REQUEST =
@@ -95,17 +75,6 @@ describe('the CA', () => {
     const other = CertificateAuthority.open(mkdtempSync(join(stateDir, 'other-')), NOW_MS);
     const foreign = other.issueNodeCertificate(NODE_ID, p256().publicKey, NOW_MS, HOUR_MS);
     expect(ca.hasSigned(new X509Certificate(foreign.der))).toBe(false);
-  });
-
-  it('of an earlier version is kept, and what is issued under it chains to it', () => {
-    writeFileSync(join(stateDir, 'ca.crt'), OLD_CA_CERTIFICATE);
-    writeFileSync(join(stateDir, 'ca.key'), OLD_CA_KEY, { mode: 0o600 });
-    const ca = CertificateAuthority.open(stateDir, NOW_MS);
-    expect(ca.fingerprint).toBe(createHash('sha256').update(new X509Certificate(OLD_CA_CERTIFICATE).raw).digest('hex'));
-    expect(readFileSync(join(stateDir, 'ca.crt'), 'utf8')).toBe(OLD_CA_CERTIFICATE);
-    // Names and key identifiers must fit, not only the signature.
-    const issued = ca.issueNodeCertificate(NODE_ID, p256().publicKey, NOW_MS, HOUR_MS);
-    expect(ca.hasSigned(new X509Certificate(issued.der))).toBe(true);
   });
 });
 

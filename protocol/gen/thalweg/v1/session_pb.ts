@@ -398,7 +398,7 @@ export type LinkMeasurement = Message<"thalweg.v1.LinkMeasurement"> & {
   minRttUs?: number | undefined;
 
   /**
-   * Mean absolute difference of consecutive RTTs (RFC 3393's IPDV, of round trips).
+   * Median absolute difference of consecutive RTTs (RFC 3393's IPDV, of round trips).
    *
    * @generated from field: optional uint32 jitter_us = 5;
    */
