@@ -120,8 +120,8 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
   /** What of ours host a's kernel holds, without counters and what changes by itself. */
   async function state(): Promise<string> {
     const script = [
-      'ip -o link show | grep -o "tw[0x][a-z0-9-]*: <[^>]*> mtu [0-9]*"',
-      'ip -o address show | grep -o "tw[0x].* scope global"',
+      'ip -o link show | grep -o "tw[0x][a-z0-9-]*: <[^>]*> mtu [0-9]*" | sort',
+      'ip -o address show | grep -o "tw[0x].* scope global" | sort',
       'ip rule; ip -6 rule',
       'for table in 8400 8401 8402; do ip route show table $table; ip -6 route show table $table; done',
       'ip nexthop | sort',
