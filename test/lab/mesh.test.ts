@@ -85,7 +85,7 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
   });
 
   it('puts back within 5 s what somebody deletes by hand, and leaves the rest alone', async () => {
-    await run('a', 'ip', 'route', 'add', '203.0.113.0/24', 'dev', 'eth0', 'proto', 'static');
+    await run('a', 'ip', 'route', 'replace', '203.0.113.0/24', 'dev', 'eth0', 'proto', 'static');
     await run('a', 'nft', 'add', 'table', 'inet', 'theirs');
     const { node4 } = await node('b');
     const peer = (await node('r')).publicKey;
