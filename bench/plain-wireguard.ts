@@ -36,7 +36,10 @@ export async function addPlainWireGuard(lab: Lab): Promise<void> {
   }
   for (const { name, addresses, peers } of hosts) {
     const kernel = await lab.exec(name, ['ip', 'link', 'add', INTERFACE, 'type', 'wireguard']);
-    if (kernel.exitCode !== 0) await run(lab, name, ['env', 'LOG_LEVEL=silent', 'wireguard-go', INTERFACE]);
+    if (kernel.exitCode !== 0) {
+      // In a session of its own, as ours is: where the scheduler groups by session, its share of the CPUs depends on that.
+      await run(lab, name, ['setsid', '--wait', 'env', 'LOG_LEVEL=silent', 'wireguard-go', INTERFACE]);
+    }
     const sections = Object.entries(peers).map(([peer, allowed]) =>
       [
         '[Peer]',
