@@ -39,16 +39,8 @@ const UNREACHABLE = 7;
 /** What the kernel gives an IPv6 route for which no metric was asked. */
 const DEFAULT_METRIC: Record<Family, number> = { 4: 0, 6: 1024 };
 
-interface WantedRoute {
-  readonly family: Family;
-  readonly table: number;
-  readonly prefix: string;
-  readonly type: number;
-  readonly nextHopId: number | null;
-  readonly device: string | null;
-  readonly source: string | null;
-  readonly mtuBytes: number | null;
-}
+/** The metric is the kernel's default of the family. */
+type WantedRoute = Omit<KernelRoute, 'metric'>;
 
 export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapshot): RouteUpdate {
   const nextHops = new NextHopSet(snapshot.nextHops);
