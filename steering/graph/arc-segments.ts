@@ -1,22 +1,35 @@
 /**
- * Adjacency lists of a graph in three typed arrays: the arcs of slot v are `neighbour[k]`, `weight[k]` for
- * start[v] <= k < start[v] + length[v]. A segment that is full moves to the end with twice its room; the arrays are
- * compacted when more than half of them is abandoned, so edits cost O(degree), amortised.
+ * Adjacency lists of a graph in typed arrays in shared memory, edited in place. A segment that is full moves to the
+ * end with twice its room; when the end is reached all segments are packed into new arrays with a quarter more, so
+ * edits cost O(degree), amortised.
+ *
+ *   slot v:  | arcs to transit nodes | arcs to the others | room left |
+ *            start[v]                 + transitLength[v]   + length[v]
  */
-export class ArcSegments {
-  start = new Int32Array(0);
-  length = new Int32Array(0);
-  neighbour = new Int32Array(16);
-  weight = new Int32Array(16);
+import type { ArcLists } from './graph-view.ts';
+import { grownInt32, sharedInt32 } from './slot-array.ts';
+
+export class ArcSegments implements ArcLists {
+  start = sharedInt32(0);
+  length = sharedInt32(0);
+  transitLength = sharedInt32(0);
+  neighbour = sharedInt32(16);
+  weight = sharedInt32(16);
+  /** Rises when an array above is replaced by another. */
+  layout = 0;
   #room = new Int32Array(0);
   #end = 0;
-  #abandoned = 0;
 
   /** Makes room for slots below `capacity`. */
   grow(capacity: number): void {
-    this.start = grown(this.start, capacity);
-    this.length = grown(this.length, capacity);
-    this.#room = grown(this.#room, capacity);
+    if (this.start.length >= capacity) return;
+    this.start = grownInt32(this.start, capacity);
+    this.length = grownInt32(this.length, capacity);
+    this.transitLength = grownInt32(this.transitLength, capacity);
+    const room = new Int32Array(capacity);
+    room.set(this.#room);
+    this.#room = room;
+    this.layout++;
   }
 
   /** Position of the arc, or -1. */
@@ -27,65 +40,126 @@ export class ArcSegments {
     return -1;
   }
 
-  append(slot: number, neighbour: number, weight: number): void {
+  append(slot: number, neighbour: number, weight: number, toTransit: boolean): void {
     const length = this.length[slot] ?? 0;
     if (length === this.#room[slot]) this.#move(slot, Math.max(4, length * 2));
     const k = (this.start[slot] ?? 0) + length;
     this.neighbour[k] = neighbour;
     this.weight[k] = weight;
     this.length[slot] = length + 1;
+    if (toTransit) this.reclassify(slot, k, true);
   }
 
-  /** Removes the arc at position `k` of `slot`; the last arc takes its place. */
+  /** Removes the arc at position `k` of `slot`; others take its place. */
   removeAt(slot: number, k: number): void {
-    const last = (this.start[slot] ?? 0) + (this.length[slot] ?? 0) - 1;
-    this.neighbour[k] = this.neighbour[last] ?? 0;
-    this.weight[k] = this.weight[last] ?? 0;
-    this.length[slot] = (this.length[slot] ?? 0) - 1;
+    const start = this.start[slot] ?? 0;
+    const last = start + (this.length[slot] ?? 0) - 1;
+    if (k < start + (this.transitLength[slot] ?? 0)) {
+      this.reclassify(slot, k, false);
+      this.#swap(start + (this.transitLength[slot] ?? 0), last);
+    } else {
+      this.#swap(k, last);
+    }
+    this.length[slot] = last - start;
+  }
+
+  /** The neighbour at the end of the arc at position `k` has become a transit node, or ceased to be one. */
+  reclassify(slot: number, k: number, toTransit: boolean): void {
+    const transit = this.transitLength[slot] ?? 0;
+    const border = (this.start[slot] ?? 0) + transit;
+    if (k < border === toTransit) return;
+    this.#swap(k, toTransit ? border : border - 1);
+    this.transitLength[slot] = transit + (toTransit ? 1 : -1);
+  }
+
+  clear(slot: number): void {
+    this.length[slot] = 0;
+    this.transitLength[slot] = 0;
+  }
+
+  /**
+   * Takes all arcs at once: arc i joins slot tail[i] to slot head[i]. Replaces what was there. Segments stand in the
+   * order of slots without room to spare; arcs of a segment in the order given. O(slots + arcs).
+   */
+  load(slotCount: number, transit: Uint8Array, tail: Int32Array, head: Int32Array, weight: Int32Array): void {
+    this.grow(slotCount);
+    this.length.fill(0);
+    this.transitLength.fill(0);
+    for (let i = 0; i < tail.length; i++) {
+      const slot = tail[i] ?? 0;
+      this.length[slot] = (this.length[slot] ?? 0) + 1;
+      if (transit[head[i] ?? 0] === 1) this.transitLength[slot] = (this.transitLength[slot] ?? 0) + 1;
+    }
+    const nextTransit = new Int32Array(slotCount);
+    const nextOther = new Int32Array(slotCount);
+    let end = 0;
+    for (let slot = 0; slot < slotCount; slot++) {
+      this.start[slot] = end;
+      nextTransit[slot] = end;
+      nextOther[slot] = end + (this.transitLength[slot] ?? 0);
+      end += this.length[slot] ?? 0;
+      this.#room[slot] = this.length[slot] ?? 0;
+    }
+    this.neighbour = sharedInt32(end + 16);
+    this.weight = sharedInt32(end + 16);
+    this.#end = end;
+    this.layout++;
+    for (let i = 0; i < tail.length; i++) {
+      const slot = tail[i] ?? 0;
+      const next = transit[head[i] ?? 0] === 1 ? nextTransit : nextOther;
+      const k = next[slot] ?? 0;
+      next[slot] = k + 1;
+      this.neighbour[k] = head[i] ?? 0;
+      this.weight[k] = weight[i] ?? 0;
+    }
+  }
+
+  #swap(a: number, b: number): void {
+    const neighbour = this.neighbour[a] ?? 0;
+    const weight = this.weight[a] ?? 0;
+    this.neighbour[a] = this.neighbour[b] ?? 0;
+    this.weight[a] = this.weight[b] ?? 0;
+    this.neighbour[b] = neighbour;
+    this.weight[b] = weight;
   }
 
   #move(slot: number, room: number): void {
-    if (this.#end + room > this.neighbour.length) {
-      if (this.#abandoned * 2 > this.#end) this.#compact();
-      const least = this.#end + room;
-      if (least > this.neighbour.length) {
-        const capacity = Math.max(least, this.neighbour.length * 2);
-        this.neighbour = grown(this.neighbour, capacity);
-        this.weight = grown(this.weight, capacity);
-      }
-    }
+    if (this.#end + room > this.neighbour.length) this.#repack(room);
     const from = this.start[slot] ?? 0;
-    const length = this.length[slot] ?? 0;
-    this.neighbour.copyWithin(this.#end, from, from + length);
-    this.weight.copyWithin(this.#end, from, from + length);
-    this.#abandoned += this.#room[slot] ?? 0;
+    const to = from + (this.length[slot] ?? 0);
+    this.neighbour.copyWithin(this.#end, from, to);
+    this.weight.copyWithin(this.#end, from, to);
     this.start[slot] = this.#end;
     this.#room[slot] = room;
     this.#end += room;
   }
 
-  #compact(): void {
-    const order = [...this.start.keys()]
-      .filter((slot) => (this.#room[slot] ?? 0) > 0)
-      .sort((a, b) => (this.start[a] ?? 0) - (this.start[b] ?? 0));
-    let end = 0;
-    for (const slot of order) {
-      const from = this.start[slot] ?? 0;
-      const room = this.#room[slot] ?? 0;
-      this.neighbour.copyWithin(end, from, from + room);
-      this.weight.copyWithin(end, from, from + room);
-      this.start[slot] = end;
-      end += room;
+  /** Copies all segments into new arrays, in the order of slots, with at least `spare` words after the last. */
+  #repack(spare: number): void {
+    const slots = this.start.length;
+    let live = 0;
+    for (let slot = 0; slot < slots; slot++) {
+      if (this.length[slot] === 0) this.#room[slot] = 0;
+      live += this.#room[slot] ?? 0;
     }
+    const capacity = live + spare + Math.max(16, live >> 2);
+    const neighbour = sharedInt32(capacity);
+    const weight = sharedInt32(capacity);
+    let end = 0;
+    for (let slot = 0; slot < slots; slot++) {
+      const from = this.start[slot] ?? 0;
+      const to = from + (this.length[slot] ?? 0);
+      // most segments are short: a loop is faster than a subarray each
+      for (let k = from, at = end; k < to; k++, at++) {
+        neighbour[at] = this.neighbour[k] ?? 0;
+        weight[at] = this.weight[k] ?? 0;
+      }
+      this.start[slot] = end;
+      end += this.#room[slot] ?? 0;
+    }
+    this.neighbour = neighbour;
+    this.weight = weight;
     this.#end = end;
-    this.#abandoned = 0;
+    this.layout++;
   }
-}
-
-/** The array, or a longer copy padded with zeros. */
-export function grown(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  if (array.length >= length) return array;
-  const copy = new Int32Array(length);
-  copy.set(array);
-  return copy;
 }
