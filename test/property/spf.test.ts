@@ -7,7 +7,8 @@ import { SpfTree } from '../../steering/spf/spf-tree.ts';
 import { applyEdit, arbitraryEdits, arbitraryNet, graphOf } from '../oracle/arbitrary-net.ts';
 import { netOf, pathToRoot, type SlowTree, slowTree, without } from '../oracle/slow-tree.ts';
 
-const HOP = 250;
+/** As much as the least weight of a net with ties: so equal paths differ in their hops too. */
+const HOP = 100;
 
 /** The tree towards `root` as the oracle would give it, by slot. */
 function fastTree(graph: CsrGraph, root: number, compute = dijkstra()): { tree: SpfTree; plain: SlowTree } {
