@@ -5,29 +5,45 @@
 import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
+import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
+import { benchSpf } from './spf/spf-bench.ts';
 import { benchThroughput } from './throughput.ts';
+import { type Values, whole } from './values.ts';
 
-const BENCHMARKS: Readonly<Record<string, (values: Values) => Promise<unknown>>> = {
-  throughput: (values) =>
-    benchThroughput({ rounds: whole(values.rounds, 'rounds', 5), seconds: whole(values.seconds, 'seconds', 4) }),
-  'agent-footprint': (values) =>
-    benchAgentFootprint({ peers: whole(values.peers, 'peers', 12), seconds: whole(values.seconds, 'seconds', 60) }),
-};
-
-interface Values {
-  readonly rounds?: string | undefined;
-  readonly seconds?: string | undefined;
-  readonly peers?: string | undefined;
+interface Benchmark {
+  /** The keys it takes, without dashes. */
+  readonly keys: readonly string[];
+  readonly run: (values: Values) => Promise<unknown>;
 }
 
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  throughput: {
+    keys: ['rounds', 'seconds'],
+    run: (values) =>
+      benchThroughput({
+        rounds: whole(values, 'rounds', { otherwise: 5 }),
+        seconds: whole(values, 'seconds', { otherwise: 4 }),
+      }),
+  },
+  'agent-footprint': {
+    keys: ['peers', 'seconds'],
+    run: (values) =>
+      benchAgentFootprint({
+        peers: whole(values, 'peers', { otherwise: 12 }),
+        seconds: whole(values, 'seconds', { otherwise: 60 }),
+      }),
+  },
+  spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
+  'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
+};
+
 async function main(): Promise<void> {
+  const keys = new Set(Object.values(BENCHMARKS).flatMap((benchmark) => benchmark.keys));
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      peers: { type: 'string' },
+      ...Object.fromEntries([...keys].map((key) => [key, { type: 'string' } as const])),
     },
   });
   const [name = ''] = positionals;
@@ -37,15 +53,15 @@ async function main(): Promise<void> {
       nextStep: `name one of: ${Object.keys(BENCHMARKS).join(', ')}`,
     });
   }
-  const result = await benchmark(values);
-  process.stdout.write(`${JSON.stringify(result, null, values.json ? undefined : 2)}\n`);
-}
-
-function whole(text: string | undefined, field: string, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const value = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (value < 1) throw new ThalwegError('invalid_argument', `--${field} ${text} is not a whole number from 1 to 9999`);
-  return value;
+  const { json, ...given } = values;
+  for (const key of Object.keys(given)) {
+    if (benchmark.keys.includes(key)) continue;
+    throw new ThalwegError('invalid_argument', `${name} takes no --${key}`, {
+      nextStep: `give some of: ${benchmark.keys.map((known) => `--${known}`).join(', ')}`,
+    });
+  }
+  const result = await benchmark.run(given as Values);
+  process.stdout.write(`${JSON.stringify(result, null, json === true ? undefined : 2)}\n`);
 }
 
 main().catch((error: unknown) => {
