@@ -3,6 +3,7 @@
  * stdin only. The port; `ProcessRunner` is the adapter, test/fake has a kernel that answers instead.
  */
 import { ThalwegError } from '../protocol/error.ts';
+import { PLANE_DEVICES } from './overlay-names.ts';
 
 export interface CommandOptions {
   /** Written to the program's standard input, which is then closed. */
@@ -70,9 +71,10 @@ export function commandFailure(argv: readonly string[], result: CommandResult, s
   const command = batchLine > 0 ? stdin.split('\n')[batchLine - 1] : undefined;
   const fields = { program, exitCode: result.exitCode, ...(command === undefined ? {} : { command }) };
   if (/Address already in use/i.test(result.stderr)) {
-    return new ThalwegError('port_in_use', `${program}: a UDP port is taken by another program: ${said}`, {
-      fields,
-      nextStep: 'find the owner with ss -ulpn, then free the port or choose another listen port',
+    const { what, port, instead } = portWanted(argv, command);
+    return new ThalwegError('port_in_use', `${what} is in use by another program (${program}: ${said})`, {
+      fields: { ...fields, ...(port === undefined ? {} : { port }) },
+      nextStep: `find it with \`ss -ulpn${port === undefined ? '' : ` sport = :${port}`}\` and ${instead}`,
     });
   }
   if (/Operation not permitted|Permission denied/i.test(result.stderr)) {
@@ -85,4 +87,20 @@ export function commandFailure(argv: readonly string[], result: CommandResult, s
   return new ThalwegError('command_failed', `${program} ended with exit code ${result.exitCode}: ${said}${where}`, {
     fields,
   });
+}
+
+/** Which UDP port a refused command was to open: WireGuard's stands in its arguments, a detour's belongs to its device. */
+function portWanted(
+  argv: readonly string[],
+  command = '',
+): { readonly what: string; readonly port?: number; readonly instead: string } {
+  const detour = Object.values(PLANE_DEVICES).find(({ device }) => command.split(' ').includes(device));
+  if (detour !== undefined) {
+    const { device, port } = detour;
+    return { what: `UDP port ${port}, which detours (${device}) need,`, port, instead: 'stop it: this port is fixed' };
+  }
+  const instead = 'stop it, or choose another port with --listen-port';
+  const port = Number(argv[argv.indexOf('listen-port') + 1]);
+  if (!argv.includes('listen-port') || !Number.isInteger(port)) return { what: "WireGuard's UDP port", instead };
+  return { what: `WireGuard's UDP port ${port}`, port, instead };
 }

@@ -75,6 +75,24 @@ describe('commandFailure', () => {
     expect(commandFailure(['wg'], { exitCode: 1, stdout: '', stderr }).code).toBe(code);
   });
 
+  it.each([
+    [
+      ['wg', 'set', 'tw0', 'private-key', '/k', 'listen-port', '51820'],
+      '',
+      "WireGuard's UDP port 51820 is",
+      '--listen-port',
+    ],
+    [['ip', '-batch', '-'], 'link set twx-a up', 'UDP port 4790, which detours (twx-a) need, is', 'sport = :4790'],
+    [['ip', '-batch', '-'], 'link set tw0 up', "WireGuard's UDP port is", '--listen-port'],
+  ])('names the port that %j was to open', (argv, stdin, what, next) => {
+    const stderr = `Address already in use\n${stdin === '' ? '' : 'Command failed -:1\n'}`;
+    const error = commandFailure(argv, { exitCode: 1, stdout: '', stderr }, stdin);
+    expect(error.code).toBe('port_in_use');
+    expect(error.message).toContain(`${what} in use by another program`);
+    expect(error.nextStep).toContain('ss -ulpn');
+    expect(error.nextStep).toContain(next);
+  });
+
   it('is what runChecked throws', async () => {
     await expect(runChecked(new ProcessRunner(), ['false'])).rejects.toMatchObject({ code: 'command_failed' });
   });
