@@ -60,7 +60,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
     return await readFile(path);
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return undefined;
-    throw cause instanceof ThalwegError ? cause : storageError(path, cause);
+    throw cause instanceof ThalwegError ? cause : storageError(path, cause, 'read');
   }
 }
 
@@ -79,7 +79,7 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function storageError(path: string, cause: unknown): ThalwegError {
+function storageError(path: string, cause: unknown, verb: 'read' | 'write' = 'write'): ThalwegError {
   const errno = errnoOf(cause) ?? 'unknown';
   const fields = { path, errno };
   if (errno === 'ENOSPC' || errno === 'EDQUOT') {
@@ -90,11 +90,11 @@ function storageError(path: string, cause: unknown): ThalwegError {
     });
   }
   if (errno === 'EACCES' || errno === 'EPERM') {
-    return new ThalwegError('missing_privilege', `not allowed to write ${path}`, {
+    return new ThalwegError('missing_privilege', `not allowed to ${verb} ${path}`, {
       cause,
       fields,
-      nextStep: 'run as root, or choose a state directory that this user may write with --state-dir',
+      nextStep: 'run as root, or choose a state directory that this user owns with --state-dir',
     });
   }
-  return new ThalwegError('storage_failed', `cannot write ${path}: ${errno}`, { cause, fields });
+  return new ThalwegError('storage_failed', `cannot ${verb} ${path}: ${errno}`, { cause, fields });
 }

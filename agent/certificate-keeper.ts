@@ -4,6 +4,7 @@ import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { Logger } from '../protocol/log.ts';
 import { CertificateRenewal, CoreClock } from './certificate-renewal.ts';
+import { clockSkewError, MAX_CLOCK_SKEW_MS } from './core-error.ts';
 import type { IdentityStore } from './identity.ts';
 import { checkCertificate } from './join.ts';
 
@@ -19,6 +20,7 @@ export class CertificateKeeper {
   readonly #renewal = new CertificateRenewal();
   readonly #coreClock = new CoreClock();
   #certificate: X509Certificate | undefined;
+  #clockIsOff = false;
 
   constructor(deps: CertificateKeeperDeps) {
     this.#deps = deps;
@@ -40,6 +42,7 @@ export class CertificateKeeper {
     const { clock, log, identityStore, sendRenewRequest } = this.#deps;
     const monoMs = clock.monoMs();
     this.#coreClock.heard(unixMs, monoMs);
+    this.#watchClock(unixMs - clock.nowMs());
     const certificate = this.#certificate;
     const coreNowUnixMs = this.coreNowUnixMs();
     if (certificate === undefined || coreNowUnixMs === undefined) return;
@@ -55,6 +58,16 @@ export class CertificateKeeper {
     } catch (cause) {
       log.error('the certificate cannot be renewed', { reason: String(cause), validTo: certificate.validTo });
     }
+  }
+
+  /** Nothing of ours goes by this device's clock while it runs, but TLS will refuse the core once it is off by an hour. */
+  #watchClock(skewMs: number): void {
+    const isOff = Math.abs(skewMs) > MAX_CLOCK_SKEW_MS;
+    if (isOff && !this.#clockIsOff) {
+      const { message, nextStep } = clockSkewError(skewMs);
+      this.#deps.log.warn("this device's clock is wrong", { reason: message, nextStep, skewMs: Math.round(skewMs) });
+    }
+    this.#clockIsOff = isOff;
   }
 
   /** A certificate came. One that is not ours is refused, and the old one stays. Never throws. */

@@ -14,6 +14,8 @@ export interface CoreRefusal {
   readonly retryAfterMs: number;
 }
 
+/** What to check where somebody else answers. */
+const AGENT_PORT = "check that the address is the core's agent port (8470 by default) and not another service's";
 const REJOIN = 'run `thalweg agent down --forget` here, then `thalweg join TOKEN` with a new token';
 const NEW_TOKEN = 'make a new token on the core with `thalweg token create` and join with it';
 
@@ -29,6 +31,7 @@ const NEXT_STEP: Partial<Record<ErrorCode, string>> = {
   addresses_exhausted:
     'remove nodes that are gone with `thalweg node remove` on the core, or give the core larger ranges',
   protocol_version: 'install the same release of thalweg here as on the core',
+  disk_full: 'free space on the core, then run the same command again',
   overloaded: 'run the same command again in a minute',
   node_removed: `somebody removed this node on the core; to bring the device back: ${REJOIN}`,
   certificate_invalid: REJOIN,
@@ -86,12 +89,26 @@ const TRUST_ERRORS: ReadonlySet<string> = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 
+/** The error where something answers that is not a core. */
+export function notACore(address: string, detail: string, cause?: unknown): ThalwegError {
+  return new ThalwegError('protocol_violation', `${address} does not speak Thalweg's protocol: ${detail}`, {
+    fields: { address },
+    nextStep: AGENT_PORT,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** True when TLS refused a certificate for its dates: this device's clock, or the core's, is wrong. */
+export function saysWrongDate(cause: unknown): boolean {
+  return DATE_ERRORS.has(errnoOf(cause) ?? '');
+}
+
 /** The error for a failed connection to `address`. `skewMs`: the core's clock less ours, where it is known. */
 export function connectionError(address: string, cause: unknown, skewMs?: number): ThalwegError {
   if (cause instanceof ThalwegError) return cause;
   const errno = errnoOf(cause) ?? '';
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (DATE_ERRORS.has(errno)) {
+  if (saysWrongDate(cause)) {
     if (skewMs !== undefined && Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) return clockSkewError(skewMs, cause);
     const what = errno === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
     return new ThalwegError('clock_skew', `by this device's clock the certificate of the core at ${address} ${what}`, {
@@ -120,6 +137,20 @@ export function connectionError(address: string, cause: unknown, skewMs?: number
       fields: { address },
       nextStep: 'check that the core runs and that no firewall drops TCP to its agent port',
     });
+  }
+  if (errno === 'EPROTO' || errno.startsWith('ERR_SSL_') || errno.startsWith('HPE_')) {
+    return notACore(address, `it does not answer with TLS 1.3 (${errno})`, cause);
+  }
+  if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN') {
+    return new ThalwegError(
+      'unreachable',
+      `the core at ${address} cannot be reached: its name has no address (${errno})`,
+      {
+        cause,
+        fields: { address, errno },
+        nextStep: 'check the name and the DNS of this device, or have the core name its address with --advertise',
+      },
+    );
   }
   return new ThalwegError('unreachable', `the core at ${address} cannot be reached: ${errno || text.slice(0, 200)}`, {
     cause,

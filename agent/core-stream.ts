@@ -1,10 +1,11 @@
 /** The byte stream under a session: one WebSocket over mutual TLS 1.3, as a port so that sessions are tested without sockets. */
+import { X509Certificate } from 'node:crypto';
 import { type ClientOptions, WebSocket } from 'ws';
 import { systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { MAX_CORE_FRAME_BYTES } from '../protocol/frame-codec.ts';
 import { WEBSOCKET_SUBPROTOCOL } from '../protocol/version.ts';
-import { connectionError, refusalError } from './core-error.ts';
+import { connectionError, refusalError, saysWrongDate } from './core-error.ts';
 import { CORE_SERVER_NAME, REQUEST_TIMEOUT_MS } from './core-request.ts';
 import type { Credentials } from './identity.ts';
 
@@ -49,7 +50,7 @@ export const openCoreStream: OpenCoreStream = (address, { caPem, certificatePem,
   const socket = new WebSocket(`wss://${address}/v1/session`, [WEBSOCKET_SUBPROTOCOL], options);
   return new Promise((resolve, reject) => {
     // In TLS 1.3 the core's verdict on our certificate comes after the handshake, as an error of the open socket.
-    socket.once('error', (cause) => reject(connectionError(address, cause)));
+    socket.once('error', (cause) => void failureOf(address, cause, caPem).then(reject));
     socket.once('unexpected-response', (_request, response) => {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -69,6 +70,19 @@ export const openCoreStream: OpenCoreStream = (address, { caPem, certificatePem,
     });
   });
 };
+
+/** Where TLS refuses dates, the core is asked for its clock, so that the error can say by how much this one is off. */
+async function failureOf(address: string, cause: unknown, caPem: string): Promise<ThalwegError> {
+  if (!saysWrongDate(cause)) return connectionError(address, cause);
+  try {
+    // Only now: a device whose clock is right never needs it.
+    const { caFingerprint, fetchCa } = await import('./core-ca.ts');
+    await fetchCa(address, caFingerprint(new X509Certificate(caPem).raw), systemClock);
+  } catch (better) {
+    if (better instanceof ThalwegError && better.code === 'clock_skew') return better;
+  }
+  return connectionError(address, cause);
+}
 
 class WebSocketStream implements CoreStream {
   readonly #socket: WebSocket;

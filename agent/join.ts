@@ -9,7 +9,7 @@
  * The keys are written before step 2 and kept where the core's answer may have been lost on its way: the same command
  * then joins with the same keys.
  */
-import { createHash, createPublicKey, X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 // biome-ignore lint/style/noRestrictedImports: a command that waits must keep its process alive; the clock's timers do not
@@ -17,17 +17,13 @@ import { setTimeout } from 'node:timers/promises';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import {
-  CaResponseSchema,
-  JoinRequestSchema,
-  type JoinResponse,
-  JoinResponseSchema,
-} from '../protocol/gen/thalweg/v1/join_pb.ts';
+import { JoinRequestSchema, type JoinResponse, JoinResponseSchema } from '../protocol/gen/thalweg/v1/join_pb.ts';
 import { type NodeName, parseNodeId, parseNodeName, publicKeyToBytes } from '../protocol/identifier.ts';
 import { type JoinToken, parseJoinToken } from '../protocol/join-token.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
 import { ensurePrivateDirectory, readSmallFile, writeFileAtomically } from './atomic-file.ts';
-import { clockSkewError, connectionError, MAX_CLOCK_SKEW_MS, refusalError } from './core-error.ts';
+import { type FoundCore, fetchCa } from './core-ca.ts';
+import { clockSkewError, connectionError, notACore, refusalError } from './core-error.ts';
 import { askCore } from './core-request.ts';
 import { checkedPlan, type Identity, IdentityStore, ownAddresses } from './identity.ts';
 import { generateWireGuardKey, wireGuardPublicKey } from './wireguard-key.ts';
@@ -128,13 +124,6 @@ async function refuseWhenJoined(store: IdentityStore): Promise<void> {
   });
 }
 
-interface FoundCore {
-  readonly address: string;
-  readonly caPem: string;
-  /** The core's clock less ours. */
-  readonly skewMs: number;
-}
-
 /** The first address that answers with the CA of the token. */
 async function findCore(token: JoinToken, clock: Clock): Promise<FoundCore> {
   const failures: ThalwegError[] = [];
@@ -159,26 +148,6 @@ async function findCore(token: JoinToken, clock: Clock): Promise<FoundCore> {
       nextStep: 'check that the core runs and that its agent port (TCP) is open from this device',
     },
   );
-}
-
-async function fetchCa(address: string, fingerprint: string, clock: Clock): Promise<FoundCore> {
-  const answer = await askCore({ address, method: 'GET', path: '/v1/ca', caPem: undefined });
-  if (answer.status !== 200) throw notACore(address, `GET /v1/ca was answered with status ${answer.status}`);
-  let ca: X509Certificate;
-  let coreClockMs: number;
-  let actual: string;
-  try {
-    const message = fromBinary(CaResponseSchema, answer.body);
-    actual = createHash('sha256').update(message.caDer).digest('hex');
-    if (actual !== fingerprint) throw caMismatch(address, fingerprint, actual);
-    ca = new X509Certificate(message.caDer);
-    coreClockMs = Number(message.clockUnixMs);
-  } catch (cause) {
-    throw cause instanceof ThalwegError ? cause : notACore(address, 'its answer to GET /v1/ca is not a CA', cause);
-  }
-  const skewMs = coreClockMs - clock.nowMs();
-  if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) throw clockSkewError(skewMs);
-  return { address, caPem: ca.toString(), skewMs };
 }
 
 interface JoinKeys {
@@ -291,25 +260,6 @@ export function checkCertificate(certificateDer: Uint8Array, caPem: string, tlsK
     throw new ThalwegError('certificate_invalid', "the certificate the core issued is not signed by the core's CA");
   }
   return certificate;
-}
-
-function caMismatch(address: string, expected: string, actual: string): ThalwegError {
-  return new ThalwegError(
-    'ca_mismatch',
-    `${address} has another CA than the one in the token (${actual.slice(0, 16)}…, expected ${expected.slice(0, 16)}…): it is not the core that made the token, or somebody is in between. Nothing secret was sent`,
-    {
-      fields: { address, expected, actual },
-      nextStep: 'compare with `thalweg status` on the core; if its CA was made anew, make a new token there',
-    },
-  );
-}
-
-function notACore(address: string, detail: string, cause?: unknown): ThalwegError {
-  return new ThalwegError('protocol_violation', `${address} does not speak Thalweg's protocol: ${detail}`, {
-    fields: { address },
-    nextStep: "check that the token's address is the core's agent port (8470 by default) and not another service's",
-    ...(cause === undefined ? {} : { cause }),
-  });
 }
 
 /** A refusal may leave the clock out; the answer to GET /v1/ca had it. */

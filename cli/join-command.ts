@@ -6,6 +6,13 @@ import { parseNodeName } from '../protocol/identifier.ts';
 import { parseJoinToken } from '../protocol/join-token.ts';
 import type { CliSession } from './session.ts';
 
+const DEFAULT_STATE_DIR = '/var/lib/thalweg';
+
+/** The command that starts the agent on what was just joined. */
+function agentLine(stateDir: string): string {
+  return stateDir === DEFAULT_STATE_DIR ? 'thalweg agent' : `thalweg agent --state-dir ${stateDir}`;
+}
+
 export function addJoinCommand(program: Command, session: CliSession): void {
   const command = program
     .command('join')
@@ -13,7 +20,7 @@ export function addJoinCommand(program: Command, session: CliSession): void {
     .argument('[token]', 'the token, or - to read it from standard input (keeps it out of the process list)')
     .option('--token-file <file>', 'read the token from a file')
     .option('--name <name>', "this node's name (default: the host's name)")
-    .option('--state-dir <folder>', 'where the agent keeps its state', '/var/lib/thalweg');
+    .option('--state-dir <folder>', 'where the agent keeps its state', DEFAULT_STATE_DIR);
   command.action(
     async (argument: string | undefined, options: { tokenFile?: string; name?: string; stateDir: string }) => {
       const global = session.read(command);
@@ -42,7 +49,7 @@ export function addJoinCommand(program: Command, session: CliSession): void {
         global,
         joined,
         (node) =>
-          `Joined as ${node.name}: ${node.node4}, ${node.node6} (tunnel ${node.tunnelAddress}).\nStart the agent: thalweg agent\n`,
+          `Joined as ${node.name}: ${node.node4}, ${node.node6} (tunnel ${node.tunnelAddress}).\nStart the agent: ${agentLine(options.stateDir)}\n`,
       );
     },
   );

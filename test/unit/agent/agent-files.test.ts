@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentConfigSchema } from '../../../agent/agent-config.ts';
 import { takeDown } from '../../../agent/agent-down.ts';
 import { lockStateDir, runningAgent } from '../../../agent/agent-lock.ts';
-import { writeFileAtomically } from '../../../agent/atomic-file.ts';
+import { readSmallFile, writeFileAtomically } from '../../../agent/atomic-file.ts';
 import { AgentMetrics } from '../../../agent/metrics.ts';
 import { MetricsServer } from '../../../agent/metrics-server.ts';
 import { TableStore } from '../../../agent/table-store.ts';
@@ -39,6 +39,14 @@ describe('writeFileAtomically', () => {
       code: 'storage_failed',
       fields: { path },
     });
+  });
+});
+
+describe('readSmallFile', () => {
+  it('says that it may not read, not that it may not write', async () => {
+    await writeFile(join(dir, 'file'), '');
+    const fault = await readSmallFile(join(dir, 'file/below'), 10).catch((cause: unknown) => cause);
+    expect(fault).toMatchObject({ code: 'storage_failed', message: expect.stringContaining('cannot read') });
   });
 });
 

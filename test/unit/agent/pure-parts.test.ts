@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CertificateRenewal, CoreClock } from '../../../agent/certificate-renewal.ts';
-import { formatDuration } from '../../../agent/core-error.ts';
+import { connectionError, formatDuration } from '../../../agent/core-error.ts';
 import { DemandMeter } from '../../../agent/demand-meter.ts';
 import { EndpointChoice, usableEndpoint } from '../../../agent/endpoint-choice.ts';
 import { computeFib } from '../../../agent/fib.ts';
@@ -330,5 +330,20 @@ describe('formatDuration', () => {
     [0, '0 s'],
   ])('%d ms is %s', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
+  });
+});
+
+describe('connectionError', () => {
+  it.each([
+    ['EPROTO', 'protocol_violation', "c:1 does not speak Thalweg's protocol", 'agent port'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'protocol_violation', "c:1 does not speak Thalweg's protocol", 'agent port'],
+    ['ENOTFOUND', 'unreachable', 'its name has no address (ENOTFOUND)', 'DNS'],
+    ['EAI_AGAIN', 'unreachable', 'its name has no address (EAI_AGAIN)', 'DNS'],
+    ['ECONNREFUSED', 'unreachable', 'cannot be reached: ECONNREFUSED', 'firewall'],
+  ])('reads %s as %s', (errno, code, message, next) => {
+    const error = connectionError('c:1', Object.assign(new Error('no'), { code: errno }));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    expect(error.nextStep).toContain(next);
   });
 });
