@@ -1,6 +1,6 @@
 /** `thalweg token create|list|revoke`. */
 import type { Command } from 'commander';
-import type { TokenCreate, TokenCreated, TokenView } from '../protocol/api.ts';
+import { TOKEN_LIMITS, type TokenCreate, type TokenCreated, type TokenView } from '../protocol/api.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { tokenHint, tokenList } from './print/token-page.ts';
 import type { CliSession } from './session.ts';
@@ -57,17 +57,23 @@ function addCreate(token: Command, session: CliSession): void {
 
 /** Whole number from 1. Throws invalid_argument. */
 export function parseUses(text: string): number {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-  throw new ThalwegError('invalid_argument', `--uses ${text}: not a whole number from 1 to 9999999`, {
+  if (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= TOKEN_LIMITS.maxUses) return Number(text);
+  throw new ThalwegError('invalid_argument', `--uses ${text}: not a whole number from 1 to ${TOKEN_LIMITS.maxUses}`, {
     nextStep: 'pass how many nodes may join, e.g. --uses 10',
   });
 }
 
-/** `45s`, `30min`, `24h`, `7d` as seconds. Throws invalid_argument. */
+/** `90s`, `30min`, `24h`, `7d` as seconds, within TOKEN_LIMITS. Throws invalid_argument. */
 export function parseDuration(text: string): number {
   const [, number = '', unit = ''] = /^(\d{1,9})(s|min|m|h|d)$/.exec(text) ?? [];
   const seconds = Number(number) * (SECONDS[unit] ?? 0);
-  if (seconds > 0) return seconds;
+  const { minExpiresInS, maxExpiresInS } = TOKEN_LIMITS;
+  if (seconds >= minExpiresInS && seconds <= maxExpiresInS) return seconds;
+  if (seconds > 0) {
+    throw new ThalwegError('invalid_argument', `--expires ${text}: not between ${minExpiresInS}s and 365d`, {
+      nextStep: 'pass for instance --expires 30min',
+    });
+  }
   throw new ThalwegError('invalid_argument', `--expires ${text}: not a duration`, {
     nextStep: 'pass a number and s, min, h or d, e.g. --expires 24h',
   });

@@ -146,6 +146,9 @@ export interface PathChange {
   readonly afterCostUs: number | null;
 }
 
+/** What a token may be asked to be: from a minute to a year, for up to so many nodes. */
+export const TOKEN_LIMITS = { minExpiresInS: 60, maxExpiresInS: 31_536_000, maxUses: 100_000 } as const;
+
 export interface TokenCreate {
   readonly labels?: Readonly<Record<string, string>>;
   /** Seconds until it expires. */

@@ -17,7 +17,8 @@ export function parseListenAddress(field: string, text: string): ListenAddress {
   const host = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   if (!(isIPv4(host) || isIPv6(host)) || !(port <= 65_535)) {
-    throw new ThalwegError('invalid_config', `${field} ${text} is not address:port with a literal address`, {
+    const what = port > 65_535 ? `port ${port} is beyond 65535` : 'is not address:port with a literal address';
+    throw new ThalwegError('invalid_config', `${field} ${text}: ${what}`, {
       nextStep: `pass --${field} as for example 127.0.0.1:8471 or [::1]:8471`,
     });
   }

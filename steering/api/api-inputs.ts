@@ -1,9 +1,14 @@
 /** What callers of the HTTP API may send. Unknown fields are refused, so that a typo is not silently a default. */
 import { z } from 'zod';
+import { TOKEN_LIMITS } from '../../protocol/api.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { TOKEN_LIMITS } from '../identity/join-tokens.ts';
 
 const MAX_LABELS = 32;
+
+function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z.int(message).min(least, message).max(most, message);
+}
 
 const labels = z
   .record(
@@ -16,8 +21,8 @@ const labels = z
 
 export const tokenCreateInput = z.strictObject({
   labels: labels.optional(),
-  expiresInS: z.int().min(TOKEN_LIMITS.minExpiresInS).max(TOKEN_LIMITS.maxExpiresInS).optional(),
-  uses: z.int().min(1).max(TOKEN_LIMITS.maxUses).optional(),
+  expiresInS: wholeNumber(TOKEN_LIMITS.minExpiresInS, TOKEN_LIMITS.maxExpiresInS).optional(),
+  uses: wholeNumber(1, TOKEN_LIMITS.maxUses).optional(),
 });
 
 export const pathChangesQuery = z.strictObject({
@@ -34,7 +39,10 @@ export const noQuery = z.strictObject({});
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  const [first] = result.error.issues;
+  // What is wrong with a key stands below the issue of its record.
+  const issue =
+    first?.code === 'invalid_key' ? { ...first, message: first.issues[0]?.message ?? first.message } : first;
   const field = issue?.path.join('.') ?? '';
   const reason = issue?.message ?? 'it is not what is expected';
   throw new ThalwegError('invalid_argument', field === '' ? reason : `${field}: ${reason}`, {

@@ -115,20 +115,22 @@ async function clearStaleSocket(path: string): Promise<void> {
       nextStep: 'choose another path with --api-socket',
     });
   }
-  const answered = await new Promise<boolean>((resolve) => {
+  const failure = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve(undefined);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', resolve);
   });
-  if (answered) {
+  if (failure === undefined) {
     throw new ThalwegError('port_in_use', `apiSocket ${path} is served by another program`, {
       fields: { apiSocket: path },
       nextStep: 'stop the other core, or choose another path with --api-socket',
     });
   }
+  // Not allowed even to ask: another user's core may well be there.
+  if (failure.code === 'EACCES' || failure.code === 'EPERM') throw socketError(path, failure);
   rmSync(path, { force: true });
 }
 

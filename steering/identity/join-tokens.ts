@@ -9,7 +9,6 @@ import { tokenRefusal, tokenState } from '../store/token-state.ts';
 import { randomBase32 } from './random-id.ts';
 
 export const TOKEN_DEFAULTS = { expiresInS: 3600, uses: 1 } as const;
-export const TOKEN_LIMITS = { minExpiresInS: 60, maxExpiresInS: 31_536_000, maxUses: 100_000 } as const;
 const TOKEN_ID_CHARACTERS = 12;
 const SECRET_BYTES = 32;
 /** Compared against when the id is unknown, so that an unknown id costs what a wrong secret costs. */

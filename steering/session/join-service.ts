@@ -17,6 +17,7 @@ import { parseSigningRequest, type SigningRequest } from '../identity/signing-re
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { NodeRecord, TokenRecord } from '../store/store.ts';
 import { tokenRefusal } from '../store/token-state.ts';
+import { describeDuration } from './rough-duration.ts';
 
 /** Certificates begin an hour in the past; half of what matters for handshakes and logs is far less. */
 export const MAX_CLOCK_SKEW_MS = 5 * 60_000;
@@ -133,16 +134,6 @@ function checkClock(theirUnixMs: number, ourUnixMs: number): void {
       nextStep: 'set the clock (`timedatectl set-ntp true`, or `date -u -s`) and join again',
     },
   );
-}
-
-function describeDuration(ms: number): string {
-  const units: readonly (readonly [number, string])[] = [
-    [86_400_000, 'days'],
-    [3_600_000, 'hours'],
-    [60_000, 'minutes'],
-  ];
-  const [size, unit] = units.find(([unitMs]) => ms >= 2 * unitMs) ?? [1000, 'seconds'];
-  return `${Math.round(ms / size)} ${unit}`;
 }
 
 function checkPublicKey(bytes: Uint8Array): PublicKey {

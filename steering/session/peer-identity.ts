@@ -4,6 +4,7 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { NodeRecord } from '../store/store.ts';
+import { describeDuration } from './rough-duration.ts';
 
 export type PeerIdentity =
   | { readonly kind: 'node'; readonly node: NodeRecord; readonly serial: string }
@@ -43,8 +44,8 @@ export function identifyPeer(
   }
   const expiredMs = nowMs - Date.parse(certificate.validTo);
   if (expiredMs > graceMs) {
-    const days = Math.floor(expiredMs / 86_400_000);
-    return refused('certificate_invalid', `the certificate of node ${node.name} expired ${days} days ago`, REJOIN);
+    const ago = describeDuration(expiredMs);
+    return refused('certificate_invalid', `the certificate of node ${node.name} expired ${ago} ago`, REJOIN);
   }
   return { kind: 'node', node, serial };
 }

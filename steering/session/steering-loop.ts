@@ -18,6 +18,8 @@ const STEP_DEBOUNCE_MS = 25;
  */
 const SAVE_DEBOUNCE_MS = 100;
 const SAVE_SHARE = 1 / 20;
+/** After a save that failed: a full disk is not helped by being asked ten times a second. */
+const SAVE_RETRY_MS = 1000;
 
 export class SteeringLoop {
   readonly engine: SteeringEngine;
@@ -34,6 +36,7 @@ export class SteeringLoop {
   #running = false;
   #savedRevision = -1;
   #lastSaveMs = 0;
+  #saveFailing = false;
   #spfRuns = 0;
   #lastError: string | undefined;
 
@@ -165,7 +168,8 @@ export class SteeringLoop {
 
   #saveSoon(): void {
     if (!this.#running || this.#saveTimer !== undefined || this.engine.revision === this.#savedRevision) return;
-    this.#saveTimer = this.#clock.after(Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / SAVE_SHARE), () => {
+    const delayMs = this.#saveFailing ? SAVE_RETRY_MS : Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / SAVE_SHARE);
+    this.#saveTimer = this.#clock.after(delayMs, () => {
       this.#saveTimer = undefined;
       this.#save();
     });
@@ -179,11 +183,15 @@ export class SteeringLoop {
       this.#store.saveEngineState(this.engine.exportState());
       this.#savedRevision = revision;
       this.#lastSaveMs = this.#clock.monoMs() - startedAtMonoMs;
+      if (this.#saveFailing) this.#log.info('steering state is saved again');
+      this.#saveFailing = false;
     } catch (cause) {
       const error = asThalwegError(cause);
       this.#metrics.storeErrors.inc({ code: error.code });
-      this.#log.error('steering state not saved', { code: error.code, error: error.message });
-      // Nothing is lost while the core runs; the next change tries again.
+      // Once per spell of failures: the log may be on the same disk.
+      if (!this.#saveFailing) this.#log.error('steering state not saved', { code: error.code, error: error.message });
+      this.#saveFailing = true;
+      // Nothing is lost while the core runs.
       this.#saveSoon();
     }
   }

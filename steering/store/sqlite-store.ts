@@ -3,7 +3,7 @@
  * disk. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
  * share a state directory, and a lock left by a killed core is gone with its process.
  */
-import { chmodSync, existsSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { ThalwegError } from '../../protocol/error.ts';
@@ -37,7 +37,10 @@ export class SqliteStore implements Store {
     this.#onCommit = deps.onCommit ?? (() => {});
     this.#lock = attempt(`cannot lock stateDir ${options.stateDir}`, () => {
       makeDirectory(options.stateDir, 0o700);
-      return takeLock(join(options.stateDir, 'lock'));
+      const lock = join(options.stateDir, 'lock');
+      // By hand first: SQLite does not say why it cannot open a file.
+      closeSync(openSync(lock, 'a', 0o600));
+      return takeLock(lock);
     });
     try {
       this.#database = attempt(`cannot open ${this.#path}`, () => openDatabase(this.#path));

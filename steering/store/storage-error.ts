@@ -28,7 +28,19 @@ export function storageError(cause: unknown, what: string): ThalwegError {
     });
   }
   if (primary === SQLITE_CONSTRAINT) return new ThalwegError('conflict', `${what}: ${text}`, { cause });
-  const denied = code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || primary === SQLITE_READONLY;
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new ThalwegError('missing_privilege', `${what}: this user may not write there (${code})`, {
+      cause,
+      nextStep: 'run the core as root, or choose a stateDir that this user may write with --state-dir',
+    });
+  }
+  if (code === 'ENOTDIR' || code === 'ENOENT') {
+    return new ThalwegError('storage_failed', `${what}: there can be no such folder (${code})`, {
+      cause,
+      nextStep: 'name a folder that is there, or can be made, with --state-dir',
+    });
+  }
+  const denied = code === 'EROFS' || primary === SQLITE_READONLY;
   return new ThalwegError('storage_failed', `${what}: ${text}`, {
     cause,
     nextStep: denied

@@ -1,6 +1,6 @@
 /** The HTTP API on its two listeners, its metrics, and what happens around start and stop. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -43,11 +43,11 @@ describe('tokens', () => {
   });
 
   it.each([
-    [{ uses: 0 }, 'uses'],
+    [{ uses: 0 }, 'uses: must be a whole number from 1 to 100000'],
     [{ uses: 100_001 }, 'uses'],
-    [{ expiresInS: 59 }, 'expiresInS'],
+    [{ expiresInS: 59 }, 'expiresInS: must be a whole number from 60 to 31536000'],
     [{ expiresInS: 1.5 }, 'expiresInS'],
-    [{ labels: { 'bad key!': 'x' } }, 'labels'],
+    [{ labels: { 'bad key!': 'x' } }, 'labels.bad key!: a label key is 1 to 63 of'],
     [{ labels: { a: 'x\ny' } }, 'labels'],
     [{ lables: {} }, 'lables'],
   ])('refuses %j', async (wanted, field) => {
@@ -160,6 +160,24 @@ describe('starting and stopping', () => {
     writeFileSync(path, 'mine');
     await expect(third.start({ apiSocket: path })).rejects.toMatchObject({ code: 'invalid_config' });
     await third.stop();
+  });
+
+  it('does not take a socket that it may not even ask for a dead one', async ({ skip }) => {
+    if (process.getuid?.() !== 0 || process.seteuid === undefined) skip('not root: another user is NOT tried');
+    const other = new TestCore();
+    chmodSync(core.directory, 0o755);
+    chmodSync(other.directory, 0o777);
+    process.seteuid?.(65_534);
+    try {
+      await expect(other.start({ apiSocket: core.config().apiSocket })).rejects.toMatchObject({
+        code: 'missing_privilege',
+        nextStep: expect.stringContaining('--api-socket'),
+      });
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(existsSync(core.config().apiSocket)).toBe(true);
+    await other.stop();
   });
 
   it('stops within 2 s with sessions open, tells them to come back, and stops twice', async () => {

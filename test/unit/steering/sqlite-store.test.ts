@@ -1,6 +1,6 @@
 /** The store by itself: schema versions, the lock, and a disk that fills up. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -93,6 +93,34 @@ describe('a store', () => {
     for (const file of ['core.db', 'core.db-wal', 'core.db-shm']) rmSync(join(directory, file), { force: true });
     writeFileSync(join(directory, 'core.db'), 'this is no database, but long enough to be looked at'.repeat(50));
     expect(open).toThrow(expect.objectContaining({ code: 'storage_failed' }));
+  });
+});
+
+describe('a state directory that cannot be one', () => {
+  it('is told from a damaged database', () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    for (const stateDir of [file, join(file, 'below'), '/proc/none']) {
+      expect(() => new SqliteStore(deps, { stateDir })).toThrow(
+        expect.objectContaining({ code: 'storage_failed', nextStep: expect.stringContaining('--state-dir') }),
+      );
+    }
+  });
+
+  it('is a missing privilege where this user may not write', ({ skip }) => {
+    if (process.getuid?.() !== 0 || process.seteuid === undefined) skip('not root: another user is NOT tried');
+    new SqliteStore(deps, { stateDir: directory }).close();
+    chmodSync(directory, 0o700);
+    process.seteuid?.(65_534);
+    try {
+      for (const stateDir of [directory, join(directory, 'below')]) {
+        expect(() => new SqliteStore(deps, { stateDir })).toThrow(
+          expect.objectContaining({ code: 'missing_privilege', nextStep: expect.stringContaining('as root') }),
+        );
+      }
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 });
 

@@ -1,0 +1,68 @@
+/** The loop around the engine, on a clock that the test turns and a store whose disk is full when the test says so. */
+import { beforeEach, expect, it } from 'vitest';
+import { ThalwegError } from '../../../protocol/error.ts';
+import type { Logger } from '../../../protocol/log.ts';
+import { CoreMetrics } from '../../../steering/metrics.ts';
+import { SteeringLoop } from '../../../steering/session/steering-loop.ts';
+import type { Store } from '../../../steering/store/store.ts';
+import { SmallEngine } from '../../fake/small-engine.ts';
+import { TurnedClock } from '../../fake/turned-clock.ts';
+
+let clock: TurnedClock;
+let logged: string[];
+let attempts: number;
+let full: boolean;
+let loop: SteeringLoop;
+
+beforeEach(() => {
+  clock = new TurnedClock();
+  logged = [];
+  attempts = 0;
+  full = false;
+  const log: Logger = {
+    debug: () => {},
+    info: (message) => void logged.push(`info ${message}`),
+    warn: (message) => void logged.push(`warn ${message}`),
+    error: (message) => void logged.push(`error ${message}`),
+  };
+  const store: Pick<Store, 'saveEngineState'> = {
+    saveEngineState: () => {
+      attempts++;
+      if (full) throw new ThalwegError('disk_full', 'the disk is full');
+    },
+  };
+  const engine = new SmallEngine();
+  loop = new SteeringLoop({
+    engine,
+    clock,
+    store: store as Store,
+    log,
+    metrics: new CoreMetrics(),
+    send: () => {},
+  });
+  loop.start();
+});
+
+/** Two nodes, so that there are tables to hand out and a state to save. */
+const join = (...indexes: number[]) =>
+  loop.event((engine, nowMs) => {
+    for (const index of indexes) engine.upsertNode({ index, name: `n${index}`, transit: true }, nowMs);
+    for (const index of indexes) engine.nodeConnected(index, 0n, 0n, nowMs);
+  });
+
+it('says once that a full disk takes no state, tries every second, and says when it does again', () => {
+  clock.turn(1000);
+  attempts = 0;
+  full = true;
+  join(1, 2);
+  clock.turn(10_000);
+  expect(attempts).toBeGreaterThan(8);
+  expect(attempts).toBeLessThan(13);
+  expect(logged).toEqual(['error steering state not saved']);
+  full = false;
+  clock.turn(1100);
+  expect(logged).toEqual(['error steering state not saved', 'info steering state is saved again']);
+  const saved = attempts;
+  clock.turn(5000);
+  expect(attempts, 'nothing is saved that has been').toBe(saved);
+});
