@@ -1,6 +1,6 @@
 /**
  * Runs the system's own programs (`ip`, `wg`, `nft`): an argument vector, never a shell line; LC_ALL=C; secrets on
- * stdin only. The port; `ProcessRunner` is the adapter, test/fake has a kernel that answers instead.
+ * stdin only. The port; `ShellRunner` and `ProcessRunner` are the adapters, test/fake has a kernel that answers instead.
  */
 import { ThalwegError } from '../protocol/error.ts';
 import { PLANE_DEVICES } from './overlay-names.ts';

@@ -10,11 +10,11 @@ import { REMOVE_SCRIPT, renderRuleset } from './nft/ruleset.ts';
 import { NFT_TABLE, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
 import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } from './overlay-state.ts';
 import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
-import { ProcessRunner } from './process-runner.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
 import { assertOurs, computeLinkPlan } from './route/link-plan.ts';
 import { computeRoutePlan, computeRouteRemoval, type RoutePlan } from './route/route-plan.ts';
 import { readSnapshot } from './route/snapshot-reader.ts';
+import { ShellRunner } from './shell-runner.ts';
 import { HostSettings } from './sysctl/host-settings.ts';
 import { CommandSysctls, FileSysctls, type SysctlStore } from './sysctl/sysctl-store.ts';
 import { assertTunnelMtu, underlayAddressList, underlayMtu } from './underlay.ts';
@@ -34,6 +34,11 @@ export interface KernelOverlayOptions {
   readonly privateKeyFile: string;
 }
 
+interface Applied {
+  readonly desired: DesiredOverlay;
+  readonly snapshot: KernelSnapshot;
+}
+
 export class KernelOverlay implements Overlay {
   readonly #runner: CommandRunner;
   readonly #clock: Clock;
@@ -44,7 +49,7 @@ export class KernelOverlay implements Overlay {
   #queue: Promise<unknown> = Promise.resolve();
   #ranges: DesiredOverlay['ranges'] | undefined;
   /** The last apply, and what the kernel holds of ours since, if nobody else touched it. Undefined after a failure. */
-  #applied: { readonly desired: DesiredOverlay; readonly snapshot: KernelSnapshot } | undefined;
+  #applied: Applied | undefined;
 
   constructor(deps: KernelOverlayDeps, options: KernelOverlayOptions) {
     this.#runner = deps.runner;
@@ -60,7 +65,7 @@ export class KernelOverlay implements Overlay {
     deps: { readonly log?: Logger; readonly clock?: Clock } = {},
   ): KernelOverlay {
     const commandPrefix = options.commandPrefix ?? [];
-    const runner = new ProcessRunner({ commandPrefix });
+    const runner = new ShellRunner({ commandPrefix });
     const sysctls = commandPrefix.length === 0 ? new FileSysctls() : new CommandSysctls(runner);
     return new KernelOverlay(
       { runner, sysctls, clock: deps.clock ?? systemClock, log: deps.log ?? silentLogger },
@@ -81,15 +86,16 @@ export class KernelOverlay implements Overlay {
   }
 
   /**
-   * Other routes than at the last apply and nothing else: they are changed at once, without reading first, since
-   * hundreds of nodes may be changing theirs at this moment. The same value again: the kernel is read and compared.
+   * Other routes or peers than at the last apply and nothing else: they are changed at once, without reading the rest
+   * first, since hundreds of nodes may be changing theirs at this moment. The same value again: the kernel is read and
+   * compared.
    */
   apply(desired: DesiredOverlay): Promise<ApplyReport> {
     return this.#exclusive(async () => {
       const applied = this.#applied;
       this.#applied = undefined;
-      if (applied !== undefined && onlyRoutesDiffer(applied.desired, desired)) {
-        const report = await this.#applyRoutes(desired, applied.snapshot);
+      if (applied !== undefined && onlyPeersOrRoutesDiffer(applied.desired, desired)) {
+        const report = await this.#applyPeersAndRoutes(desired, applied);
         if (report !== undefined) return report;
       }
       assertTunnelMtu(desired.tunnelMtuBytes);
@@ -149,14 +155,23 @@ export class KernelOverlay implements Overlay {
   }
 
   /** Undefined: the kernel is not as we left it, and has to be read. */
-  async #applyRoutes(desired: DesiredOverlay, snapshot: KernelSnapshot): Promise<ApplyReport | undefined> {
+  async #applyPeersAndRoutes(
+    desired: DesiredOverlay,
+    { desired: before, snapshot }: Applied,
+  ): Promise<ApplyReport | undefined> {
     const changes: string[] = [];
     const plan = computeRoutePlan(desired, snapshot);
     try {
+      if (!isDeepStrictEqual(before.peers, desired.peers)) {
+        // Endpoints that WireGuard learned meanwhile are not ours to overwrite.
+        const device = await this.#wireguard.read();
+        if (device === null) return undefined;
+        changes.push(...(await this.#wireguard.apply(desired, device)));
+      }
       await this.#runPlan(plan, changes);
     } catch (error) {
       if (!(error instanceof ThalwegError) || error.code !== 'command_failed') throw error;
-      this.#log.warn('routes were not as they were left', { reason: error.message });
+      this.#log.warn('the kernel was not as it was left', { reason: error.message });
       return undefined;
     }
     this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
@@ -247,10 +262,11 @@ export class KernelOverlay implements Overlay {
 }
 
 /** False also where nothing differs: then the caller wants the kernel compared. */
-function onlyRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
-  const { routes: routesBefore, ...restBefore } = before;
-  const { routes: routesAfter, ...restAfter } = after;
-  return isDeepStrictEqual(restBefore, restAfter) && !isDeepStrictEqual(routesBefore, routesAfter);
+function onlyPeersOrRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
+  const { routes: routesBefore, peers: peersBefore, ...restBefore } = before;
+  const { routes: routesAfter, peers: peersAfter, ...restAfter } = after;
+  if (!isDeepStrictEqual(restBefore, restAfter)) return false;
+  return !isDeepStrictEqual(routesBefore, routesAfter) || !isDeepStrictEqual(peersBefore, peersAfter);
 }
 
 /** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */

@@ -14,16 +14,23 @@ export interface ProcessRunnerOptions {
   readonly commandPrefix?: readonly string[];
 }
 
-const DEFAULT_TIMEOUT_MS = 20_000;
+export const DEFAULT_TIMEOUT_MS = 20_000;
 /** 60,000 routes are about 15 MB of JSON; more than this means that something else is being read. */
-const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+export const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 /** What is kept of stderr: its first lines say what happened. */
-const MAX_STDERR_BYTES = 64 * 1024;
+export const MAX_STDERR_BYTES = 64 * 1024;
 /** A stream's program has this long to end after SIGTERM. */
 const STOP_GRACE_MS = 2_000;
 
 /** Administrators' tools live in sbin, which a service's PATH may lack. */
-const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'].join(':');
+export const PROGRAM_PATH = [
+  process.env['PATH'] ?? '',
+  '/usr/local/sbin',
+  '/usr/sbin',
+  '/sbin',
+  '/usr/bin',
+  '/bin',
+].join(':');
 
 export class ProcessRunner implements CommandRunner {
   readonly #prefix: readonly string[];
@@ -38,7 +45,7 @@ export class ProcessRunner implements CommandRunner {
     if (program === undefined || wanted === undefined) throw new ThalwegError('internal', 'an empty command');
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
-        env: { ...options.env, PATH, LC_ALL: 'C' },
+        env: { ...options.env, PATH: PROGRAM_PATH, LC_ALL: 'C' },
         stdio: ['pipe', 'pipe', 'pipe'],
         detached: options.daemon === true,
       });
@@ -89,7 +96,10 @@ export class ProcessRunner implements CommandRunner {
 
   stream(argv: readonly string[], onLine: (line: string) => void, onEnd: () => void): CommandStream {
     const [program, ...args] = [...this.#prefix, ...argv];
-    const child = spawn(program ?? '', args, { env: { PATH, LC_ALL: 'C' }, stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(program ?? '', args, {
+      env: { PATH: PROGRAM_PATH, LC_ALL: 'C' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     let rest = '';
     let stopped = false;
     child.stdout.setEncoding('utf8');

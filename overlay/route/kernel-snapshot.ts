@@ -1,6 +1,7 @@
 /** What a kernel holds, as `ip -j` says it, taken apart. Pure: text in, values out. */
 
 import { IPv6 } from 'ip-num';
+import { LRUCache } from 'lru-cache';
 import { formatIPv6 } from '../../protocol/address-plan.ts';
 import type { Parsed } from '../../protocol/error.ts';
 
@@ -208,12 +209,23 @@ export function canonicalPrefix(prefix: string): string {
 
 export function canonicalAddress(address: string): string {
   if (!address.includes(':')) return address;
+  const known = CANONICAL.get(address);
+  if (known !== undefined) return known;
+  const canonical = canonicalIPv6(address);
+  CANONICAL.set(address, canonical);
+  return canonical;
+}
+
+function canonicalIPv6(address: string): string {
   try {
     return formatIPv6(new IPv6(address).getValue());
   } catch {
     return address;
   }
 }
+
+/** The same addresses are read every few seconds: those of a mesh in which everybody knows everybody, and more. */
+const CANONICAL = new LRUCache<string, string>({ max: 16_384 });
 
 function parseEach<T>(
   items: readonly Json[],

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { commandFailure, runChecked } from '../../../../overlay/command-runner.ts';
+import { OutputUntilMark } from '../../../../overlay/output-until-mark.ts';
 import { ProcessRunner } from '../../../../overlay/process-runner.ts';
+import { commandText, ShellRunner } from '../../../../overlay/shell-runner.ts';
 
-describe('ProcessRunner', () => {
-  const runner = new ProcessRunner();
+describe.each([
+  ['ProcessRunner', ProcessRunner],
+  ['ShellRunner', ShellRunner],
+])('%s', (_name, Runner) => {
+  const runner = new Runner();
 
   it('gives stdin, and nothing of the environment but PATH and LC_ALL', async () => {
     const result = await runner.run(['sh', '-c', 'cat; env | grep -v ^PWD= | sort | cut -d= -f1 | tr "\\n" " "'], {
@@ -17,7 +22,7 @@ describe('ProcessRunner', () => {
   });
 
   it('tells a missing program and its package', async () => {
-    const prefixed = new ProcessRunner({ commandPrefix: ['no-such-prefix'] });
+    const prefixed = new Runner({ commandPrefix: ['no-such-prefix'] });
     await expect(prefixed.run(['ip', '-V'])).rejects.toMatchObject({ code: 'missing_program' });
     await expect(runner.run(['no-such-program'])).rejects.toMatchObject({
       code: 'missing_program',
@@ -34,6 +39,31 @@ describe('ProcessRunner', () => {
 
   it('survives a program that reads nothing', async () => {
     expect((await runner.run(['true'], { stdin: 'x'.repeat(1_000_000) })).exitCode).toBe(0);
+  });
+
+  it.each([0, 1, 3, 126, 255])('tells exit code %d, and both outputs apart', async (code) => {
+    const result = await runner.run(['sh', '-c', `printf out; printf 'err\\n' >&2; exit ${code}`]);
+    expect(result).toEqual({ exitCode: code, stdout: 'out', stderr: 'err\n' });
+  });
+
+  it('takes words and input that a shell would read otherwise', async () => {
+    const words = ["it's", '$HOME `id` \\', 'two\nlines', '', '*', '-n', "'"];
+    const printed = await runner.run(['printf', '<%s>', ...words]);
+    expect(printed.stdout).toBe(words.map((word) => `<${word}>`).join(''));
+    const input = '$(id) `id` $PATH \\\nEOF\n\n';
+    expect((await runner.run(['cat'], { stdin: input })).stdout).toBe(input);
+  });
+
+  it('takes large inputs and outputs, and bytes that are not ASCII', async () => {
+    const input = `${'größer ✓ '.repeat(40_000)}\n`;
+    expect((await runner.run(['cat'], { stdin: input })).stdout).toBe(input);
+    expect((await runner.run(['head', '-c', '300000', '/dev/zero'])).stdout.length).toBe(300_000);
+  });
+
+  it('answers each of many at once with its own', async () => {
+    const numbers = [...Array(20).keys()];
+    const results = await Promise.all(numbers.map((n) => runner.run(['sh', '-c', `echo ${n}; exit ${n}`])));
+    expect(results.map((r) => [r.stdout, r.exitCode])).toEqual(numbers.map((n) => [`${n}\n`, n]));
   });
 
   it('streams lines, and says when the program has ended', async () => {
@@ -56,6 +86,54 @@ describe('ProcessRunner', () => {
     await stream.stop();
     await stream.stop();
     expect(ended).toBe(false);
+  });
+});
+
+describe('ShellRunner, by its shell', () => {
+  it('goes on with another shell after one that was killed', async () => {
+    const runner = new ShellRunner();
+    await expect(runner.run(['sh', '-c', 'kill -9 $PPID'])).rejects.toMatchObject({ code: 'command_failed' });
+    expect((await runner.run(['echo', 'there'])).stdout).toBe('there\n');
+  });
+
+  it('kills what takes too long, and goes on', async () => {
+    const runner = new ShellRunner();
+    const mark = '31.4159';
+    await expect(runner.run(['sleep', mark], { timeoutMs: 50 })).rejects.toMatchObject({ code: 'command_failed' });
+    const sleeping = async () => (await runner.run(['pgrep', '-fx', `sleep ${mark}`])).stdout;
+    await expect.poll(sleeping).toBe('');
+  });
+
+  it('runs all commands in one shell', async () => {
+    const runner = new ShellRunner();
+    const parent = async () => (await runner.run(['sh', '-c', 'echo $PPID'])).stdout;
+    expect(await parent()).toBe(await parent());
+    expect(await parent()).not.toBe(`${process.pid}\n`);
+  });
+
+  it('quotes every word', () => {
+    expect(commandText(['ip', "a'b"], '', 'm')).toBe(
+      "'ip' 'a'\\''b' </dev/null\nprintf '\\nm %d\\n' $?; printf '\\nm \\n' >&2\n",
+    );
+  });
+});
+
+describe('OutputUntilMark', () => {
+  it.each([1, 2, 7, 1000])('finds the mark in pieces of %d bytes', (size) => {
+    const output = new OutputUntilMark('mark', 1000);
+    const all = Buffer.from('some\nmark no\nmore\n\nmark 127\n');
+    for (let at = 0; at < all.length; at += size) {
+      if (at > 0 && at < all.length - 1) expect(output.isComplete && at > 20).toBe(false);
+      output.add(all.subarray(at, at + size));
+    }
+    expect([output.isComplete, output.afterMark, output.text()]).toEqual([true, '127', 'some\nmark no\nmore\n']);
+  });
+
+  it('finds the mark behind more than it keeps', () => {
+    const output = new OutputUntilMark('mark', 10);
+    expect(output.add(Buffer.from('x'.repeat(10)))).toBe(true);
+    expect(output.add(Buffer.from('y\nmark 0\n'))).toBe(false);
+    expect([output.isComplete, output.afterMark, output.text()]).toEqual([true, '0', 'x'.repeat(10)]);
   });
 });
 

@@ -9,6 +9,7 @@ import type { KernelSnapshot } from '../../../../overlay/route/kernel-snapshot.t
 import { computeRoutePlan } from '../../../../overlay/route/route-plan.ts';
 import { CommandSysctls } from '../../../../overlay/sysctl/sysctl-store.ts';
 import { systemClock } from '../../../../protocol/clock.ts';
+import type { PublicKey } from '../../../../protocol/identifier.ts';
 import { silentLogger } from '../../../../protocol/log.ts';
 import { desiredOverlay } from '../../../contract/overlay-suite.ts';
 import { FakeKernel } from '../../../fake/kernel.ts';
@@ -161,6 +162,22 @@ describe('apply on the fake kernel', () => {
     expect(report.changes).toEqual([]);
     expect(kernel.programs.filter((program) => program === 'ip')).toHaveLength(3);
   }, 60_000);
+
+  it('reads the device alone when only peers are others, and keeps an endpoint that was learned', async () => {
+    const { kernel, overlay } = onFake();
+    const peer = (n: number): DesiredOverlay['peers'][number] => ({
+      publicKey: `${'A'.repeat(42)}${n}=` as PublicKey,
+      allowedIps: [`100.112.0.${n}/32`],
+      endpoint: { address: `192.0.2.${n}`, port: 51_820 },
+      forceEndpoint: false,
+    });
+    await overlay.apply(desiredOverlay({ peers: [peer(4)] }));
+    kernel.programs.length = 0;
+    const { changes } = await overlay.apply(desiredOverlay({ peers: [peer(4), peer(8)] }));
+    expect(changes).toEqual(['wireguard peer add 100.112.0.8/32']);
+    expect(kernel.programs).toEqual(['wg', 'wg']);
+    expect((await overlay.apply(desiredOverlay({ peers: [peer(4), peer(8)] }))).changes).toEqual([]);
+  });
 
   it('reads the kernel when routes are not as they were left, and loses nothing', async () => {
     const { kernel, overlay } = onFake();
