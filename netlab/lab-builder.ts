@@ -1,9 +1,9 @@
 /** Builds a lab's hosts and underlay, step by step on record. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { projectRoot } from '../protocol/program-file.ts';
 import { chooseDriver, kernelHasNetem } from './driver-choice.ts';
 import { configureHost } from './host-network.ts';
 import { NET_HOST, namespaceName } from './host-plan.ts';
@@ -26,9 +26,9 @@ const PROGRAMS_OF: Readonly<Record<DriverName, readonly string[]>> = {
   wire: ['socat'],
 };
 
-/** Where `cli/main.js` and the lab's programs are: beside this file, when it runs from `dist`. */
+/** Where `cli/main.js` and the lab's programs are. */
 export function defaultDistDir(): string {
-  return fileURLToPath(new URL('..', import.meta.url));
+  return join(projectRoot(), 'dist');
 }
 
 /** Throws missing_privilege, missing_program, invalid_argument, already_exists. Makes nothing. */

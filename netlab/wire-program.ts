@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../protocol/program-file.ts';
 import { FrameRouter } from './frame-router.ts';
 import { allocateFrameStore, FrameStoreReceiver } from './frame-store.ts';
 import { monoUs } from './mono-us.ts';
@@ -86,9 +87,8 @@ function answer(request: WireRequest): WireAnswer {
   }
 }
 
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const workerData: WireSenderData = { memory, hostCount };
-const sender = new Worker(new URL(`./wire-sender-program.${extension}`, import.meta.url), { workerData });
+const sender = new Worker(programFile('netlab/wire-sender-program'), { workerData });
 await once(sender, 'message');
 const ports: Socket[] = [];
 for (let number = GAUGE_PORT; number <= hostCount; number++) ports.push(await openPort(number));

@@ -1,6 +1,6 @@
 /** One flow of a scenario: its sink and its source as programs in two hosts. */
 import type { Clock } from '../../protocol/clock.ts';
-import { programPath } from '../traffic/program-path.ts';
+import { programFile } from '../../protocol/program-file.ts';
 import type { FlowResult, SinkReport, SourceReport } from '../traffic/traffic-report.ts';
 import { flowResult } from '../traffic/traffic-report.ts';
 import { HostProgram, type RunLab } from './run-lab.ts';
@@ -41,7 +41,7 @@ export class FlowRun {
     const seconds = Math.ceil((this.flow.toMs - this.flow.fromMs) / 1_000) + 120;
     this.#sink = new HostProgram(lab, clock, this.flow.to, [
       process.execPath,
-      programPath('netlab/traffic/traffic-sink-program.js'),
+      programFile('netlab/traffic/traffic-sink-program'),
       ...['--port', `${FIRST_PORT + this.#number}`, '--flow', `${this.#number}`],
       ...['--family', `${this.flow.family}`, '--max-seconds', `${seconds}`],
     ]);
@@ -56,7 +56,7 @@ export class FlowRun {
     this.#startMonoNs = startMonoNs;
     this.#source = new HostProgram(lab, clock, this.flow.from, [
       process.execPath,
-      programPath('netlab/traffic/traffic-source-program.js'),
+      programFile('netlab/traffic/traffic-source-program'),
       ...['--to', address, '--port', `${FIRST_PORT + this.#number}`, '--flow', `${this.#number}`],
       ...['--rate', `${this.flow.packetsPerSecond}`, '--size', `${this.flow.sizeBytes}`],
       ...['--total', `${total}`, '--start-mono-ns', `${startMonoNs}`],

@@ -1,5 +1,5 @@
 /** Carries out one event of a scenario on a lab. */
-import { programPath } from '../traffic/program-path.ts';
+import { programFile } from '../../protocol/program-file.ts';
 import type { RunLab } from './run-lab.ts';
 import { pairKey, type Scenario, type ScenarioAction } from './scenario.ts';
 
@@ -49,7 +49,7 @@ export async function carryOut(lab: RunLab, api: ApiWriter, scenario: Scenario, 
 /** Paths move off the host, it forgets its identity and its kernel state; then the core forgets the node. */
 async function leave(lab: RunLab, api: ApiWriter, host: string): Promise<void> {
   const argv = ['agent', 'down', '--forget', '--state-dir', `${lab.hostDir(host)}/state`];
-  const program = [process.execPath, programPath('cli/main.js'), ...argv];
+  const program = [process.execPath, programFile('cli/main'), ...argv];
   const result = await lab.exec(host, program, { timeoutMs: LEAVE_TIMEOUT_MS });
   await api.delete(`/v1/nodes/${host}`);
   if (result.exitCode !== 0) throw new Error(`agent down on ${host}: ${result.stderr.trim().slice(-400)}`);

@@ -1,7 +1,8 @@
 /** Scenarios that ship, by name: `thalweg lab run detour`. */
 import { readdirSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { ThalwegError } from '../../protocol/error.ts';
+import { projectRoot } from '../../protocol/program-file.ts';
 import { readScenario } from './scenario-file.ts';
 import { suggest } from './suggestion.ts';
 
@@ -15,9 +16,7 @@ export interface ShippedScenario {
 }
 
 /** The YAML files are not compiled: they lie beside the sources, also for what runs from dist/. */
-const FOLDER = fileURLToPath(
-  new URL(import.meta.url.endsWith('.js') ? '../../../netlab/scenarios/' : '../scenarios/', import.meta.url),
-);
+const FOLDER = join(projectRoot(), 'netlab/scenarios');
 /** What cannot be a path: no slash, no dot. */
 const BARE_NAME = /^[A-Za-z0-9_-]+$/;
 
@@ -36,7 +35,7 @@ export function shippedNames(): string[] {
 export function scenarioFile(named: string): string {
   if (!BARE_NAME.test(named) || isFile(named)) return named;
   const names = shippedNames();
-  if (names.includes(named)) return `${FOLDER}${named}.yaml`;
+  if (names.includes(named)) return join(FOLDER, `${named}.yaml`);
   const near = suggest(named, names).replace(/; known:.*/, '');
   throw new ThalwegError('invalid_argument', `there is no scenario ${named.slice(0, 60)}${near}`, {
     fields: { scenario: named.slice(0, 60) },

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { type Logger, silentLogger } from '../../protocol/log.ts';
+import { programFile } from '../../protocol/program-file.ts';
 import { addCounters, NO_COUNTERS } from './probe-counters.ts';
 import type { ProbeLoopOptions, SummaryListener } from './probe-loop.ts';
 import { checkSettings, checkTargets } from './probe-settings.ts';
@@ -116,7 +117,7 @@ export class WorkerProber implements Prober {
   /** Starts a thread and resolves when its sockets are bound. Rejects, and no thread is left, when it refused or died. */
   #launch(options: ProbeLoopOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const worker = new Worker(this.#options.workerUrl ?? defaultWorkerUrl(), {
+      const worker = new Worker(this.#options.workerUrl ?? programFile('overlay/stamp/prober-worker'), {
         workerData: { options, targets: this.#targets } satisfies ProberWorkerData,
         resourceLimits: RESOURCE_LIMITS,
         execArgv: [],
@@ -185,11 +186,6 @@ export class WorkerProber implements Prober {
   #post(message: MessageToWorker): void {
     this.#worker?.postMessage(message);
   }
-}
-
-function defaultWorkerUrl(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./prober-worker.${extension}`, import.meta.url);
 }
 
 function diedError(cause: unknown): ThalwegError {

@@ -6,9 +6,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HostProgram, type RunLab } from '../../netlab/scenario/run-lab.ts';
-import { programPath } from '../../netlab/traffic/program-path.ts';
 import { flowResult, type SinkReport, type SourceReport } from '../../netlab/traffic/traffic-report.ts';
 import { systemClock } from '../../protocol/clock.ts';
+import { programFile } from '../../protocol/program-file.ts';
 
 const root = process.getuid?.() === 0;
 const [A, B] = [`twtraffic-${process.pid}-a`, `twtraffic-${process.pid}-b`];
@@ -46,7 +46,7 @@ describe.skipIf(!root)('traffic programs', () => {
     'IPv%i: a plain link loses nothing, and what is sent is counted',
     async (family, address) => {
       const start = (host: string, program: string, argv: string[]) => {
-        const path = programPath(`netlab/traffic/traffic-${program}-program.js`);
+        const path = programFile(`netlab/traffic/traffic-${program}-program`);
         return new HostProgram(lab as RunLab, systemClock, host, [process.execPath, path, ...argv]);
       };
       const sink = start(B, 'sink', ['--port', '9000', '--flow', '1', '--family', `${family}`]);
@@ -88,7 +88,7 @@ describe.skipIf(!root)('traffic programs', () => {
   );
 
   it('refuses to send anywhere else', () => {
-    const program = programPath('netlab/traffic/traffic-source-program.js');
+    const program = programFile('netlab/traffic/traffic-source-program');
     const argv = [
       program,
       '--to',

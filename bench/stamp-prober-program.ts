@@ -1,6 +1,6 @@
 /**
  * What probing costs: a worker prober with 12 peers at 5 probes/s each way, beside a bare Node process in the same run.
- * Prints one JSON object. Run from a build:  node dist/bench/stamp-prober.js [seconds]
+ * Prints one JSON object. Run from a build:  node dist/bench/stamp-prober-program.js [seconds]
  *
  *   measured 127.0.85.1 --12 x 5/s--> 127.0.85.11 to .22 (one process) --12 x 5/s--> 127.0.85.1
  */

@@ -1,7 +1,7 @@
 /**
  * Writes clouds.yaml from the Skyplane measurements (`skyplane/latency.csv.gz` of the evaluation data).
  *
- *   node dist/netlab/scenarios/clouds-from-skyplane.js --data ../shared/data > netlab/scenarios/clouds.yaml
+ *   node dist/netlab/scenarios/clouds-from-skyplane-program.js --data ../shared/data > netlab/scenarios/clouds.yaml
  *
  * Rows: PREMIUM to PREMIUM tier. RTT of a direction: `min_rtt`, because the lab lays a path without other people's
  * queues. A row with min_rtt < 0.8 max_rtt is a broken sample and takes the value of the reverse direction; a pair
@@ -111,7 +111,7 @@ function render(regions: readonly string[], rtt: Matrix): string {
     const cells = regions.map((b) => (a === b ? 0 : Number((rtt.get(`${a} ${b}`) ?? 0).toFixed(2))));
     return `      - [${cells.join(', ')}] # ${a}`;
   });
-  return `# Written by clouds-from-skyplane.ts; do not edit by hand.
+  return `# Written by clouds-from-skyplane-program.ts; do not edit by hand.
 name: clouds
 description: >
   Twelve regions of three clouds with the round-trip times that were measured between them. For ${share} % of the pairs some
