@@ -206,7 +206,8 @@ function mean(a: number | null, b: number | null): number | null {
   return (a + b) / 2;
 }
 
-function isAbsurd(o: LinkObservation): boolean {
+/** True when a number of the observation cannot be: outside what a link can have, or not a number at all. */
+export function isAbsurd(o: LinkObservation): boolean {
   const outside = (value: number | null, least: number, most: number) =>
     value !== null && !(value >= least && value <= most);
   return (

@@ -1,0 +1,142 @@
+/** A small fleet by hand: three transit nodes on a line, 10 ms apart, and leaves between them. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FleetEngine } from '../../../steering/fleet/fleet-engine.ts';
+import { CsrGraph } from '../../../steering/graph/csr-graph.ts';
+import type { LinkObservation } from '../../../steering/steering-engine-port.ts';
+import { FleetReceivers } from '../../fake/fleet-receivers.ts';
+import { PlainTrees } from '../../fake/plain-trees.ts';
+
+const observed = (peerIndex: number, rttUs: number | null): LinkObservation => ({
+  peerIndex,
+  health: rttUs === null ? 'down' : 'up',
+  rttUs,
+  minRttUs: rttUs,
+  jitterUs: 0,
+  lossOutPpm: 0,
+  lossInPpm: 0,
+  handshakeAgeS: 1,
+});
+
+let engine: FleetEngine;
+let receivers: FleetReceivers;
+let [west, middle, east] = [0, 0, 0];
+let leaf = 0;
+let friend = 0;
+
+beforeEach(() => {
+  const graph = new CsrGraph();
+  engine = new FleetEngine({ graph, trees: new PlainTrees(graph) }, { blocks: { bits: 10, firstBits: 5 } });
+  receivers = new FleetReceivers();
+  west = engine.addTransit(50, 0, 0);
+  middle = engine.addTransit(50, west, 0);
+  east = engine.addTransit(50, middle, 0);
+  for (const [a, b] of [
+    [west, middle],
+    [middle, east],
+  ] as const) {
+    engine.openSession(a, b);
+    engine.reportLink(a, observed(b, 10_000), 0);
+  }
+  leaf = engine.addLeaf(
+    [
+      { transit: west, costUs: 4_000 },
+      { transit: middle, costUs: 7_000 },
+    ],
+    0,
+  );
+  friend = engine.addLeaf([{ transit: east, costUs: 2_000 }], 0);
+  engine.start(0, receivers.take);
+  receivers.takeTold();
+});
+
+const step = (nowMs: number) => engine.step(nowMs, receivers.take);
+
+describe('a fleet', () => {
+  it('forwards to a leaf by its home, hop by hop', () => {
+    expect(receivers.lookUp(friend, 'source', leaf)).toBe(east);
+    expect(receivers.lookUp(east, 'transitA', leaf)).toBe(middle);
+    expect(receivers.lookUp(middle, 'transitA', leaf)).toBe(west);
+    expect(receivers.lookUp(west, 'transitA', leaf)).toBe(leaf);
+  });
+
+  it('gives a leaf an exception where another of its transit nodes is a better way, and takes it back', () => {
+    engine.reportDemand(leaf, [friend]);
+    step(100);
+    expect(receivers.takeTold()).toEqual([leaf]);
+    // 4 + 0.25 + 10 + 0.25 + 10 through its home; 7 + 0.25 + 10 through the middle
+    expect(receivers.lookUp(leaf, 'source', friend)).toBe(middle);
+    expect(receivers.lookUp(leaf, 'source', west)).toBe(west);
+    engine.reportLink(leaf, observed(middle, 30_000), 200);
+    step(200);
+    expect(receivers.lookUp(leaf, 'source', friend)).toBe(west);
+  });
+
+  it('tells only those who forward differently when a leaf moves', () => {
+    engine.reportLink(leaf, observed(west, null), 100);
+    step(100);
+    // from the east both homes are behind the middle: nothing to tell
+    expect(receivers.takeTold().sort()).toEqual([west, middle, leaf].sort());
+    expect(receivers.lookUp(west, 'transitB', leaf)).toBe(middle);
+    expect(receivers.lookUp(middle, 'transitB', leaf)).toBe(leaf);
+    expect(receivers.lookUp(east, 'transitB', leaf)).toBe(middle);
+    expect(receivers.lookUp(leaf, 'source', friend)).toBe(middle);
+    step(200);
+    expect(receivers.takeTold()).toEqual([]);
+  });
+
+  it('says nothing when nothing changed, and a whole table to a node that asks', () => {
+    step(100);
+    engine.reportLink(leaf, observed(west, 4_100), 200);
+    step(200);
+    expect(receivers.takeTold()).toEqual([]);
+    engine.sendWhole(middle, receivers.take);
+    engine.sendWhole(leaf, receivers.take);
+    expect(receivers.takeTold()).toEqual([middle, leaf]);
+    expect(receivers.lookUp(middle, 'transitA', friend)).toBe(east);
+  });
+
+  it('drops what cannot be reached after a cut, and leaves the parts their own routes', () => {
+    engine.reportLink(east, observed(middle, null), 100);
+    step(100);
+    expect(receivers.lookUp(west, 'transitA', friend)).toBe(0);
+    expect(receivers.lookUp(east, 'transitA', friend)).toBe(friend);
+    expect(receivers.lookUp(middle, 'transitA', leaf)).toBe(west);
+  });
+});
+
+describe('bad input', () => {
+  it('is refused and counted: no session, unknown nodes, values that cannot be', () => {
+    expect(engine.reportLink(leaf, observed(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(west, observed(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observed(friend, 1_000), 100)).toBe(false);
+    expect(engine.counters.noSession).toBe(3);
+    expect(engine.reportLink(999, observed(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observed(999, 1_000), 100)).toBe(false);
+    expect(engine.counters.unknownNode).toBe(2);
+    expect(engine.reportLink(leaf, observed(west, -4), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observed(west, Number.NaN), 100)).toBe(false);
+    expect(engine.reportLink(west, observed(middle, 0), 100)).toBe(false);
+    expect(engine.counters.absurdValue).toBe(3);
+    step(100);
+    expect(receivers.takeTold()).toEqual([]);
+  });
+
+  it('counts ends that disagree wildly, and believes the worse', () => {
+    engine.reportLink(west, observed(leaf, 60_000), 100);
+    expect(engine.counters.endsDisagree).toBe(1);
+    step(1_000);
+    step(5_000);
+    expect(receivers.lookUp(leaf, 'source', friend)).toBe(middle);
+  });
+
+  it('gives a leaf without any transit neighbour an address and no route', () => {
+    const lost = engine.addLeaf([], 100);
+    step(100);
+    expect(receivers.tables.has(lost)).toBe(false);
+    engine.openSession(lost, east);
+    engine.reportLink(lost, observed(east, 3_000), 200);
+    step(200);
+    expect(receivers.lookUp(lost, 'source', leaf)).toBe(east);
+    expect(receivers.lookUp(west, 'transitA', lost)).toBe(middle);
+  });
+});
