@@ -5,6 +5,8 @@
  *
  *   slot v:  | arcs to transit nodes | arcs to the others | room left |
  *            start[v]                 + transitLength[v]   + length[v]
+ *
+ * Both parts are in ascending order of weight, so that a search can stop where arcs get too long to matter.
  */
 import type { ArcLists } from './graph-view.ts';
 import { grownInt32, sharedInt32 } from './slot-array.ts';
@@ -40,36 +42,51 @@ export class ArcSegments implements ArcLists {
     return -1;
   }
 
-  append(slot: number, neighbour: number, weight: number, toTransit: boolean): void {
+  insert(slot: number, neighbour: number, weight: number, toTransit: boolean): void {
     const length = this.length[slot] ?? 0;
     if (length === this.#room[slot]) this.#move(slot, Math.max(4, length * 2));
-    const k = (this.start[slot] ?? 0) + length;
+    const start = this.start[slot] ?? 0;
+    const border = start + (this.transitLength[slot] ?? 0);
+    const k = this.#place(weight, toTransit ? start : border, toTransit ? border : start + length);
+    this.neighbour.copyWithin(k + 1, k, start + length);
+    this.weight.copyWithin(k + 1, k, start + length);
     this.neighbour[k] = neighbour;
     this.weight[k] = weight;
     this.length[slot] = length + 1;
-    if (toTransit) this.reclassify(slot, k, true);
+    if (toTransit) this.transitLength[slot] = border - start + 1;
   }
 
-  /** Removes the arc at position `k` of `slot`; others take its place. */
+  /** Removes the arc at position `k` of `slot`. */
   removeAt(slot: number, k: number): void {
     const start = this.start[slot] ?? 0;
-    const last = start + (this.length[slot] ?? 0) - 1;
-    if (k < start + (this.transitLength[slot] ?? 0)) {
-      this.reclassify(slot, k, false);
-      this.#swap(start + (this.transitLength[slot] ?? 0), last);
-    } else {
-      this.#swap(k, last);
-    }
-    this.length[slot] = last - start;
+    const length = this.length[slot] ?? 0;
+    const transitLength = this.transitLength[slot] ?? 0;
+    this.neighbour.copyWithin(k, k + 1, start + length);
+    this.weight.copyWithin(k, k + 1, start + length);
+    this.length[slot] = length - 1;
+    if (k < start + transitLength) this.transitLength[slot] = transitLength - 1;
+  }
+
+  /** Changes the weight of the arc at position `k` of `slot`, which moves to its place among the others. */
+  setWeight(slot: number, k: number, weight: number): void {
+    const neighbour = this.neighbour[k] ?? 0;
+    const start = this.start[slot] ?? 0;
+    const border = start + (this.transitLength[slot] ?? 0);
+    const first = k < border ? start : border;
+    const end = k < border ? border : start + (this.length[slot] ?? 0);
+    let at = k;
+    for (; at + 1 < end && (this.weight[at + 1] ?? 0) < weight; at++) this.#copy(at + 1, at);
+    for (; at > first && (this.weight[at - 1] ?? 0) > weight; at--) this.#copy(at - 1, at);
+    this.neighbour[at] = neighbour;
+    this.weight[at] = weight;
   }
 
   /** The neighbour at the end of the arc at position `k` has become a transit node, or ceased to be one. */
   reclassify(slot: number, k: number, toTransit: boolean): void {
-    const transit = this.transitLength[slot] ?? 0;
-    const border = (this.start[slot] ?? 0) + transit;
-    if (k < border === toTransit) return;
-    this.#swap(k, toTransit ? border : border - 1);
-    this.transitLength[slot] = transit + (toTransit ? 1 : -1);
+    const neighbour = this.neighbour[k] ?? 0;
+    const weight = this.weight[k] ?? 0;
+    this.removeAt(slot, k);
+    this.insert(slot, neighbour, weight, toTransit);
   }
 
   clear(slot: number): void {
@@ -78,8 +95,8 @@ export class ArcSegments implements ArcLists {
   }
 
   /**
-   * Takes all arcs at once: arc i joins slot tail[i] to slot head[i]. Replaces what was there. Segments stand in the
-   * order of slots without room to spare; arcs of a segment in the order given. O(slots + arcs).
+   * Takes all arcs at once: arc i joins slot tail[i] to slot head[i]. They come in ascending order of weight. Replaces
+   * what was there. Segments stand in the order of slots, without room to spare. O(slots + arcs).
    */
   load(slotCount: number, transit: Uint8Array, tail: Int32Array, head: Int32Array, weight: Int32Array): void {
     this.grow(slotCount);
@@ -114,13 +131,21 @@ export class ArcSegments implements ArcLists {
     }
   }
 
-  #swap(a: number, b: number): void {
-    const neighbour = this.neighbour[a] ?? 0;
-    const weight = this.weight[a] ?? 0;
-    this.neighbour[a] = this.neighbour[b] ?? 0;
-    this.weight[a] = this.weight[b] ?? 0;
-    this.neighbour[b] = neighbour;
-    this.weight[b] = weight;
+  /** First position from `from` to `to` behind all arcs that are not heavier. */
+  #place(weight: number, from: number, to: number): number {
+    let low = from;
+    let high = to;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.weight[middle] ?? 0) <= weight) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #copy(from: number, to: number): void {
+    this.neighbour[to] = this.neighbour[from] ?? 0;
+    this.weight[to] = this.weight[from] ?? 0;
   }
 
   #move(slot: number, room: number): void {

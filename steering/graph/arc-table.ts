@@ -80,6 +80,19 @@ export function checkedTable(table: ArcTable): { table: ArcTable; selfLoops: num
   };
 }
 
+/** The arcs of a table in ascending order of weight, equal ones as they stood. */
+export function sortedByWeight({ from, to, weight }: ArcTable): Pick<ArcTable, 'from' | 'to' | 'weight'> {
+  // two passes of 16 bits: a radix sort
+  const low = order(
+    weight.map((us) => us & 0xffff),
+    0x1_0000,
+  );
+  const byLow = low.map((arc) => (weight[arc] ?? 0) >>> 16);
+  const sorted = order(byLow, 0x8000).map((i) => low[i] ?? 0);
+  const column = (values: Int32Array): Int32Array => sorted.map((arc) => values[arc] ?? 0);
+  return { from: column(from), to: column(to), weight: column(weight) };
+}
+
 function checkNodes({ index, transit }: ArcTable): void {
   if (index.length > MAX_NODES) throw fault(`${index.length} nodes are more than ${MAX_NODES}`);
   if (transit.length !== index.length) throw fault(`${transit.length} transit bits for ${index.length} nodes`);

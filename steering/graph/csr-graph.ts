@@ -6,7 +6,7 @@
  */
 import { ThalwegError } from '../../protocol/error.ts';
 import { ArcSegments } from './arc-segments.ts';
-import { type ArcTable, checkedTable, checkIndex, checkWeight, MAX_NODES } from './arc-table.ts';
+import { type ArcTable, checkedTable, checkIndex, checkWeight, MAX_NODES, sortedByWeight } from './arc-table.ts';
 import { EditJournal, type GraphEdits } from './edit-journal.ts';
 import { type GraphDescription, type GraphView, HEADER } from './graph-view.ts';
 import { grownInt32, grownUint8, sharedInt32, sharedUint8 } from './slot-array.ts';
@@ -28,6 +28,7 @@ export class CsrGraph implements GraphView {
   #used = 0;
   #version = 0;
   #arcs = 0;
+  #transitCount = 0;
   #edited = false;
 
   /** A graph of version 1 with all of a table: slots, and without self loops and duplicates. Throws as checkedTable. */
@@ -41,10 +42,12 @@ export class CsrGraph implements GraphView {
     graph.#transit.set(table.transit);
     graph.#used = slots;
     graph.#arcs = table.from.length;
+    graph.#transitCount = table.transit.reduce((count, bit) => count + bit, 0);
     for (let slot = 0; slot < slots; slot++) graph.#slots.set(table.index[slot] ?? 0, slot);
     for (let i = 0; i < table.weight.length; i++) graph.#weights.add(table.weight[i] ?? 1);
-    graph.out.load(slots, table.transit, table.from, table.to, table.weight);
-    graph.into.load(slots, table.transit, table.to, table.from, table.weight);
+    const { from, to, weight } = sortedByWeight(table);
+    graph.out.load(slots, table.transit, from, to, weight);
+    graph.into.load(slots, table.transit, to, from, weight);
     graph.#journal.lose();
     graph.#edited = true;
     graph.commit();
@@ -58,6 +61,10 @@ export class CsrGraph implements GraphView {
 
   get nodeCount(): number {
     return this.#slots.size;
+  }
+
+  get transitCount(): number {
+    return this.#transitCount;
   }
 
   get arcCount(): number {
@@ -95,6 +102,7 @@ export class CsrGraph implements GraphView {
     const header = this.#header;
     header[HEADER.slotCount] = this.#used;
     header[HEADER.nodeCount] = this.#slots.size;
+    header[HEADER.transitCount] = this.#transitCount;
     header[HEADER.version] = this.#version;
     header[HEADER.layout] = this.#layout;
     header[HEADER.weightFloor] = this.weightFloor;
@@ -182,6 +190,7 @@ export class CsrGraph implements GraphView {
     const bit = transit ? 1 : 0;
     if (this.#transit[slot] === bit) return;
     this.#transit[slot] = bit;
+    this.#transitCount += bit === 1 ? 1 : -1;
     for (const [mine, theirs] of [
       [this.out, this.into],
       [this.into, this.out],
@@ -216,15 +225,15 @@ export class CsrGraph implements GraphView {
       throw new ThalwegError('invalid_argument', `arc from slot ${from} to itself`, { fields: { from, to } });
     }
     if (this.#find(from, to) < 0) {
-      this.out.append(from, to, weight, this.isTransit(to));
-      this.into.append(to, from, weight, this.isTransit(from));
+      this.out.insert(from, to, weight, this.isTransit(to));
+      this.into.insert(to, from, weight, this.isTransit(from));
       this.#journal.arc(from, to, 0, weight);
       this.#arcs++;
     } else {
       const before = this.weight(from, to);
       if (before === weight) return;
-      this.out.weight[this.out.find(from, to)] = weight;
-      this.into.weight[this.into.find(to, from)] = weight;
+      this.out.setWeight(from, this.out.find(from, to), weight);
+      this.into.setWeight(to, this.into.find(to, from), weight);
       this.#weights.remove(before);
       this.#journal.arc(from, to, before, weight);
     }

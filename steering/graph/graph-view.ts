@@ -7,7 +7,8 @@
 
 /**
  * Arcs in one direction. Those of slot v stand at start[v] <= k < start[v] + length[v]; the first transitLength[v] of
- * them lead to transit nodes, the rest to nodes that never forward. Their order is otherwise arbitrary.
+ * them lead to transit nodes, the rest to nodes that never forward. Each of the two parts is in ascending order of
+ * weight; arcs of equal weight stand in any order.
  */
 export interface ArcLists {
   /** By slot. */
@@ -23,6 +24,8 @@ export interface GraphView {
   /** Slots ever used: arrays by slot need this length. Some may be free. */
   readonly slotCount: number;
   readonly nodeCount: number;
+  /** Nodes that forward. */
+  readonly transitCount: number;
   /** Rises by one with each batch that changed something. */
   readonly version: number;
   /** A power of two that no weight is below; less than two times smaller than the smallest. 1 without arcs. */
@@ -59,7 +62,8 @@ export const HEADER = {
   layout: 3,
   weightFloor: 4,
   weightCeiling: 5,
-  words: 6,
+  transitCount: 6,
+  words: 7,
 } as const;
 
 /** A graph that another thread owns. */
@@ -91,6 +95,10 @@ export class AttachedGraph implements GraphView {
 
   get nodeCount(): number {
     return this.#header[HEADER.nodeCount] ?? 0;
+  }
+
+  get transitCount(): number {
+    return this.#header[HEADER.transitCount] ?? 0;
   }
 
   get version(): number {

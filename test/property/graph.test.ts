@@ -69,7 +69,9 @@ function arcsOf(view: GraphView, lists: ArcLists, name: (mine: number, theirs: n
       const key = name(view.index[slot] ?? 0, view.index[peer] ?? 0);
       expect(arcs.has(key)).toBe(false);
       arcs.set(key, lists.weight[k] ?? 0);
-      expect(view.transit[peer] === 1).toBe(k < start + (lists.transitLength[slot] ?? 0));
+      const border = start + (lists.transitLength[slot] ?? 0);
+      expect(view.transit[peer] === 1).toBe(k < border);
+      if (k > start && k !== border) expect(lists.weight[k - 1]).toBeLessThanOrEqual(lists.weight[k] ?? 0);
     }
   }
   return arcs;
@@ -80,6 +82,7 @@ function expectSame(view: GraphView, model: Model): void {
   expect(sorted(arcsOf(view, view.out, (mine, theirs) => `${mine}>${theirs}`))).toEqual(sorted(model.arcs));
   expect(sorted(arcsOf(view, view.into, (mine, theirs) => `${theirs}>${mine}`))).toEqual(sorted(model.arcs));
   expect(view.nodeCount).toBe(model.transit.size);
+  expect(view.transitCount).toBe([...model.transit.values()].filter(Boolean).length);
   const weights = [...model.arcs.values()];
   if (weights.length === 0) {
     expect([view.weightFloor, view.weightCeiling]).toEqual([1, 0]);
