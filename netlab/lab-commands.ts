@@ -4,7 +4,7 @@ import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
 import { isLabName } from './host-plan.ts';
 import { Lab, type LabProgress, type LabSummary, type RemovalReport } from './lab.ts';
-import { listLabs, removeLab } from './lab-removal.ts';
+import { listLabs, removeLab, requireRoot } from './lab-removal.ts';
 import type { DriverName, SpawnOptions } from './lab-spec.ts';
 import { type LinkShape, PERFECT_LINK } from './link-shape.ts';
 import { labSettings } from './scenario/lab-settings.ts';
@@ -129,10 +129,11 @@ export async function labStatus(options: { readonly name?: string }): Promise<re
   return Promise.all(wanted.map(async (lab) => ({ ...lab, links: await shapedLinks(lab) })));
 }
 
-/** Removes one lab, or with `all` every lab. A lab that is not there is nothing to remove. */
+/** Removes one lab, or with `all` every lab. A lab that is not there is nothing to remove. Throws missing_privilege. */
 export async function labDown(
   options: { readonly name: string } | { readonly all: true },
 ): Promise<readonly ({ readonly name: string } & RemovalReport)[]> {
+  requireRoot('removing labs'); // also where none is seen: another user sees none of root's
   const names = 'name' in options ? [options.name] : (await listLabs()).map((lab) => lab.name);
   const reports: ({ readonly name: string } & RemovalReport)[] = [];
   for (const name of names) reports.push({ name, ...(await removeLab(name)) });

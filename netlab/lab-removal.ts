@@ -35,9 +35,7 @@ export async function listLabs(): Promise<readonly LabSummary[]> {
  */
 export async function removeLab(name: string): Promise<RemovalReport> {
   if (!isLabName(name)) throw new ThalwegError('invalid_argument', `${name.slice(0, 60)} is not a lab name`);
-  if (process.getuid?.() !== 0) {
-    throw new ThalwegError('missing_privilege', `removing lab ${name} needs root`, { nextStep: 'run it with sudo' });
-  }
+  requireRoot(`removing lab ${name}`);
   const removed: string[] = [];
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const found = await removeOnce(name);
@@ -49,6 +47,12 @@ export async function removeLab(name: string): Promise<RemovalReport> {
   removeIfEmpty(RUNTIME_ROOT);
   if (labDirNames().length === 0) removeIfEmpty(WIREGUARD_DIR);
   return { removed };
+}
+
+/** Throws missing_privilege. */
+export function requireRoot(what: string): void {
+  if (process.getuid?.() === 0) return;
+  throw new ThalwegError('missing_privilege', `${what} needs root`, { nextStep: 'run it with sudo' });
 }
 
 async function removeOnce(name: string): Promise<string[]> {

@@ -12,7 +12,10 @@ const MAX_HOST_NAME = 40;
 /** The shapes of all ordered pairs, by `from>to`. Throws invalid_argument, already_exists. */
 export function checkLabSpec(spec: LabSpec): Record<string, LinkShape> {
   if (!isLabName(spec.name)) {
-    throw invalid(`the lab name ${JSON.stringify(spec.name.slice(0, 60))} is not 1 to 24 of a-z, 0-9 and -`);
+    const name = JSON.stringify(spec.name.slice(0, 60));
+    throw new ThalwegError('invalid_argument', `the lab name ${name} is not 1 to 24 of a-z, 0-9 and -`, {
+      nextStep: 'pass another with --name',
+    });
   }
   const names = [...spec.hosts.map((host) => host.name), CORE_HOST];
   if (names.length > MAX_HOST_NUMBER) throw invalid(`${names.length} hosts are more than ${MAX_HOST_NUMBER}`);
@@ -26,8 +29,10 @@ export function checkLabSpec(spec: LabSpec): Record<string, LinkShape> {
   const existing = new Set(listNamespaces());
   for (const host of [...names, NET_HOST]) {
     if (!existing.has(namespaceName(spec.name, host))) continue;
-    throw new ThalwegError('already_exists', `the network namespace ${namespaceName(spec.name, host)} exists already`, {
-      nextStep: `remove it with \`thalweg lab down ${spec.name}\`, or choose another lab name`,
+    const namespace = namespaceName(spec.name, host);
+    throw new ThalwegError('already_exists', `a lab named ${spec.name} is there already (namespace ${namespace})`, {
+      fields: { name: spec.name, namespace },
+      nextStep: `take it down with \`thalweg lab down ${spec.name}\`, or give this one another name with --name`,
     });
   }
   const links: Record<string, LinkShape> = {};

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Parsed } from '../protocol/error.ts';
+import { type Parsed, ThalwegError } from '../protocol/error.ts';
 import { DRIVERS } from './lab-spec.ts';
 import { linkShapeSchema } from './link-shape.ts';
 
@@ -61,12 +61,22 @@ export function parseLabState(text: string): Parsed<LabState> {
     : { ok: false, reason: z.prettifyError(checked.error).slice(0, 500) };
 }
 
+/** Throws missing_privilege where the lab is another user's: it is no remains of a crash. */
 export function readLabState(name: string): Parsed<LabState> {
+  let text: string;
   try {
-    return parseLabState(readFileSync(join(labDir(name), STATE_FILE), 'utf8'));
-  } catch {
+    text = readFileSync(join(labDir(name), STATE_FILE), 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new ThalwegError('missing_privilege', `lab ${name} belongs to root`, {
+        nextStep: 'run it with sudo',
+        cause,
+      });
+    }
     return { ok: false, reason: 'no state file' };
   }
+  return parseLabState(text);
 }
 
 /** Whole or not at all. Throws when the state is not one that `parseLabState` takes. */

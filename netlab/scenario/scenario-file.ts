@@ -13,10 +13,11 @@ export async function readScenario(file: string): Promise<Scenario> {
   let size: number;
   try {
     const found = await stat(file);
-    if (!found.isFile()) throw new Error('it is not a file');
+    if (!found.isFile()) throw new Error(found.isDirectory() ? 'it is a folder' : 'it is not a file');
     size = found.size;
   } catch (cause) {
-    throw new ThalwegError('not_found', `scenario file ${file} cannot be read`, {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new ThalwegError('not_found', `scenario file ${file} cannot be read: ${code ?? message}`, {
       cause,
       fields: { file },
       nextStep: 'name a scenario file; those that ship are in netlab/scenarios',
@@ -29,12 +30,24 @@ export async function readScenario(file: string): Promise<Scenario> {
 /** As readScenario, for text in hand. `file` only names it in errors. Throws nothing but invalid_scenario. */
 export function parseScenario(file: string, text: string): Scenario {
   if (text.length > SCENARIO_LIMITS.fileBytes) throw tooLarge(file, text.length);
+  if (NOT_TEXT.test(text)) throw notText(file);
   const source = ScenarioSource.parse(file, text);
   const parsed = scenarioSchema.safeParse(source.value, { reportInput: true });
   if (!parsed.success) throw source.error(parsed.error.issues.flatMap(problemsOf));
   const { scenario, problems } = resolveScenario(file, parsed.data);
   if (scenario === null) throw source.error(problems);
   return scenario;
+}
+
+/** What no text has: NUL, other control characters, and what stands for bytes that are not UTF-8. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const NOT_TEXT = /[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]/;
+
+function notText(file: string): ThalwegError {
+  return new ThalwegError('invalid_scenario', `${file}:1: the file is not text in UTF-8`, {
+    fields: { file, line: 1, field: '', problems: 1 },
+    nextStep: 'name a scenario file; those that ship are in netlab/scenarios',
+  });
 }
 
 function tooLarge(file: string, bytes: number): ThalwegError {
@@ -53,6 +66,10 @@ function problemsOf(issue: z.core.$ZodIssue): ScenarioProblem[] {
     }));
   }
   if (issue.input === undefined) return [{ path: issue.path, message: 'is missing' }];
+  if (issue.path.length === 0 && issue.code === 'invalid_type') {
+    const what = issue.input === null ? 'the file holds nothing' : 'this is no scenario';
+    return [{ path: issue.path, message: `${what}: a scenario is a map of keys, such as name: and hosts:` }];
+  }
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String);
     const seen = typeof issue.input === 'string' ? issue.input : '';

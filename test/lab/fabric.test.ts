@@ -114,6 +114,7 @@ describe.skipIf(!isRoot)('lifecycle', () => {
     await withLab(specOf('fab-taken', ['a'], {}), async (lab) => {
       await expect(Lab.up(specOf('fab-taken', ['a'], {}), { log: silentLogger, distDir })).rejects.toMatchObject({
         code: 'already_exists',
+        message: expect.stringContaining('a lab named fab-taken is there already'),
       });
       expect((await ping(lab, 'a', 'core', 2)).rttsMs.length).toBe(2);
     });

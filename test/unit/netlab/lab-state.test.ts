@@ -1,7 +1,9 @@
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { isLabName, macAddressOf, underlayAddressOf } from '../../../netlab/host-plan.ts';
-import { type LabState, parseLabState } from '../../../netlab/lab-state.ts';
+import { labDown } from '../../../netlab/lab-commands.ts';
+import { type LabState, labDir, parseLabState, RUNTIME_ROOT, readLabState } from '../../../netlab/lab-state.ts';
 import { PERFECT_LINK } from '../../../netlab/link-shape.ts';
 import { parseWireRequest } from '../../../netlab/wire-control.ts';
 
@@ -47,6 +49,41 @@ describe('parseLabState', () => {
         expect(typeof parseWireRequest(text).ok).toBe('boolean');
       }),
     );
+  });
+});
+
+describe('another user than root', () => {
+  test('removes nothing, also where no lab is seen', async () => {
+    const uid = vi.spyOn(process, 'getuid').mockReturnValue(1000);
+    try {
+      for (const options of [{ name: 'nowhere' }, { all: true } as const]) {
+        await expect(labDown(options)).rejects.toMatchObject({
+          code: 'missing_privilege',
+          nextStep: 'run it with sudo',
+        });
+      }
+    } finally {
+      uid.mockRestore();
+    }
+  });
+
+  test('does not take a lab of root for the remains of a crash', ({ skip }) => {
+    if (process.getuid?.() !== 0 || process.seteuid === undefined) skip('not root: another user is NOT tried');
+    const name = `unit-${process.pid}`;
+    mkdirSync(labDir(name), { recursive: true, mode: 0o700 });
+    process.seteuid?.(65_534);
+    try {
+      expect(() => readLabState(name)).toThrow(expect.objectContaining({ code: 'missing_privilege' }));
+    } finally {
+      process.seteuid?.(0);
+      rmSync(labDir(name), { recursive: true });
+    }
+    expect(readLabState(name)).toEqual({ ok: false, reason: 'no state file' });
+    try {
+      rmdirSync(RUNTIME_ROOT);
+    } catch {
+      // Labs are up.
+    }
   });
 });
 

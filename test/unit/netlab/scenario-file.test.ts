@@ -60,6 +60,23 @@ describe('mistakes in a scenario file, each with its line', () => {
     expect(seen.nextStep).toContain(`line ${line}`);
   });
 
+  it.each([
+    ['nothing', '', /f.yaml:1: the file holds nothing: a scenario is a map of keys/],
+    ['comments only', '# later\n', /f.yaml:1: the file holds nothing/],
+    ['a word', 'detour\n', /f.yaml:1: this is no scenario: a scenario is a map of keys/],
+    ['a list', '- a\n- b\n', /f.yaml:1: this is no scenario/],
+    ['bytes', '\u007fELF\u0002\u0001\u0000', /f.yaml:1: the file is not text/],
+    ['what is no UTF-8', 'name: \ufffd\ufffd\n', /f.yaml:1: the file is not text/],
+    ['a tab', 'name: x\nhosts:\n\t- a\n', /f.yaml:3: tabs are not allowed/i],
+  ])('a file that holds %s', (_, text, message) => {
+    expect(fault(text).message).toMatch(message);
+  });
+
+  it('says why a file cannot be read', async () => {
+    await expect(readScenario('/nowhere.yaml')).rejects.toMatchObject({ message: expect.stringContaining('ENOENT') });
+    await expect(readScenario('/')).rejects.toMatchObject({ message: expect.stringContaining('it is a folder') });
+  });
+
   it('names what is missing', () => {
     expect(fault('hosts: [a, b]\n').message).toMatch(/name: is missing.*duration: is missing/);
   });
