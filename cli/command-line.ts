@@ -28,7 +28,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   const session = new CliSession(io);
   let program: Command | undefined;
   try {
-    program = await buildProgram(session, flagsNeeded(argv));
+    program = await buildProgram(session, flagsNeeded(argv), argv.includes('--json'));
     await program.parseAsync([...argv], { from: 'user' });
     return session.exitCode;
   } catch (error) {
@@ -36,8 +36,12 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   }
 }
 
-/** The whole tree of commands. */
-export async function buildProgram(session: CliSession, flagsOf: ReadonlySet<FlagsOf>): Promise<Command> {
+/** The whole tree of commands. `quiet`: commander says nothing on stderr, because a program reads what is on stdout. */
+export async function buildProgram(
+  session: CliSession,
+  flagsOf: ReadonlySet<FlagsOf>,
+  quiet = false,
+): Promise<Command> {
   const program = new Command('thalweg')
     .description('A WireGuard mesh that joins itself and moves traffic to the best path.')
     .version(SOFTWARE_VERSION, '-V, --version', 'print the version')
@@ -48,7 +52,7 @@ export async function buildProgram(session: CliSession, flagsOf: ReadonlySet<Fla
     .exitOverride()
     .configureOutput({
       writeOut: (text) => session.io.out(text),
-      writeErr: (text) => session.io.err(text),
+      writeErr: (text) => (quiet ? undefined : session.io.err(text)),
       outputError: () => {}, // reportFailure prints it, as text or JSON
       getOutHasColors: () => false,
       getErrHasColors: () => false,
@@ -102,13 +106,22 @@ function reportFailure(error: unknown, session: CliSession, argv: readonly strin
   if (error instanceof CommanderError) {
     // Help and version that were asked for end with 0; help in place of a missing subcommand is a mistake.
     if (error.exitCode === 0) return EXIT.ok;
-    if (error.code === 'commander.help') return EXIT.usage;
+    if (error.code === 'commander.help') {
+      if (argv.includes('--json')) io.out(`${JSON.stringify({ error: missingCommand(argv, program) })}\n`);
+      return EXIT.usage;
+    }
   }
   const object = errorObject(error, argv, program);
   if (session.json || argv.includes('--json')) io.out(`${JSON.stringify({ error: object })}\n`);
   else io.err(`thalweg: ${object.message}\n${object.nextStep === undefined ? '' : `  next: ${object.nextStep}\n`}`);
   if (object.code === 'internal' && error instanceof Error && io.env.THALWEG_DEBUG) io.err(`${error.stack}\n`);
   return exitCodeOf(object.code);
+}
+
+/** For a program to read; a person got the help instead. */
+function missingCommand(argv: readonly string[], program: Command | undefined): ErrorObject {
+  const words = ['thalweg', ...knownChain(argv, program)].join(' ');
+  return { code: 'invalid_argument', message: `${words} needs a command`, nextStep: `see \`${words} --help\`` };
 }
 
 /** The command words that were understood: `token create` of `token create --us 3`. */

@@ -31,10 +31,14 @@ export async function loadConfig<T>(
   });
 }
 
-/** zod's words for a wrong type or choice are about programs; a person wrote the value. */
+/** zod's words for a wrong type, size or choice are about programs; a person wrote the value. */
 function faultOf(issue: z.core.$ZodIssue | undefined): string {
   if (issue?.code === 'invalid_type') return `not a ${issue.expected}`;
   if (issue?.code === 'invalid_value') return `not one of ${issue.values.map(String).join(', ')}`;
+  if (issue?.code === 'too_small') return issue.origin === 'string' ? 'empty' : `less than ${issue.minimum}`;
+  if (issue?.code === 'too_big') return `${issue.origin === 'string' ? 'longer' : 'more'} than ${issue.maximum}`;
+  // The last way is the one that takes most values; the ways before it are single words.
+  if (issue?.code === 'invalid_union') return faultOf(issue.errors.at(-1)?.[0]);
   return issue?.message ?? 'not valid';
 }
 

@@ -31,6 +31,11 @@ test.each<[string, number, string]>([
   ['lab run detuor', 2, 'there is no scenario detuor; did you mean "detour"?'],
   ['lab up zebra', 2, 'there is no scenario zebra'],
   ['core --config /', 2, '--config /: it is a folder'],
+  ['core --heartbeat-ms 5', 2, '--heartbeat-ms 5: less than 100'],
+  ['core --steering-hold-ms 700000', 2, '--steering-hold-ms 700000: more than 600000'],
+  ['agent --listen-port 99999', 2, '--listen-port 99999: more than 65535'],
+  ['core --api here', 2, '--api here: must be host:port, with IPv6 addresses in brackets'],
+  ['core --listen 0.0.0.0:99999', 2, 'listen 0.0.0.0:99999: port 99999 is beyond 65535'],
   ['core --log-level loud', 2, '--log-level loud: not one of debug, info, warn, error'],
   ['lab run ./zebra.yaml', 4, 'scenario file ./zebra.yaml cannot be read'],
   [
@@ -110,6 +115,20 @@ test('help and version end with 0 on stdout, a missing subcommand with 2 on stde
     const run = await runInProcess(argv);
     expect(run).toMatchObject({ code: 2, out: '' });
     expect(run.err).toContain('Usage: thalweg');
+  }
+});
+
+test('with --json also a missing subcommand is an object on stdout, and nothing else is said', async () => {
+  for (const [argv, words] of [
+    [[], 'thalweg'],
+    [['node'], 'thalweg node'],
+    [['lab'], 'thalweg lab'],
+  ] as const) {
+    const run = await runInProcess([...argv, '--json']);
+    expect(run).toMatchObject({ code: 2, err: '' });
+    expect(JSON.parse(run.out)).toEqual({
+      error: { code: 'invalid_argument', message: `${words} needs a command`, nextStep: `see \`${words} --help\`` },
+    });
   }
 });
 
