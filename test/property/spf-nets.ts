@@ -20,7 +20,7 @@ function links(kind: string, size: number): [number, number][] {
     if (kind === 'grid' && v >= side) found.push([v - side, v]);
     if (kind === 'mesh') for (let u = 0; u < v; u++) found.push([u, v]);
   }
-  if (kind === 'ring') found.push([size - 1, 0]);
+  if (kind === 'ring' && size > 2) found.push([size - 1, 0]);
   return found;
 }
 
