@@ -1,3 +1,5 @@
+import { EXIT } from './exit-code.ts';
+
 /** What a command may use of its process: streams, environment, signals. A test passes its own. */
 export interface CliIo {
   /** Results: what was asked for, nothing else. */
@@ -24,7 +26,9 @@ export function processIo(): CliIo {
   // A reader that goes away (`thalweg node list | head -1`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    // A result that is not whole must not look like success.
+    process.stderr.write(`thalweg: the output cannot be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
   });
   return {
     out: (text) => void process.stdout.write(text),
