@@ -1,0 +1,149 @@
+/**
+ * How good a bounded plan is on measured matrices: stretch of the best way over planned links against the optimum over
+ * all links, plan by plan, as the planner learns. It is told the RTTs of pairs that were in a plan or explored, nothing
+ * else.
+ */
+import { performance } from 'node:perf_hooks';
+import { SessionPlanner, type SessionPlanOptions } from '../steering/session-plan/session-planner.ts';
+import { hashOf } from '../steering/session-plan/seeded.ts';
+import { planetlabSlice, type RttMatrix, shortestWays, submatrix, wonderNetwork } from './rtt-matrix.ts';
+
+export interface SessionPlanBench {
+  readonly data: string;
+  readonly degree: number;
+  readonly rounds: number;
+  readonly explore: number;
+  readonly seed: number;
+}
+
+export interface RoundFigure {
+  readonly round: number;
+  readonly links: number;
+  /** Pairs that were probed so far, in a plan or as exploration, per node and as a share of all. */
+  readonly probedPerNode: number;
+  readonly probedShare: number;
+  readonly meanStretch: number;
+  readonly p99Stretch: number;
+  /** The same over every pair probed so far: what a plan without a bound could do. */
+  readonly unboundedMean: number;
+  readonly unboundedP99: number;
+  readonly changed: number;
+  readonly most: number;
+  readonly planMs: number;
+}
+
+export function runPlans(matrix: RttMatrix, rounds: number, options: Partial<SessionPlanOptions>): RoundFigure[] {
+  const n = matrix.length;
+  const optimum = shortestWays(matrix);
+  const planner = new SessionPlanner(options);
+  for (let i = 1; i <= n; i++) planner.addNode(i);
+  const probed = new Set<number>();
+  const figures: RoundFigure[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const startMs = performance.now();
+    const plan = planner.plan(round);
+    const planMs = performance.now() - startMs;
+    const links = matrix.map((_, i) => new Float64Array(n).fill(Number.NaN).fill(0, i, i + 1));
+    const seen = matrix.map((_, i) => new Float64Array(n).fill(Number.NaN).fill(0, i, i + 1));
+    const degree = new Int32Array(n);
+    for (const { low, high } of plan.links) {
+      set(links, matrix, low - 1, high - 1);
+      degree[low - 1] = (degree[low - 1] ?? 0) + 1;
+      degree[high - 1] = (degree[high - 1] ?? 0) + 1;
+    }
+    // what the plan was made from: everything probed in the rounds before
+    for (const key of probed) set(seen, matrix, Math.floor(key / n), key % n);
+    const bounded = stretch(shortestWays(links), optimum);
+    const unbounded = stretch(shortestWays(seen), optimum);
+    figures.push({
+      round,
+      links: plan.links.length,
+      probedPerNode: rounded((2 * probed.size) / n, 1),
+      probedShare: rounded((2 * probed.size) / (n * (n - 1)), 3),
+      meanStretch: bounded.mean,
+      p99Stretch: bounded.p99,
+      unboundedMean: unbounded.mean,
+      unboundedP99: unbounded.p99,
+      changed: plan.added,
+      most: Math.max(...degree),
+      planMs: rounded(planMs, 1),
+    });
+    for (const { low, high } of [...plan.links, ...plan.explore]) {
+      const rttUs = matrix[low - 1]?.[high - 1] ?? Number.NaN;
+      if (Number.isNaN(rttUs)) planner.block(low, high);
+      else planner.observe(low, high, Math.max(1, rttUs), round);
+      probed.add((low - 1) * n + high - 1);
+    }
+  }
+  return figures;
+}
+
+/** The same planner on slices, halves of the nodes and degrees, and without exploration. */
+export function benchSessionPlan(bench: SessionPlanBench): unknown {
+  const { data, degree, rounds, explore, seed } = bench;
+  const options = { degree, seed, exploration: { perNode: explore, near: Math.ceil(explore / 2), nearAndSite: Math.ceil((explore * 3) / 4) } };
+  const slice = (k: number) => planetlabSlice(data, k);
+  const half = (matrix: RttMatrix, salt: number) => submatrix(matrix, randomHalf(matrix.length, salt));
+  const cases: [string, RttMatrix, number][] = [
+    ['planetlab slice 1', slice(1), degree],
+    ['planetlab slice 9', slice(9), degree],
+    ['planetlab slice 18', slice(18), degree],
+    ['planetlab slice 5, random half', half(slice(5), 1), degree],
+    ['planetlab slice 13, random half', half(slice(13), 2), degree],
+    ['wondernetwork', wonderNetwork(data), degree],
+    ['wondernetwork, random half', half(wonderNetwork(data), 3), degree],
+    ['planetlab slice 1', slice(1), 8],
+    ['planetlab slice 1', slice(1), 24],
+    ['wondernetwork', wonderNetwork(data), 8],
+    ['wondernetwork', wonderNetwork(data), 24],
+  ];
+  const results = cases.map(([name, matrix, bound]) => {
+    const figures = runPlans(matrix, rounds, { ...options, degree: bound });
+    const unexplored = runPlans(matrix, rounds, { ...options, degree: bound, exploration: { perNode: 0, near: 0, nearAndSite: 0 } });
+    return {
+      matrix: name,
+      nodes: matrix.length,
+      degree: bound,
+      first: figures[0],
+      last: figures.at(-1),
+      byRound: figures.filter(({ round }) => round % 4 === 0).map(brief),
+      withoutExploration: brief(unexplored.at(-1)),
+    };
+  });
+  return { benchmark: 'session-plan', explorePerNodeAndRound: explore, rounds, seed, results };
+}
+
+function brief(figure: RoundFigure | undefined): unknown {
+  if (figure === undefined) return undefined;
+  const { round, probedShare, meanStretch, p99Stretch, changed } = figure;
+  return { round, probedShare, meanStretch, p99Stretch, changed };
+}
+
+function set(rows: readonly Float64Array[], matrix: RttMatrix, i: number, j: number): void {
+  const us = matrix[i]?.[j] ?? Number.NaN;
+  const [a, b] = [rows[i], rows[j]];
+  if (a !== undefined) a[j] = us;
+  if (b !== undefined) b[i] = us;
+}
+
+function stretch(ways: readonly Float64Array[], optimum: readonly Float64Array[]): { mean: number; p99: number } {
+  const ratios: number[] = [];
+  for (const [i, row] of optimum.entries()) {
+    for (const [j, best] of row.entries()) {
+      if (i !== j && best > 0 && Number.isFinite(best)) ratios.push((ways[i]?.[j] ?? Number.NaN) / best);
+    }
+  }
+  ratios.sort((a, b) => a - b);
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  return { mean: rounded(mean, 4), p99: rounded(ratios[Math.floor(ratios.length * 0.99)] ?? Number.NaN, 3) };
+}
+
+function randomHalf(count: number, salt: number): number[] {
+  return Array.from({ length: count }, (_, i) => i)
+    .sort((a, b) => hashOf(salt, a) - hashOf(salt, b))
+    .slice(0, Math.ceil(count / 2));
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
