@@ -5,10 +5,11 @@
 import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
+import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchThroughput } from './throughput.ts';
-import { type Values, whole } from './values.ts';
+import { text, type Values, whole } from './values.ts';
 
 interface Benchmark {
   /** The keys it takes, without dashes. */
@@ -35,6 +36,20 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
+  'session-plan': {
+    keys: ['data', 'degree', 'rounds', 'explore', 'seed', 'nodes'],
+    run: async (values) => {
+      const bench = {
+        degree: whole(values, 'degree', { otherwise: 16, least: 2, most: 256 }),
+        rounds: whole(values, 'rounds', { otherwise: values.nodes === undefined ? 32 : 4 }),
+        explore: whole(values, 'explore', { otherwise: 4, least: 0, most: 64 }),
+        seed: whole(values, 'seed', { otherwise: 1 }),
+      };
+      return values.nodes === undefined
+        ? benchSessionPlan({ ...bench, data: text(values, 'data') })
+        : benchSessionPlanScale(whole(values, 'nodes', { otherwise: 5_000, most: 100_000 }), bench);
+    },
+  },
 };
 
 async function main(): Promise<void> {

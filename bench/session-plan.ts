@@ -4,12 +4,11 @@
  * else.
  */
 import { performance } from 'node:perf_hooks';
-import { SessionPlanner, type SessionPlanOptions } from '../steering/session-plan/session-planner.ts';
 import { hashOf } from '../steering/session-plan/seeded.ts';
+import { SessionPlanner, type SessionPlanOptions } from '../steering/session-plan/session-planner.ts';
 import { planetlabSlice, type RttMatrix, shortestWays, submatrix, wonderNetwork } from './rtt-matrix.ts';
 
 export interface SessionPlanBench {
-  readonly data: string;
   readonly degree: number;
   readonly rounds: number;
   readonly explore: number;
@@ -78,10 +77,50 @@ export function runPlans(matrix: RttMatrix, rounds: number, options: Partial<Ses
   return figures;
 }
 
+/** Without exploration only the plan's own links teach; it changes little after so many plans. */
+const UNEXPLORED_ROUNDS = 8;
+
+/**
+ * Time and memory of plans for many nodes: points in a cube of 200 ms with last miles, made from the seed, so that the
+ * delay space is as easy as it gets. Nothing is said about stretch.
+ */
+export function benchSessionPlanScale(nodes: number, bench: SessionPlanBench): unknown {
+  const { degree, rounds, explore, seed } = bench;
+  const planner = new SessionPlanner({ degree, seed, exploration: explorationOf(explore) });
+  for (let i = 1; i <= nodes; i++) planner.addNode(i);
+  const at = (node: number, axis: number) => (hashOf(seed, node, axis) / 2 ** 32) * 120_000;
+  const rttUs = (a: number, b: number) =>
+    Math.hypot(at(a, 0) - at(b, 0), at(a, 1) - at(b, 1), at(a, 2) - at(b, 2)) + (at(a, 3) + at(b, 3)) / 12 + 100;
+  const plans = [];
+  for (let round = 0; round <= rounds; round++) {
+    const startMs = performance.now();
+    const plan = planner.plan(round);
+    const planMs = Math.round(performance.now() - startMs);
+    const heapMb = Math.round(process.memoryUsage().rss / 2 ** 20);
+    plans.push({
+      round,
+      planMs,
+      rssMb: heapMb,
+      links: plan.links.length,
+      added: plan.added,
+      explored: plan.explore.length,
+    });
+    for (const { low, high } of [...plan.links, ...plan.explore]) {
+      const wobble = 1 + 0.02 * (hashOf(seed, round, low, high) / 2 ** 31 - 1);
+      planner.observe(low, high, rttUs(low, high) * wobble, round);
+    }
+  }
+  return { benchmark: 'session-plan', nodes, degree, explorePerNodeAndRound: explore, seed, plans };
+}
+
+function explorationOf(explore: number): SessionPlanOptions['exploration'] {
+  return { perNode: explore, near: Math.ceil(explore / 2), nearAndSite: Math.ceil((explore * 3) / 4) };
+}
+
 /** The same planner on slices, halves of the nodes and degrees, and without exploration. */
-export function benchSessionPlan(bench: SessionPlanBench): unknown {
+export function benchSessionPlan(bench: SessionPlanBench & { readonly data: string }): unknown {
   const { data, degree, rounds, explore, seed } = bench;
-  const options = { degree, seed, exploration: { perNode: explore, near: Math.ceil(explore / 2), nearAndSite: Math.ceil((explore * 3) / 4) } };
+  const options = { degree, seed, exploration: explorationOf(explore) };
   const slice = (k: number) => planetlabSlice(data, k);
   const half = (matrix: RttMatrix, salt: number) => submatrix(matrix, randomHalf(matrix.length, salt));
   const cases: [string, RttMatrix, number][] = [
@@ -99,7 +138,8 @@ export function benchSessionPlan(bench: SessionPlanBench): unknown {
   ];
   const results = cases.map(([name, matrix, bound]) => {
     const figures = runPlans(matrix, rounds, { ...options, degree: bound });
-    const unexplored = runPlans(matrix, rounds, { ...options, degree: bound, exploration: { perNode: 0, near: 0, nearAndSite: 0 } });
+    const none = { perNode: 0, near: 0, nearAndSite: 0 };
+    const unexplored = runPlans(matrix, UNEXPLORED_ROUNDS, { ...options, degree: bound, exploration: none });
     return {
       matrix: name,
       nodes: matrix.length,

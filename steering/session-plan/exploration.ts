@@ -84,7 +84,8 @@ function propose(
     const least = Number.isNaN(plain) ? way : Math.min(plain, way);
     // without any knowledge, and beyond the sample, chance decides
     const chance = pairHash(seed + round, table.nodeOf(a), table.nodeOf(b));
-    const badness = ways === undefined || Number.isNaN(plain) || way === Number.POSITIVE_INFINITY ? -chance : plain - way;
+    const badness =
+      ways === undefined || Number.isNaN(plain) || way === Number.POSITIVE_INFINITY ? -chance : plain - way;
     const floor = estimate.leastUs(a, b);
     if (!nearest.wants(least) && !closest.wants(floor) && !worst.wants(badness)) continue;
     if (!Number.isNaN(table.rttUs(a, b)) || !input.isPossible(a, b)) continue;

@@ -22,11 +22,7 @@ export interface TransitPlanInput {
 const UNKNOWN_US = 300_000;
 
 /** RTT of a pair as far as one knows; where nothing is known it must not look like a short cut. */
-export function knownOrEstimateUs(
-  input: Pick<TransitPlanInput, 'table' | 'estimate'>,
-  a: number,
-  b: number,
-): number {
+export function knownOrEstimateUs(input: Pick<TransitPlanInput, 'table' | 'estimate'>, a: number, b: number): number {
   const measured = input.table.rttUs(a, b);
   if (!Number.isNaN(measured)) return measured;
   const estimate = input.estimate.estimateUs(a, b);

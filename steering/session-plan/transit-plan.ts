@@ -35,6 +35,9 @@ const LEVELS = [2, 1.5, 1.3, 1.2, 1.1, 1.05, 1];
 /** Among the nearest by estimate, so many are looked at to fill a place. */
 const FILL_TRIES = 4;
 
+/** Usage of a link wanders by tens of per cent when a link elsewhere changes, so its bonus is larger: a half. */
+const INCUMBENT_ORDER = 0.5;
+
 interface Candidate {
   readonly a: number;
   readonly b: number;
@@ -67,9 +70,10 @@ function candidatesOf(input: TransitPlanInput, options: TransitPlanOptions): Can
       const b = table.peer[k] ?? 0;
       if (b < a || !input.isPossible(a, b)) continue;
       const rttUs = table.rtt[k] ?? 0;
-      const countedUs = input.wasPlanned(a, b) ? rttUs * (1 - options.stickiness) : rttUs;
+      const incumbent = input.wasPlanned(a, b);
+      const countedUs = incumbent ? rttUs * (1 - options.stickiness) : rttUs;
       if (paths.beats(a, b, countedUs)) continue;
-      const order = countedUs / Math.max(1, paths.usage[k] ?? 0);
+      const order = (incumbent ? INCUMBENT_ORDER : 1) * (countedUs / Math.max(1, paths.usage[k] ?? 0));
       candidates.push({ a, b, rttUs, countedUs, order, wayUs: Number.POSITIVE_INFINITY });
     }
   }
@@ -133,7 +137,8 @@ function addRandom(planned: PlannedLinks, input: TransitPlanInput, options: Tran
       picks.length = Math.min(picks.length, options.randomLinks);
     }
     for (const { b } of picks) {
-      if (!planned.isFull(a) && !planned.isFull(b) && !planned.has(a, b)) planned.add(a, b, knownOrEstimateUs(input, a, b));
+      if (!planned.isFull(a) && !planned.isFull(b) && !planned.has(a, b))
+        planned.add(a, b, knownOrEstimateUs(input, a, b));
     }
   }
 }
