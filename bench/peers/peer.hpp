@@ -93,14 +93,17 @@ inline void converse(const std::vector<uint32_t> &sources, bool allPairs, uint32
   fflush(stdout);
   while (std::getline(std::cin, command)) {
     if (command == "round") {
+      // as long as bench/spf/timed-sources.ts
       double total = 0;
-      for (uint32_t source : sources) {
-        auto begin = std::chrono::steady_clock::now();
-        search(source, distance);
-        double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-        total += ms;
-        if (!allPairs) printf("%.6f ", ms);
-      }
+      do {
+        for (uint32_t source : sources) {
+          auto begin = std::chrono::steady_clock::now();
+          search(source, distance);
+          double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+          total += ms;
+          if (!allPairs) printf("%.6f ", ms);
+        }
+      } while (!allPairs && total < 300);
       if (allPairs) printf("%.6f", total);
       printf("\n");
     } else if (command == "finish") {

@@ -1,6 +1,7 @@
-/** The parent's end of candidate-process.ts. */
+/** The parent's end of candidate-program.ts. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { CandidateAnswer, CandidateCommand } from './candidate-process.ts';
+import { programFile } from '../../protocol/program-file.ts';
+import type { CandidateAnswer, CandidateCommand } from './candidate-program.ts';
 import type { SpfRun } from './spf-input.ts';
 
 /** All pairs of a general library on a big graph can take minutes. */
@@ -18,8 +19,7 @@ export class CandidateRunner {
 
   constructor(name: string) {
     this.name = name;
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#child = fork(new URL(`./candidate-process.${extension}`, import.meta.url), {
+    this.#child = fork(programFile('bench/spf/candidate-program'), {
       execArgv: [`--max-old-space-size=${HEAP_MB}`],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',

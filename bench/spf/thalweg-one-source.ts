@@ -3,6 +3,7 @@ import { OneSource } from '../../steering/spf/one-source.ts';
 import { SourceTree } from '../../steering/spf/source-tree.ts';
 import { DistanceChecksum } from './checksum.ts';
 import type { SpfCandidate } from './spf-candidate.ts';
+import { timedSources } from './timed-sources.ts';
 
 export const THALWEG_ONE_SOURCE: SpfCandidate = {
   name: 'thalweg',
@@ -12,11 +13,7 @@ export const THALWEG_ONE_SOURCE: SpfCandidate = {
     const tree = new SourceTree();
     return {
       async round() {
-        return Array.from(sources, (source) => {
-          const start = performance.now();
-          spf.compute(graph, 'from', source, tree);
-          return performance.now() - start;
-        });
+        return timedSources(sources, (source) => spf.compute(graph, 'from', source, tree));
       },
       async checksum() {
         const sum = new DistanceChecksum();

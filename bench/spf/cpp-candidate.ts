@@ -1,0 +1,109 @@
+/** A C++ program of bench/peers, compiled where a compiler is, and spoken to as peers/peer.hpp says. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { projectRoot } from '../../protocol/program-file.ts';
+import { type OpenCandidate, type SpfCandidate, type SpfInput, Unfit } from './spf-candidate.ts';
+
+/** As fast as the compiler makes it on this machine: the figure is about the algorithm. */
+const FLAGS = ['-O3', '-march=native', '-std=c++17'];
+
+export interface CppPeer {
+  readonly name: string;
+  /** File of bench/peers. */
+  readonly source: string;
+  /** A header that it needs, and the Debian package that has it. */
+  readonly needs: { readonly header: string; readonly debianPackage: string } | null;
+}
+
+export function cppCandidate(peer: CppPeer): SpfCandidate {
+  return { name: peer.name, ours: false, open: (input) => open(peer, input) };
+}
+
+async function open({ source, needs }: CppPeer, { task, file, sources }: SpfInput): Promise<OpenCandidate> {
+  if (needs !== null && !existsSync(needs.header)) {
+    throw new Unfit(`${needs.header} is not there: apt-get install ${needs.debianPackage}`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'thalweg-bench-'));
+  try {
+    const program = join(folder, 'peer');
+    await compile(join(projectRoot(), 'bench/peers', source), program);
+    const numbers = task === 'apsp' ? [] : Array.from(sources, (slot) => String(slot + 1));
+    const child = spawn(program, [file, task, ...numbers], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const lines = new LineReader(child);
+    await lines.next();
+    let answer = ['', ''];
+    return {
+      async round() {
+        child.stdin?.write('round\n');
+        return (await lines.next()).trim().split(' ').map(Number);
+      },
+      async checksum() {
+        child.stdin?.write('finish\n');
+        answer = (await lines.next()).split(' ');
+        return answer[0] ?? '';
+      },
+      async peakMegabytes() {
+        return Number(answer[1]);
+      },
+      async close() {
+        child.stdin?.end();
+        await rm(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    throw error;
+  }
+}
+
+async function compile(source: string, program: string): Promise<void> {
+  try {
+    await promisify(execFile)('g++', [...FLAGS, source, '-o', program]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new Unfit('no g++ here: apt-get install g++');
+    throw error;
+  }
+}
+
+/** One line after the other; rejects when the program ends. */
+class LineReader {
+  readonly #lines: string[] = [];
+  readonly #waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
+  #ended = false;
+
+  constructor(child: ChildProcess) {
+    if (child.stdout === null) throw new Error('the peer has no output');
+    const reader = createInterface({ input: child.stdout });
+    reader.on('line', (line) => {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) this.#lines.push(line);
+      else waiting.resolve(line);
+    });
+    reader.on('close', () => {
+      this.#ended = true;
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error('the peer ended'));
+    });
+  }
+
+  next(): Promise<string> {
+    const line = this.#lines.shift();
+    if (line !== undefined) return Promise.resolve(line);
+    if (this.#ended) return Promise.reject(new Error('the peer ended'));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+}
+
+/** Boost Graph Library: Dijkstra with its d-ary heap on its compressed sparse rows. */
+export const BOOST = cppCandidate({
+  name: 'boost',
+  source: 'boost-dijkstra.cpp',
+  needs: { header: '/usr/include/boost/graph/dijkstra_shortest_paths.hpp', debianPackage: 'libboost-graph-dev' },
+});
+
+/** Buckets, then a sweep over the leaves, in plain scalar C++. */
+export const CPP_BUCKETS = cppCandidate({ name: 'cpp-buckets', source: 'bucket-sweep.cpp', needs: null });
