@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
+import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchThroughput } from './throughput.ts';
@@ -35,6 +36,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       }),
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
+  simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
   'session-plan': {
     keys: ['data', 'degree', 'rounds', 'explore', 'seed', 'nodes'],

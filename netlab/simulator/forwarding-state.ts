@@ -24,10 +24,8 @@ const TABLES = { source: 0, transitA: 1, transitB: 2 } as const;
 
 export class ForwardingState {
   readonly size: number;
-  /** Times that the fate of a (source, destination) pair was looked at, and how often it was wrong. */
+  /** Times that the fate of a (source, destination) pair was looked at. */
   checks = 0;
-  loops = 0;
-  missingRows = 0;
   /** Next hop by table, then `node * size + destination`. */
   readonly #hops: readonly Int32Array[];
   /** 0: direct; 1 and 2: plane a and b. Of source rows. */
@@ -154,8 +152,6 @@ export class ForwardingState {
     this.checks++;
     const { fate, path } = this.path(from, to);
     if (fate === 'delivered' || fate === 'dark') return;
-    if (fate === 'loop') this.loops++;
-    else this.missingRows++;
     faults.push({ fate, from, to, path });
   }
 

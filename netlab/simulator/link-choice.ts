@@ -26,3 +26,9 @@ export function choosePeers(rtts: RttSource, degree: number, seed: number): numb
   }
   return chosen.map((peers) => [...peers].sort((a, b) => a - b));
 }
+
+/** RTTs of the chosen pairs only: between others no packet goes directly. */
+export function onlyBetween(peers: readonly (readonly number[])[], rtts: RttSource): RttSource {
+  const links = new Set(peers.flatMap((of, a) => of.map((b) => a * rtts.size + b)));
+  return { size: rtts.size, rttUs: (a, b) => (links.has(a * rtts.size + b) ? rtts.rttUs(a, b) : null) };
+}

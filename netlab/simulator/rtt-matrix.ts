@@ -94,7 +94,7 @@ function square(values: readonly number[], toUs: number, floorUs: number): RttMa
   const n = Math.sqrt(values.length);
   if (!Number.isInteger(n)) throw faulty(`${values.length} numbers are not a square`);
   const us = Float64Array.from(values, (value, at) =>
-    at % (n + 1) === 0 ? Number.NaN : Math.max(value * toUs, value >= 0 ? floorUs : value),
+    at % (n + 1) === 0 ? Number.NaN : value < 0 ? value * toUs : Math.max(value * toUs, floorUs),
   );
   return new RttMatrix(
     Array.from({ length: n }, (_, i) => String(i)),

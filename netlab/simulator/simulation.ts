@@ -10,7 +10,7 @@ import { OneStepSteeringEngine } from '../../steering/steering-engine.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { EventLog } from './event-log.ts';
 import { type Fault, ForwardingState } from './forwarding-state.ts';
-import { choosePeers } from './link-choice.ts';
+import { choosePeers, onlyBetween } from './link-choice.ts';
 import { PathQuality, type PathSample } from './path-quality.ts';
 import type { RttSource } from './rtt-matrix.ts';
 import { SimulatedCore } from './simulated-core.ts';
@@ -62,10 +62,14 @@ export interface SimulationResult {
   readonly rows: number;
   readonly pathChanges: number;
   readonly troubles: Readonly<Record<TroubleKind, number>>;
-  /** Pairs whose forwarding was followed after a change of it, and what was wrong. */
+  /** Pairs whose forwarding was followed after a change of it, and how often it was wrong. */
   readonly checks: number;
   readonly loops: number;
   readonly missingRows: number;
+  /** Wrong too, but packets of a source that the core could not tell anything at that moment: not counted above. */
+  readonly faultsOfCutOff: number;
+  /** Nodes that still had paths through them 15 s after they said goodbye. */
+  readonly overdueLeaves: number;
   readonly firstFaults: readonly string[];
   readonly samples: readonly PathSample[];
   readonly events: number;
@@ -88,15 +92,18 @@ export class Simulation {
   readonly #quality: PathQuality;
   readonly #faults: string[] = [];
   readonly #samples: PathSample[] = [];
+  #loops = 0;
+  #missingRows = 0;
+  #faultsOfCutOff = 0;
 
   constructor(rtts: RttSource, options: SimulationOptions, keepLines = 0) {
     this.#options = options;
     const { clock } = this;
     const n = rtts.size;
     this.log = new EventLog(keepLines);
-    this.underlay = new SimulatedUnderlay(rtts);
     this.forwarding = new ForwardingState(n);
     this.#peers = choosePeers(rtts, options.degree, options.seed);
+    this.underlay = new SimulatedUnderlay(onlyBetween(this.#peers, rtts));
     const engine = new OneStepSteeringEngine({
       toUnixMs: (ms) => clock.nowMs() - clock.monoMs() + ms,
       stopwatchMs: () => 0,
@@ -177,8 +184,10 @@ export class Simulation {
       pathChanges: core.pathChanges,
       troubles: { ...this.weather.counts },
       checks: forwarding.checks,
-      loops: forwarding.loops,
-      missingRows: forwarding.missingRows,
+      loops: this.#loops,
+      missingRows: this.#missingRows,
+      faultsOfCutOff: this.#faultsOfCutOff,
+      overdueLeaves: this.agents.reduce((sum, agent) => sum + agent.overdueLeaves, 0),
       firstFaults: this.#faults,
       samples: this.#samples,
       events: log.count,
@@ -210,7 +219,14 @@ export class Simulation {
 
   #onFault({ fate, from, to, path }: Fault): void {
     const atMs = this.clock.monoMs();
-    this.log.add(atMs, `${fate} ${from} ${to}`);
+    const isCutOff = this.agents[from]?.isCutOff === true;
+    this.log.add(atMs, `${fate} ${from} ${to} ${isCutOff}`);
+    if (isCutOff) {
+      this.#faultsOfCutOff++;
+      return;
+    }
+    if (fate === 'loop') this.#loops++;
+    else this.#missingRows++;
     if (this.#faults.length < FAULTS_KEPT) {
       this.#faults.push(
         `at ${(atMs / 1_000).toFixed(3)} s, ${fate}: packets of ${from} for ${to} by ${path.join(' ')}`,

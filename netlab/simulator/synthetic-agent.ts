@@ -45,23 +45,34 @@ const APPLY_MS = 5;
 const APPLY_SPREAD_MS = 30;
 const BUSY_SHARE = 0.01;
 const BUSY_MS = 1_500;
+/** The core waits this long for an answer (rollout and table options of steering). */
+const SLOW_MS = 2_000;
 /** Heartbeats that nobody answers end a session that died silently. */
 const SILENCE_MS = 10_000;
-/** As steering/session/session-hub.ts lets a node that leaves wait. */
+/** How often the core looks whether a node that leaves may go. */
 const LEAVE_POLL_MS = 500;
-const LEAVE_PATIENCE_MS = 15_000;
+/** So long a node waits for it here; on a real host somebody who stops the agent waits less. */
+const LEAVE_PATIENCE_MS = 120_000;
+/** A departure that takes longer is counted: the real core lets go by then, whatever still leads through the node. */
+const LEAVE_OVERDUE_MS = 15_000;
 
 export class SyntheticAgent {
   readonly node: number;
   isThere = false;
   /** When it joined; nobody has measured a link to it before it was there for a while. */
   joinedMs = Number.NEGATIVE_INFINITY;
+  /** Times that the node could not leave within the time that a real core gives it. */
+  overdueLeaves = 0;
   readonly #deps: AgentDeps;
   readonly #settings: AgentSettings;
   #table = new RouteTable();
   /** Counts sessions; messages of an earlier one are lost. 0: there is none. */
   #session = 0;
   #sessions = 0;
+  /** Nothing of the core has been applied since the session began. */
+  #catchingUp = true;
+  /** When the delta came that is not applied yet; Infinity: there is none. */
+  #waitingSinceMs = Number.POSITIVE_INFINITY;
 
   constructor(node: number, deps: AgentDeps, settings: AgentSettings) {
     this.node = node;
@@ -76,6 +87,18 @@ export class SyntheticAgent {
 
   get isConnected(): boolean {
     return this.#session !== 0;
+  }
+
+  /**
+   * The core cannot tell it anything at present, so it forwards by what it was told last: without a session, or one so
+   * new or so slow that the core's last word is not in place. Steering promises to leave it on a path that works, but
+   * not that its packets meet a single generation while that path is changed (docs/steering.md).
+   */
+  get isCutOff(): boolean {
+    const { clock, core } = this.#deps;
+    if (this.#session === 0 || clock.monoMs() > this.#waitingSinceMs + SLOW_MS) return true;
+    const state = this.#catchingUp ? core.engine.tableState(this.index) : undefined;
+    return state !== undefined && state.acknowledged !== state.wanted;
   }
 
   /** A new node: it knows nothing, and everybody hears of it. */
@@ -99,6 +122,8 @@ export class SyntheticAgent {
   connect(): void {
     const session = ++this.#sessions;
     this.#session = session;
+    this.#catchingUp = true;
+    this.#waitingSinceMs = Number.POSITIVE_INFINITY;
     const { generation, checksum } = this.#table;
     this.#toCore((engine, nowMs) => engine.nodeConnected(this.index, generation, checksum, nowMs));
     this.#deps.clock.after(FIRST_REPORT_MS, () => this.#reportAll(session));
@@ -120,12 +145,13 @@ export class SyntheticAgent {
   /** Says goodbye, goes when no path leads through the node any more, and is forgotten. */
   leave(): void {
     const { clock } = this.#deps;
-    const untilMs = clock.monoMs() + LEAVE_PATIENCE_MS;
+    const saidMs = clock.monoMs();
     this.#toCore((engine, nowMs) => engine.nodeLeaving(this.index, nowMs));
     const poll = () => {
-      if (this.#deps.core.engine.isTransit(this.index) && clock.monoMs() < untilMs) {
+      if (this.#deps.core.engine.isTransit(this.index) && clock.monoMs() < saidMs + LEAVE_PATIENCE_MS) {
         clock.after(LEAVE_POLL_MS, poll);
       } else {
+        if (clock.monoMs() > saidMs + LEAVE_OVERDUE_MS) this.overdueLeaves++;
         this.#go();
       }
     };
@@ -138,16 +164,20 @@ export class SyntheticAgent {
     const { clock, random, log } = this.#deps;
     const busyMs = random() < BUSY_SHARE ? BUSY_MS * random() : 0;
     const applyMs = APPLY_MS + APPLY_SPREAD_MS * random() + busyMs;
+    this.#waitingSinceMs = clock.monoMs();
     const isLost = random() < this.#settings.lostAckShare;
     clock.after(this.#settings.toCoreMs + applyMs, () => {
       if (session === 0 || session !== this.#session) return;
+      this.#waitingSinceMs = Number.POSITIVE_INFINITY;
       const applied = this.#table.apply(delta);
       if (!applied.ok) {
         this.#toCore((engine, nowMs) => engine.tableRequested(this.index, nowMs));
         return;
       }
       log.add(clock.monoMs(), `applied ${this.index} ${delta.generation}`);
-      for (const fault of this.#deps.forwarding.apply(this.node, delta)) this.#deps.onFault(fault);
+      const faults = this.#deps.forwarding.apply(this.node, delta);
+      this.#catchingUp = false;
+      for (const fault of faults) this.#deps.onFault(fault);
       const { checksum } = this.#table;
       if (isLost) {
         this.disconnect(true);

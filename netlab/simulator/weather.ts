@@ -20,7 +20,8 @@ const KINDS = {
   leave: 7,
 } as const;
 export type TroubleKind = keyof typeof KINDS;
-export const TROUBLE_KINDS = Object.keys(KINDS) as TroubleKind[];
+export type LinkTrouble = 'cut' | 'degrade' | 'loss' | 'flap';
+const TROUBLE_KINDS = Object.keys(KINDS) as TroubleKind[];
 
 export interface WeatherDeps {
   readonly clock: Clock;
@@ -36,6 +37,8 @@ export interface WeatherDeps {
 
 /** Node 0 is where the core is: it stays. */
 const CORE_NODE = 0;
+/** How long a node that left stays away, at least. */
+const AWAY_MS = 25_000;
 const FLAPS = 5;
 const FLAP_MS = 2_000;
 
@@ -82,13 +85,19 @@ export class Weather {
   }
 
   /** A link of the path that some pair uses now. */
-  #link(kind: 'cut' | 'degrade' | 'loss' | 'flap'): boolean {
+  #link(kind: LinkTrouble): boolean {
     const { forwarding, random } = this.#deps;
     const any = () => Math.floor(random() * forwarding.size);
-    const { path } = forwarding.path(any(), any());
-    const [a, b] = path;
-    const name = `link ${Math.min(a ?? 0, b ?? 0)} ${Math.max(a ?? 0, b ?? 0)}`;
-    if (a === undefined || b === undefined || a === b || !this.#begin(name)) return false;
+    const [a, b] = forwarding.path(any(), any()).path;
+    const lastsMs = 3_000 + 40_000 * random();
+    return a !== undefined && b !== undefined && this.strikeLink(kind, a, b, lastsMs);
+  }
+
+  /** Brings trouble to a link for a time (a flap has its own). False: there is none, or it is in trouble already. */
+  strikeLink(kind: LinkTrouble, a: number, b: number, lastsMs: number): boolean {
+    const { random } = this.#deps;
+    const name = `link ${Math.min(a, b)} ${Math.max(a, b)}`;
+    if (!this.#deps.underlay.exists(a, b) || !this.#begin(name)) return false;
     const cut: LinkCondition = { ...HEALTHY, isCut: true };
     if (kind === 'flap') {
       for (let i = 0; i < FLAPS; i++) {
@@ -105,7 +114,7 @@ export class Weather {
           ? { ...HEALTHY, lossPpm: Math.round(50_000 + 250_000 * random()) }
           : { ...HEALTHY, rttFactor: 1.5 + 8 * random() ** 2 };
     this.#set(a, b, condition, kind);
-    this.#later(3_000 + 40_000 * random(), () => {
+    this.#later(lastsMs, () => {
       this.#set(a, b, HEALTHY, 'heal');
       this.#busy.delete(name);
     });
@@ -151,10 +160,15 @@ export class Weather {
     }
     if (kind === 'leave') {
       agent.leave();
-      this.#later(30_000 + 20_000 * random(), () => {
-        if (!agent.isThere) agent.join();
+      const back = () => {
+        if (agent.isThere) {
+          this.#later(AWAY_MS, back);
+          return;
+        }
+        agent.join();
         over();
-      });
+      };
+      this.#later(AWAY_MS + AWAY_MS * random(), back);
       return true;
     }
     agent.disconnect(true);

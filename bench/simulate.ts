@@ -1,0 +1,69 @@
+/**
+ * `bench -- simulate`: a mesh on virtual time with the real steering engine, on measured RTTs (`--matrix FILE`) or made-up
+ * ones. Prints what happened, how good the paths were, whether a packet could ever have gone wrong, and how fast virtual
+ * time passed.
+ */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { parseRttMatrix, type RttSource } from '../netlab/simulator/rtt-matrix.ts';
+import { DEFAULT_SIMULATION, Simulation } from '../netlab/simulator/simulation.ts';
+import { SyntheticRtts } from '../netlab/simulator/synthetic-rtts.ts';
+import { ThalwegError } from '../protocol/error.ts';
+import { type Values, whole } from './values.ts';
+
+export const SIMULATE_KEYS = [
+  'matrix',
+  'slice',
+  'nodes',
+  'seconds',
+  'seed',
+  'degree',
+  'troubles',
+  'leaves',
+  'calm',
+  'settle',
+] as const;
+
+export async function benchSimulate(values: Values): Promise<unknown> {
+  const seed = whole(values, 'seed', { otherwise: 1, least: 0, most: 2 ** 31 - 1 });
+  const nodes = whole(values, 'nodes', { otherwise: 50, least: 2, most: 20_000 });
+  const matrix = values['matrix'];
+  const rtts = matrix === undefined ? new SyntheticRtts(nodes, seed) : readRtts(matrix, nodes, values);
+  const options = {
+    ...DEFAULT_SIMULATION,
+    seed,
+    seconds: whole(values, 'seconds', { otherwise: DEFAULT_SIMULATION.seconds, most: 1_000_000 }),
+    degree: whole(values, 'degree', { otherwise: 0, least: 0 }),
+    troublesPerMinute: whole(values, 'troubles', { otherwise: DEFAULT_SIMULATION.troublesPerMinute, least: 0 }),
+    leafShare: whole(values, 'leaves', { otherwise: 0, least: 0, most: 90 }) / 100,
+    calmSeconds: whole(values, 'calm', { otherwise: DEFAULT_SIMULATION.calmSeconds, least: 0 }),
+    settleSeconds: whole(values, 'settle', { otherwise: DEFAULT_SIMULATION.settleSeconds, least: 0 }),
+  };
+  const startMs = performance.now();
+  const result = new Simulation(rtts, options).run();
+  const wallSeconds = (performance.now() - startMs) / 1_000;
+  return {
+    benchmark: 'simulate',
+    matrix: matrix ?? 'made-up',
+    options,
+    ...result,
+    wallSeconds: Math.round(wallSeconds * 1_000) / 1_000,
+    virtualPerWall: Math.round((result.virtualSeconds / wallSeconds) * 100) / 100,
+    peakMb: Math.round(process.resourceUsage().maxRSS / 1_024),
+  };
+}
+
+/** The first places of a file, unpacked where its name ends in .gz. */
+function readRtts(file: string, nodes: number, values: Values): RttSource {
+  const bytes = readFileSync(file);
+  const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+  const all = parseRttMatrix(text, whole(values, 'slice', { otherwise: 0, least: 0 }));
+  if (values['nodes'] === undefined) return all;
+  if (nodes > all.size) {
+    throw new ThalwegError('invalid_argument', `--nodes ${nodes}: ${file} has ${all.size} places`, {
+      nextStep: `give at most ${all.size}, or no --matrix for made-up RTTs`,
+    });
+  }
+  // spread over the file, whose order may mean something
+  return all.subset(Array.from({ length: nodes }, (_, i) => Math.floor((i * all.size) / nodes)));
+}
