@@ -9,7 +9,7 @@ import { DimacsReader } from '../../steering/graph/dimacs-reader.ts';
 export async function readGraphFile(file: string): Promise<CsrGraph> {
   const reader = new DimacsReader();
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) reader.push(chunk as Uint8Array);
-  return CsrGraph.fromTable(reader.end().table);
+  return CsrGraph.fromTable(reader.end());
 }
 
 export async function writeTextFile(file: string, pieces: Iterable<string>): Promise<void> {

@@ -9,7 +9,15 @@
  * Both parts are in ascending order of weight, so that a search can stop where arcs get too long to matter.
  */
 import type { ArcLists } from './graph-view.ts';
+import { tidySegments } from './segment-order.ts';
 import { grownInt32, sharedInt32 } from './slot-array.ts';
+
+/** Arcs as plain columns of equal length. */
+export interface ArcColumns {
+  readonly tail: Int32Array;
+  readonly head: Int32Array;
+  readonly weight: Int32Array;
+}
 
 export class ArcSegments implements ArcLists {
   start = sharedInt32(0);
@@ -95,40 +103,66 @@ export class ArcSegments implements ArcLists {
   }
 
   /**
-   * Takes all arcs at once: arc i joins slot tail[i] to slot head[i]. They come in ascending order of weight. Replaces
-   * what was there. Segments stand in the order of slots, without room to spare. O(slots + arcs).
+   * Takes all arcs at once: arc i joins slot tail[i] to slot head[i]. Replaces what was there; segments stand in the
+   * order of slots, without room to spare. Leaves out arcs from a slot to itself, and of arcs between the same two slots
+   * all but the lightest; returns how many. O(slots + arcs log degree).
    */
-  load(slotCount: number, transit: Uint8Array, tail: Int32Array, head: Int32Array, weight: Int32Array): void {
+  load(slotCount: number, transit: Uint8Array, arcs: ArcColumns): { selfLoops: number; duplicates: number } {
+    const { tail, head, weight } = arcs;
     this.grow(slotCount);
     this.length.fill(0);
     this.transitLength.fill(0);
+    const { length, transitLength, start } = this;
     for (let i = 0; i < tail.length; i++) {
       const slot = tail[i] ?? 0;
-      this.length[slot] = (this.length[slot] ?? 0) + 1;
-      if (transit[head[i] ?? 0] === 1) this.transitLength[slot] = (this.transitLength[slot] ?? 0) + 1;
+      length[slot] = (length[slot] ?? 0) + 1;
+      if (transit[head[i] ?? 0] === 1) transitLength[slot] = (transitLength[slot] ?? 0) + 1;
     }
     const nextTransit = new Int32Array(slotCount);
     const nextOther = new Int32Array(slotCount);
     let end = 0;
     for (let slot = 0; slot < slotCount; slot++) {
-      this.start[slot] = end;
+      start[slot] = end;
       nextTransit[slot] = end;
-      nextOther[slot] = end + (this.transitLength[slot] ?? 0);
-      end += this.length[slot] ?? 0;
-      this.#room[slot] = this.length[slot] ?? 0;
+      nextOther[slot] = end + (transitLength[slot] ?? 0);
+      end += length[slot] ?? 0;
+      this.#room[slot] = length[slot] ?? 0;
     }
-    this.neighbour = sharedInt32(end + 16);
-    this.weight = sharedInt32(end + 16);
-    this.#end = end;
-    this.layout++;
+    const neighbours = sharedInt32(end + 16);
+    const weights = sharedInt32(end + 16);
     for (let i = 0; i < tail.length; i++) {
       const slot = tail[i] ?? 0;
       const next = transit[head[i] ?? 0] === 1 ? nextTransit : nextOther;
       const k = next[slot] ?? 0;
       next[slot] = k + 1;
-      this.neighbour[k] = head[i] ?? 0;
-      this.weight[k] = weight[i] ?? 0;
+      neighbours[k] = head[i] ?? 0;
+      weights[k] = weight[i] ?? 0;
     }
+    this.neighbour = neighbours;
+    this.weight = weights;
+    this.#end = end;
+    this.layout++;
+    return tidySegments(this, slotCount);
+  }
+
+  /** All arcs as columns: tails, heads and weights in the order of slots. */
+  columns(slotCount: number): ArcColumns {
+    let count = 0;
+    for (let slot = 0; slot < slotCount; slot++) count += this.length[slot] ?? 0;
+    const tail = new Int32Array(count);
+    const head = new Int32Array(count);
+    const weight = new Int32Array(count);
+    let at = 0;
+    for (let slot = 0; slot < slotCount; slot++) {
+      const from = this.start[slot] ?? 0;
+      const to = from + (this.length[slot] ?? 0);
+      for (let k = from; k < to; k++, at++) {
+        tail[at] = slot;
+        head[at] = this.neighbour[k] ?? 0;
+        weight[at] = this.weight[k] ?? 0;
+      }
+    }
+    return { tail, head, weight };
   }
 
   /** First position from `from` to `to` behind all arcs that are not heavier. */

@@ -6,7 +6,7 @@
  */
 import { ThalwegError } from '../../protocol/error.ts';
 import { ArcSegments } from './arc-segments.ts';
-import { type ArcTable, checkedTable, checkIndex, checkWeight, MAX_NODES, sortedByWeight } from './arc-table.ts';
+import { type ArcTable, checkIndex, checkTable, checkWeight, MAX_NODES } from './arc-table.ts';
 import { EditJournal, type GraphEdits } from './edit-journal.ts';
 import { type GraphDescription, type GraphView, HEADER } from './graph-view.ts';
 import { grownInt32, grownUint8, sharedInt32, sharedUint8 } from './slot-array.ts';
@@ -31,9 +31,17 @@ export class CsrGraph implements GraphView {
   #transitCount = 0;
   #edited = false;
 
-  /** A graph of version 1 with all of a table: slots, and without self loops and duplicates. Throws as checkedTable. */
-  static fromTable(given: ArcTable): CsrGraph {
-    const { table } = checkedTable(given);
+  /**
+   * A graph of version 1 with all of a table: its slots, and its arcs without those from a slot to itself and with the
+   * lightest of those between the same two slots, neither of which can be on a shortest path. Throws as checkTable.
+   */
+  static fromTable(table: ArcTable): CsrGraph {
+    return CsrGraph.load(table).graph;
+  }
+
+  /** The same, and how many arcs were left out. */
+  static load(table: ArcTable): { graph: CsrGraph; selfLoops: number; duplicates: number } {
+    checkTable(table);
     const graph = new CsrGraph();
     const slots = table.index.length;
     graph.#index = sharedInt32(slots);
@@ -41,17 +49,20 @@ export class CsrGraph implements GraphView {
     graph.#transit = sharedUint8(slots);
     graph.#transit.set(table.transit);
     graph.#used = slots;
-    graph.#arcs = table.from.length;
-    graph.#transitCount = table.transit.reduce((count, bit) => count + bit, 0);
-    for (let slot = 0; slot < slots; slot++) graph.#slots.set(table.index[slot] ?? 0, slot);
-    for (let i = 0; i < table.weight.length; i++) graph.#weights.add(table.weight[i] ?? 1);
-    const { from, to, weight } = sortedByWeight(table);
-    graph.out.load(slots, table.transit, from, to, weight);
-    graph.into.load(slots, table.transit, to, from, weight);
+    for (let slot = 0; slot < slots; slot++) {
+      graph.#transitCount += table.transit[slot] ?? 0;
+      graph.#slots.set(table.index[slot] ?? 0, slot);
+    }
+    const { from, to, weight } = table;
+    const dropped = graph.out.load(slots, table.transit, { tail: from, head: to, weight });
+    const kept = graph.out.columns(slots);
+    graph.into.load(slots, table.transit, { tail: kept.head, head: kept.tail, weight: kept.weight });
+    graph.#arcs = kept.weight.length;
+    for (let i = 0; i < graph.#arcs; i++) graph.#weights.add(kept.weight[i] ?? 1);
     graph.#journal.lose();
     graph.#edited = true;
     graph.commit();
-    return graph;
+    return { graph, ...dropped };
   }
 
   /** Slots ever used: arrays by slot need this length. */

@@ -10,15 +10,7 @@
  * n - 1.
  */
 import { ThalwegError } from '../../protocol/error.ts';
-import { type ArcTable, checkedTable, MAX_NODES, MAX_WEIGHT } from './arc-table.ts';
-
-export interface DimacsGraph {
-  /** Without self loops, and with the lightest of parallel arcs. */
-  readonly table: ArcTable;
-  /** Arcs of the file that were left out. */
-  readonly selfLoops: number;
-  readonly duplicates: number;
-}
+import { type ArcTable, MAX_NODES, MAX_WEIGHT } from './arc-table.ts';
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -63,8 +55,11 @@ export class DimacsReader {
     this.#keep(chunk, at, chunk.length);
   }
 
-  /** The graph, once all bytes were taken. Throws `invalid_argument` when the file ends too early. */
-  end(): DimacsGraph {
+  /**
+   * The graph, once all bytes were taken, with self loops and parallel arcs as they stand in the file: CsrGraph.load
+   * sorts them out. Throws `invalid_argument` when the file ends too early.
+   */
+  end(): ArcTable {
     if (this.#failed !== undefined) throw this.#failed;
     if (this.#restLength > 0) this.#takeLine(this.#rest, 0, this.#restLength);
     if (this.#nodes < 0) throw this.#fault('the file ends without a "p sp NODES ARCS" line');
@@ -77,7 +72,7 @@ export class DimacsReader {
       return values;
     };
     const transit = this.#transit ?? new Uint8Array(this.#nodes).fill(1);
-    return checkedTable({ index: this.#index, transit, from: column(0), to: column(1), weight: column(2) });
+    return { index: this.#index, transit, from: column(0), to: column(1), weight: column(2) };
   }
 
   /** Holds the beginning of a line until its end comes. */

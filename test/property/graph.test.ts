@@ -130,6 +130,60 @@ describe('CsrGraph', { timeout: 60_000 }, () => {
     );
   });
 
+  it('holds the same when it was loaded at once, and takes edits after that', () => {
+    const row = fc.record({ from: fc.nat(11), to: fc.nat(11), weight });
+    const nodes = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
+    fc.assert(
+      fc.property(nodes, fc.array(row, { maxLength: 400 }), fc.array(edit, { maxLength: 60 }), (bits, rows, edits) => {
+        const model = new Model();
+        bits.forEach((bit, v) => {
+          model.transit.set(v + 1, bit);
+        });
+        let selfLoops = 0;
+        for (const { from, to, weight: us } of rows) {
+          const key = `${from + 1}>${to + 1}`;
+          if (from === to) selfLoops++;
+          else model.arcs.set(key, Math.min(us, model.arcs.get(key) ?? us));
+        }
+        const loaded = CsrGraph.load({
+          index: Int32Array.from(bits, (_, v) => v + 1),
+          transit: Uint8Array.from(bits, (bit) => (bit ? 1 : 0)),
+          from: Int32Array.from(rows, (each) => each.from),
+          to: Int32Array.from(rows, (each) => each.to),
+          weight: Int32Array.from(rows, (each) => each.weight),
+        });
+        expectSame(loaded.graph, model);
+        expect(loaded.selfLoops).toBe(selfLoops);
+        expect(loaded.duplicates).toBe(rows.length - selfLoops - model.arcs.size);
+        expect(loaded.graph.version).toBe(1);
+        expect(loaded.graph.editsSince(0)).toBe(null);
+        for (const each of edits) model.apply(each, loaded.graph);
+        expectSame(loaded.graph, model);
+      }),
+    );
+  });
+
+  it('sorts the links of a hub with hundreds of leaves, loaded at once', () => {
+    fc.assert(
+      fc.property(fc.array(weight, { minLength: 20, maxLength: 600 }), (weights) => {
+        const leaves = weights.map((_, i) => i + 1);
+        const { graph } = CsrGraph.load({
+          index: Int32Array.from([0, ...leaves], (v) => v + 1),
+          transit: Uint8Array.from([0, ...leaves], (v) => v % 2),
+          from: Int32Array.from(leaves, () => 0),
+          to: Int32Array.from(leaves),
+          weight: Int32Array.from(weights),
+        });
+        const model = new Model();
+        for (const v of [0, ...leaves]) model.transit.set(v + 1, v % 2 === 1);
+        weights.forEach((us, i) => {
+          model.arcs.set(`1>${i + 2}`, us);
+        });
+        expectSame(graph, model);
+      }),
+    );
+  });
+
   it('tells by its journal the difference between any two of its versions', () => {
     fc.assert(
       fc.property(fc.array(edit, { maxLength: 120 }), fc.nat(), (edits, pick) => {
