@@ -1,7 +1,6 @@
 /** `thalweg agent`: runs the agent of this node until a signal. `thalweg agent down`: takes it all away again. */
 import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
-import { addConfigFlags, givenFlags } from './config-flags.ts';
 import type { CliSession } from './session.ts';
 
 const DEFAULT_STATE_DIR = '/var/lib/thalweg';
@@ -12,19 +11,8 @@ export async function addAgentCommand(program: Command, session: CliSession, wit
   if (!withFlags) return;
   keepHeapSmall();
   const { agentConfigSchema, runAgent } = await import('../agent/agent-program.ts');
-  const { configFields } = await import('./config-fields.ts');
-  const fields = configFields(agentConfigSchema);
-  addConfigFlags(command, fields);
-  command.action(async () => {
-    session.read(command);
-    const { loadConfig } = await import('./config-load.ts');
-    const { createLogger } = await import('./log.ts');
-    const { runService } = await import('./service.ts');
-    const config = await loadConfig(agentConfigSchema, command.getOptionValue('config'), givenFlags(command, fields));
-    process.title = 'thalweg-agent';
-    const log = createLogger('agent', config.logLevel);
-    session.exitCode = await runService({ io: session.io, log }, () => runAgent(config, { log }));
-  });
+  const { addService } = await import('./service-command.ts');
+  addService(command, session, { name: 'agent', schema: agentConfigSchema, run: runAgent });
 }
 
 /**
