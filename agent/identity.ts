@@ -21,6 +21,7 @@ import {
   parseNodeName,
 } from '../protocol/identifier.ts';
 import { readSmallFile, writeFileAtomically } from './atomic-file.ts';
+import { readCheckedFile } from './checked-file.ts';
 
 export interface Identity {
   readonly nodeId: NodeId;
@@ -73,15 +74,8 @@ export class IdentityStore {
   }
 
   /** Undefined when the device has not joined. Throws `storage_failed` when the file is damaged. */
-  async load(): Promise<Identity | undefined> {
-    const bytes = await readSmallFile(this.path('identity.json'), MAX_FILE_BYTES);
-    if (bytes === undefined) return undefined;
-    const parsed = parseIdentity(bytes.toString('utf8'));
-    if (parsed.ok) return parsed.value;
-    throw new ThalwegError('storage_failed', `${this.path('identity.json')} is damaged: ${parsed.reason}`, {
-      fields: { path: this.path('identity.json') },
-      nextStep: 'run `thalweg agent down --forget` and join again with a new token',
-    });
+  load(): Promise<Identity | undefined> {
+    return readCheckedFile(this.path('identity.json'), { maxBytes: MAX_FILE_BYTES, parse: parseIdentity });
   }
 
   /** Like `load`, but a device that has not joined is an error. */

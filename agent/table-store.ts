@@ -15,7 +15,8 @@ import { MAX_PEERS_PER_UPDATE, MAX_ROWS_PER_DELTA } from '../protocol/frame-code
 import { parseNodeIndex, parsePublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { type RouteRow, RouteTable, rowFault, type TableKind } from '../protocol/route-table.ts';
-import { readSmallFile, writeFileAtomically } from './atomic-file.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+import { readCheckedFile } from './checked-file.ts';
 import type { MeshPeer } from './mesh-peer.ts';
 
 export interface RememberedState {
@@ -55,15 +56,11 @@ export class TableStore {
 
   /** Undefined when there is none, or none that is whole: a damaged file is set aside as table.json.damaged. Never throws. */
   async load(): Promise<RememberedState | undefined> {
-    const { log } = this.#deps;
     try {
-      const bytes = await readSmallFile(this.#path, MAX_TABLE_BYTES);
-      if (bytes === undefined) return undefined;
-      const parsed = parseStoredState(bytes.toString('utf8'));
-      if (parsed.ok) return parsed.value;
-      log.warn('the remembered table is damaged and set aside', { path: this.#path, reason: parsed.reason });
+      return await readCheckedFile(this.#path, { maxBytes: MAX_TABLE_BYTES, parse: parseStoredState });
     } catch (cause) {
-      log.warn('the remembered table cannot be read and is set aside', { path: this.#path, reason: String(cause) });
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#deps.log.warn('the remembered table cannot be used and is set aside', { path: this.#path, reason });
     }
     await rename(this.#path, `${this.#path}.damaged`).catch(() => {});
     return undefined;
