@@ -69,7 +69,7 @@ export class BlockTables {
     const { trie } = this.#map;
     const entries = this.#room(node);
     if (this.#fresh.length < trie.size) this.#fresh = new Uint16Array(entries.length);
-    this.#counts[node] = this.#ortc.aggregate(trie, labelOfHome, this.#fresh);
+    this.#counts[node] = this.#ortc.aggregate(trie, labelOfHome, this.#fresh, entries);
     this.#drift[node] = 0;
     for (let at = 0; at < trie.size; at++) {
       const before = entries[at] ?? NO_LABEL;

@@ -4,7 +4,8 @@
  *
  *   up    the set of a leaf is its label; of an inner node the intersection of its children's sets, or, where that is
  *         empty, their union
- *   down  a node whose inherited label is in its set needs no entry; another takes the least label of its set
+ *   down  a node whose inherited label is in its set needs no entry; another takes a label of its set: the one that it
+ *         had, or the least
  *
  * Space without a label (nobody's, or not to be reached) stays without a route: a table of ours has no "drop" rows, and
  * an entry over a hole would send what nobody holds round in circles. So the set of a node above a hole is empty,
@@ -20,21 +21,26 @@ export const NO_LABEL = 0xffff;
 export class Ortc {
   #sets = new Int32Array(0);
   #inherited = new Int32Array(0);
+  #former = new Int32Array(0);
   readonly #idOf = new Int32Array(0x1_0000).fill(-1);
   readonly #labels: number[] = [];
 
   /**
    * Fills `entries`, by trie node, with the label installed for the node's prefix, or NO_LABEL. `labelOfHome` says what
-   * each home's addresses should have. Returns the number of entries. Equal input gives equal entries.
+   * each home's addresses should have. Returns the number of entries. Equal input gives equal entries. `before`: entries
+   * that are in force; of several best tables one is taken that keeps their labels where it can, for a small difference.
    */
-  aggregate(trie: PrefixTrie, labelOfHome: Uint16Array, entries: Uint16Array): number {
+  aggregate(trie: PrefixTrie, labelOfHome: Uint16Array, entries: Uint16Array, before?: Uint16Array): number {
     const words = this.#nameLabels(labelOfHome);
     const cells = trie.size * words;
     if (this.#sets.length < cells) this.#sets = new Int32Array(cells * 2);
-    if (this.#inherited.length < trie.size) this.#inherited = new Int32Array(trie.size * 2);
+    if (this.#inherited.length < trie.size) {
+      this.#inherited = new Int32Array(trie.size * 2);
+      this.#former = new Int32Array(trie.size * 2);
+    }
     if (words === 1) this.#gatherNarrow(trie, labelOfHome);
     else this.#gatherWide(trie, labelOfHome, words);
-    return this.#install(trie, words, entries);
+    return this.#install(trie, words, entries, before);
   }
 
   /** Numbers the distinct labels from 0 in ascending order; returns the words of a set of them. */
@@ -102,26 +108,37 @@ export class Ortc {
     }
   }
 
-  #install(trie: PrefixTrie, words: number, entries: Uint16Array): number {
+  #install(trie: PrefixTrie, words: number, entries: Uint16Array, before: Uint16Array | undefined): number {
     const sets = this.#sets;
     const inherited = this.#inherited;
+    const former = this.#former;
     const { parent } = trie;
     let count = 0;
     for (let node = 0; node < trie.size; node++) {
       const above = node === 0 ? -1 : (inherited[parent[node] ?? 0] ?? -1);
       const at = node * words;
-      if (above >= 0 && ((sets[at + (above >>> 5)] ?? 0) & (1 << (above & 31))) !== 0) {
+      let known = -1;
+      if (before !== undefined) {
+        const label = before[node] ?? NO_LABEL;
+        known = label !== NO_LABEL ? (this.#idOf[label] ?? -1) : node === 0 ? -1 : (former[parent[node] ?? 0] ?? -1);
+        former[node] = known;
+      }
+      if (isIn(sets, at, above)) {
         inherited[node] = above;
         entries[node] = NO_LABEL;
         continue;
       }
-      const least = leastOf(sets, at, words);
-      inherited[node] = least;
-      entries[node] = least < 0 ? NO_LABEL : (this.#labels[least] ?? NO_LABEL);
-      if (least >= 0) count++;
+      const chosen = isIn(sets, at, known) ? known : leastOf(sets, at, words);
+      inherited[node] = chosen;
+      entries[node] = chosen < 0 ? NO_LABEL : (this.#labels[chosen] ?? NO_LABEL);
+      if (chosen >= 0) count++;
     }
     return count;
   }
+}
+
+function isIn(sets: Int32Array, at: number, id: number): boolean {
+  return id >= 0 && ((sets[at + (id >>> 5)] ?? 0) & (1 << (id & 31))) !== 0;
 }
 
 /** Least member of the set at `at`, or -1. */

@@ -18,19 +18,20 @@ const TRANSIT_A = 2;
 const TRANSIT_B = 3;
 const PLANE_A = 1;
 
+const [STAR, MINUS, SLASH, ZERO, ONE, LETTER_A, BAR] = [42, 45, 47, 48, 49, 97, 124];
+
 /** Longest row: two bytes of tag and length, and 20 of content with three-byte indices. */
 const ROW_BYTES = 32;
 
 export class DeltaWriter {
   #bytes = new Uint8Array(4_096);
   #at = 0;
+  readonly #text = new Uint8Array(48);
   #rows = 0;
   #transit = false;
-  /** Sum of the rows' hashes, modulo 2^64, and the hash at work. */
+  /** Sum of the rows' hashes, modulo 2^64. */
   #sumLow = 0;
   #sumHigh = 0;
-  #low = 0;
-  #high = 0;
 
   /** Rows written since `begin`: set and removed. */
   get rows(): number {
@@ -74,10 +75,13 @@ export class DeltaWriter {
    */
   entry(destination: number, bits: number, before: number, after: number): void {
     if (before === after) return;
-    this.#row(SOURCE, destination, bits, before, after);
+    if (before !== NO_NEXT_HOP) this.#sumRows(destination, bits, before, -1);
+    if (after !== NO_NEXT_HOP) this.#sumRows(destination, bits, after, 1);
+    this.#room(3 * ROW_BYTES);
+    this.#row(SOURCE, destination, bits, after);
     if (!this.#transit) return;
-    this.#row(TRANSIT_A, destination, bits, before, after);
-    this.#row(TRANSIT_B, destination, bits, before, after);
+    this.#row(TRANSIT_A, destination, bits, after);
+    this.#row(TRANSIT_B, destination, bits, after);
   }
 
   /** Ends the delta. The bytes are overwritten by the next `begin`. */
@@ -90,82 +94,75 @@ export class DeltaWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  #row(table: number, destination: number, bits: number, before: number, after: number): void {
-    this.#room(ROW_BYTES);
+  #row(table: number, destination: number, bits: number, after: number): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
     this.#rows++;
-    if (before !== NO_NEXT_HOP) {
-      this.#hash(table, destination, bits, before);
-      const low = this.#sumLow - this.#low;
-      this.#sumLow = low >>> 0;
-      this.#sumHigh = (this.#sumHigh - this.#high - (low < 0 ? 1 : 0)) >>> 0;
-    }
-    if (after !== NO_NEXT_HOP) {
-      this.#hash(table, destination, bits, after);
-      const low = this.#sumLow + this.#low;
-      this.#sumLow = low >>> 0;
-      this.#sumHigh = (this.#sumHigh + this.#high + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
-    }
-    this.#byte(after === NO_NEXT_HOP ? 0x2a : 0x22);
-    const lengthAt = this.#at++;
-    this.#byte(0x08);
-    this.#byte(table);
+    bytes[at] = after === NO_NEXT_HOP ? 0x2a : 0x22;
+    const lengthAt = at + 1;
+    at += 2;
+    bytes[at++] = 0x08;
+    bytes[at++] = table;
     if (destination !== 0) {
-      this.#byte(0x10);
-      this.#varint(destination);
+      bytes[at++] = 0x10;
+      at = writeVarint(bytes, at, destination);
     }
     if (bits !== 0) {
-      this.#byte(0x18);
-      this.#byte(bits);
+      bytes[at++] = 0x18;
+      bytes[at++] = bits;
     }
     if (after !== NO_NEXT_HOP) {
-      if (hasPlane(table, destination, bits, after)) {
-        this.#byte(0x20);
-        this.#byte(PLANE_A);
+      if (table === SOURCE && !isDirect(destination, bits, after)) {
+        bytes[at++] = 0x20;
+        bytes[at++] = PLANE_A;
       }
-      this.#byte(0x2a);
-      const hopAt = this.#at++;
-      this.#byte(0x08);
-      this.#varint(after);
-      this.#byte(0x10);
-      this.#byte(1);
-      this.#bytes[hopAt] = this.#at - hopAt - 1;
+      bytes[at++] = 0x2a;
+      const hopAt = at++;
+      bytes[at++] = 0x08;
+      at = writeVarint(bytes, at, after);
+      bytes[at++] = 0x10;
+      bytes[at++] = 1;
+      bytes[hopAt] = at - hopAt - 1;
     }
-    this.#bytes[lengthAt] = this.#at - lengthAt - 1;
+    bytes[lengthAt] = at - lengthAt - 1;
+    this.#at = at;
   }
 
-  /** FNV-1a of the row's text, `table/destination/bits|plane|neighbour*1|`, as protocol/route-table.ts hashes it. */
-  #hash(table: number, destination: number, bits: number, neighbour: number): void {
-    this.#low = 0x8422_2325;
-    this.#high = 0xcbf2_9ce4;
-    this.#step(48 + table);
-    this.#step(47);
-    this.#decimal(destination);
-    this.#step(47);
-    this.#decimal(bits);
-    this.#step(124);
-    this.#step(hasPlane(table, destination, bits, neighbour) ? 97 : 45);
-    this.#step(124);
-    this.#decimal(neighbour);
-    this.#step(42);
-    this.#step(49);
-    this.#step(124);
-    this.#low >>>= 0;
-    this.#high >>>= 0;
-  }
-
-  #decimal(value: number): void {
-    let power = 1;
-    while (power * 10 <= value) power *= 10;
-    for (; power >= 1; power = Math.trunc(power / 10)) this.#step(48 + (Math.trunc(value / power) % 10));
-  }
-
-  /** Times the prime 2^40 + 0x1b3, in 16- and 32-bit parts that stay whole numbers of 32 bits. */
-  #step(code: number): void {
-    const low = this.#low ^ code;
-    const least = (low & 0xffff) * 0x1b3;
-    const upper = (low >>> 16) * 0x1b3 + (least >>> 16);
-    this.#high = (Math.imul(this.#high, 0x1b3) + (upper >>> 16) + (low << 8)) | 0;
-    this.#low = ((upper & 0xffff) << 16) | (least & 0xffff);
+  /**
+   * Adds to the checksum the FNV-1a hashes of the entry's rows, or takes them away. A row's text is
+   * `table/destination/bits|plane|neighbour*1|` (protocol/route-table.ts); the three tables differ in its first
+   * character and in the plane.
+   */
+  #sumRows(destination: number, bits: number, neighbour: number, sign: 1 | -1): void {
+    const text = this.#text;
+    text[0] = SLASH;
+    let end = writeDecimal(text, 1, destination);
+    text[end++] = SLASH;
+    end = writeDecimal(text, end, bits);
+    text[end++] = BAR;
+    const planeAt = end++;
+    text[end++] = BAR;
+    end = writeDecimal(text, end, neighbour);
+    text[end++] = STAR;
+    text[end++] = ONE;
+    text[end++] = BAR;
+    for (let table = SOURCE; table <= (this.#transit ? TRANSIT_B : SOURCE); table++) {
+      text[planeAt] = table === SOURCE && !isDirect(destination, bits, neighbour) ? LETTER_A : MINUS;
+      let low = 0x8422_2325 ^ (ZERO + table);
+      let high = 0xcbf2_9ce4 | 0;
+      for (let i = 0; ; i++) {
+        // times the prime 2^40 + 0x1b3, in 16- and 32-bit parts that stay whole numbers of 32 bits
+        const least = (low & 0xffff) * 0x1b3;
+        const upper = (low >>> 16) * 0x1b3 + (least >>> 16);
+        high = (Math.imul(high, 0x1b3) + (upper >>> 16) + (low << 8)) | 0;
+        low = (upper << 16) | (least & 0xffff);
+        if (i === end) break;
+        low ^= text[i] ?? 0;
+      }
+      const sum = this.#sumLow + sign * (low >>> 0);
+      this.#sumLow = sum >>> 0;
+      this.#sumHigh = (this.#sumHigh + sign * (high >>> 0) + (sum < 0 ? -1 : sum > 0xffff_ffff ? 1 : 0)) >>> 0;
+    }
   }
 
   #byte(value: number): void {
@@ -189,7 +186,36 @@ export class DeltaWriter {
   }
 }
 
-/** A row of the node's own table names a plane unless it is plain WireGuard to the destination itself. */
-function hasPlane(table: number, destination: number, bits: number, neighbour: number): boolean {
-  return table === SOURCE && !(bits === 0 && neighbour === destination);
+/** Plain WireGuard to the destination itself: the one kind of row of a node's own table that names no plane. */
+function isDirect(destination: number, bits: number, neighbour: number): boolean {
+  return bits === 0 && neighbour === destination;
+}
+
+/** Writes a whole number below 2^21 from `at`; returns where it ends. */
+function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 0x80) {
+    bytes[at] = value;
+    return at + 1;
+  }
+  bytes[at] = (value & 0x7f) | 0x80;
+  if (value < 0x4000) {
+    bytes[at + 1] = value >>> 7;
+    return at + 2;
+  }
+  bytes[at + 1] = ((value >>> 7) & 0x7f) | 0x80;
+  bytes[at + 2] = value >>> 14;
+  return at + 3;
+}
+
+/** Writes a whole number of at most seven digits as ASCII from `at`; returns where it ends. */
+function writeDecimal(text: Uint8Array, at: number, value: number): number {
+  const digits =
+    value < 10 ? 1 : value < 100 ? 2 : value < 1e3 ? 3 : value < 1e4 ? 4 : value < 1e5 ? 5 : value < 1e6 ? 6 : 7;
+  let rest = value;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const tenth = (rest / 10) | 0;
+    text[i] = 48 + rest - tenth * 10;
+    rest = tenth;
+  }
+  return at + digits;
 }
