@@ -19,8 +19,11 @@ const FARTHEST = 2 ** 31 - 1;
 /** The first horizon, in buckets, where nothing is known; and by which part it moves out. Small steps are more steps. */
 const FIRST_HORIZON = 16;
 const HORIZON_STEP = 0.2;
-/** Part of the last search's horizon that the next one begins with: roots differ in how far away the others are. */
-const FAMILIAR_HORIZON = 0.8;
+/**
+ * A search begins with the horizon that the last ones needed: a bit far costs less than a step more. What one root far
+ * away from all others needed is forgotten by this part with each search.
+ */
+const FAMILIAR_HORIZON = 0.95;
 /** Look back once at most this share of the transit nodes is left: each then looks at all arcs that enter it. */
 const LOOK_BACK_SHARE = 0.1;
 
@@ -35,7 +38,6 @@ export class BucketQueue {
   /** Settled nodes with arcs beyond the horizon, and the distance to which the first of these leads. */
   #open = new Int32Array(0);
   #openKey = new Int32Array(0);
-  #opened = 0;
   /** Nodes to be expanded next. */
   #batch = new Int32Array(0);
   #horizon = FIRST_HORIZON;
@@ -51,8 +53,8 @@ export class BucketQueue {
     const first = this.#first;
     first.fill(0, 0, mask + 1);
     const { start, transitLength, neighbour, weight } = ahead;
-    const { index, transit } = graph;
-    const { distance, predecessor, relayHops } = tree;
+    const { index } = graph;
+    const { distance, predecessor } = tree;
     const beyond = this.#beyond;
     const open = this.#open;
     const openKey = this.#openKey;
@@ -66,12 +68,15 @@ export class BucketQueue {
     entryNext[1] = 0;
     first[0] = 1;
     let bucket = -1;
-    let left = graph.transitCount;
+    const rootForwards = graph.transit[root] === 1;
+    let left = graph.transitCount + (rootForwards ? 0 : 1);
+    const few = Math.floor(graph.transitCount * LOOK_BACK_SHARE);
+    let familiar = 0;
     let lookedBack = false;
     // arcs are followed to distances up to `reach`: to all buckets before `horizon`
-    let horizon = Math.min(Math.max(1, Math.floor(this.#horizon * FAMILIAR_HORIZON)), FARTHEST >>> shift);
+    let horizon = Math.min(Math.max(1, this.#horizon), FARTHEST >>> shift);
     let reach = (horizon << shift) - 1;
-    this.#opened = 0;
+    let opened = 0;
     for (;;) {
       let count = 0;
       while (waiting > 0 && bucket + 1 < horizon && first[(bucket + 1) & mask] === 0) bucket++;
@@ -85,18 +90,17 @@ export class BucketQueue {
           // else it was queued in an earlier bucket since, and is settled
           if ((distance[u] ?? 0) >>> shift !== bucket) continue;
           beyond[u] = start[u] ?? 0;
-          if (u !== root) relayHops[u] = (relayHops[predecessor[u] ?? 0] ?? 0) + 1;
-          left -= transit[u] ?? 0;
+          left--;
           batch[count++] = u;
         }
+        if (left <= few && familiar === 0) familiar = bucket + 1;
         if (left === 0) break;
-      } else if (lookedBack || waiting + this.#opened === 0) {
+      } else if (lookedBack || waiting + opened === 0) {
         break;
-      } else if (left <= graph.transitCount * LOOK_BACK_SHARE) {
+      } else if (left <= few) {
         lookedBack = true;
         const found = this.#lookBack(search, reach, left);
         bucket = horizon - 1;
-        this.#horizon = horizon;
         horizon = FARTHEST;
         // no path to what is left is longer than the longest that is known
         reach = found === left ? 0 : FARTHEST;
@@ -117,18 +121,22 @@ export class BucketQueue {
         }
       } else {
         bucket = horizon - 1;
-        horizon = this.#moveOut(horizon, shift, waiting > 0);
+        horizon = this.#moveOut(horizon, shift, waiting > 0 ? 0 : opened);
         if (horizon > FARTHEST >>> shift) return false;
         reach = (horizon << shift) - 1;
-        count = this.#resume(reach);
+        count = this.#resume(opened, reach);
+        opened -= count;
       }
 
       for (let i = 0; i < count; i++) {
         const u = batch[i] ?? 0;
-        const base = u === root ? 0 : (distance[u] ?? 0) + transitHopUs;
-        // a root that does not forward is not looked back at: it follows all its arcs at once
-        const most = transit[u] === 1 ? (reach - base) | 0 : FARTHEST;
-        const hops = relayHops[u] ?? 0;
+        let base = (distance[u] ?? 0) + transitHopUs;
+        let most = (reach - base) | 0;
+        if (u === root) {
+          base = 0;
+          // a root that does not forward is not looked back at: it follows all its arcs at once
+          most = rootForwards ? reach : FARTHEST;
+        }
         const to = (start[u] ?? 0) + (transitLength[u] ?? 0);
         let k = beyond[u] ?? 0;
         if (entries + to - k >= entryNode.length) {
@@ -152,38 +160,37 @@ export class BucketQueue {
             entryNode[entries] = v;
             entryNext[entries] = first[target & mask] ?? 0;
             first[target & mask] = entries;
-          } else if (v !== root) {
-            const rival = predecessor[v] ?? 0;
-            const rivalHops = relayHops[rival] ?? 0;
-            if (hops < rivalHops || (hops === rivalHops && (index[u] ?? 0) < (index[rival] ?? 0))) predecessor[v] = u;
+          } else if (v !== root && tree.isBetter(u, predecessor[v] ?? 0, index)) {
+            predecessor[v] = u;
           }
         }
         if (k < to && !lookedBack) {
           beyond[u] = k;
-          openKey[this.#opened] = Math.min(base + (weight[k] ?? 0), FARTHEST);
-          open[this.#opened++] = u;
+          openKey[opened] = Math.min(base + (weight[k] ?? 0), FARTHEST);
+          open[opened++] = u;
         }
       }
     }
+    if (familiar > 0) this.#horizon = Math.max(familiar, Math.floor(this.#horizon * FAMILIAR_HORIZON));
     this.#node = entryNode;
     this.#next = entryNext;
     return true;
   }
 
-  /** The next horizon: a step further, and far enough that there is something before it. */
-  #moveOut(horizon: number, shift: number, waiting: boolean): number {
+  /** The next horizon: a step further, and far enough that one of the open nodes has an arc before it. */
+  #moveOut(horizon: number, shift: number, opened: number): number {
     const next = horizon + Math.max(1, Math.floor(horizon * HORIZON_STEP));
-    if (waiting) return next;
+    if (opened === 0) return next;
     let nearest = FARTHEST;
-    for (let i = 0; i < this.#opened; i++) nearest = Math.min(nearest, this.#openKey[i] ?? 0);
+    for (let i = 0; i < opened; i++) nearest = Math.min(nearest, this.#openKey[i] ?? 0);
     return Math.max(next, (nearest >>> shift) + 1);
   }
 
   /** Takes the settled nodes that have arcs up to `reach` into the batch, and returns how many they are. */
-  #resume(reach: number): number {
+  #resume(opened: number, reach: number): number {
     let count = 0;
     let kept = 0;
-    for (let i = 0; i < this.#opened; i++) {
+    for (let i = 0; i < opened; i++) {
       const key = this.#openKey[i] ?? 0;
       const node = this.#open[i] ?? 0;
       if (key <= reach) {
@@ -193,7 +200,6 @@ export class BucketQueue {
         this.#open[kept++] = node;
       }
     }
-    this.#opened = kept;
     return count;
   }
 
@@ -204,7 +210,7 @@ export class BucketQueue {
   #lookBack({ graph, back, root, transitHopUs, tree }: Search, reach: number, left: number): number {
     const { start, transitLength, neighbour, weight } = back;
     const { index, transit } = graph;
-    const { distance, predecessor, relayHops } = tree;
+    const { distance, predecessor } = tree;
     let found = 0;
     let count = 0;
     for (let v = 0; found < left; v++) {
@@ -215,17 +221,17 @@ export class BucketQueue {
       const from = start[v] ?? 0;
       const to = from + (transitLength[v] ?? 0);
       for (let k = from; k < to; k++) {
+        const length = weight[k] ?? 0;
+        if (length > best) break;
         const u = neighbour[k] ?? 0;
         const settledAt = distance[u] ?? 0;
         if (settledAt > reach) continue;
-        const candidate = settledAt + (u === root ? 0 : transitHopUs) + (weight[k] ?? 0);
+        const candidate = settledAt + (u === root ? 0 : transitHopUs) + length;
         if (candidate < best) {
           best = candidate;
           before = u;
-        } else if (candidate === best && before >= 0) {
-          const hops = relayHops[u] ?? 0;
-          const rivalHops = relayHops[before] ?? 0;
-          if (hops < rivalHops || (hops === rivalHops && (index[u] ?? 0) < (index[before] ?? 0))) before = u;
+        } else if (candidate === best && before >= 0 && tree.isBetter(u, before, index)) {
+          before = u;
         }
       }
       if (before < 0) continue;

@@ -17,15 +17,12 @@ export class HeapQueue {
   run(search: Search): void {
     const { graph, ahead, root, transitHopUs, tree } = search;
     const { start, transitLength, neighbour, weight } = ahead;
-    const { distance, predecessor, relayHops } = tree;
+    const { distance, predecessor } = tree;
     const far: number[] = [];
     this.#reset(graph.slotCount);
     this.#rise(root, distance);
     while (this.#size > 0) {
       const u = this.#pop(distance);
-      const before = predecessor[u] ?? -1;
-      const hops = before < 0 ? 0 : (relayHops[before] ?? 0) + 1;
-      relayHops[u] = hops;
       const base = u === root ? 0 : (distance[u] ?? 0) + transitHopUs;
       const from = start[u] ?? 0;
       const to = from + (transitLength[u] ?? 0);
@@ -39,11 +36,8 @@ export class HeapQueue {
           distance[v] = candidate;
           predecessor[v] = u;
           this.#rise(v, distance);
-        } else if (candidate === known && v !== root) {
-          const rival = predecessor[v] ?? 0;
-          const rivalHops = relayHops[rival] ?? 0;
-          const wins = hops === rivalHops ? (graph.index[u] ?? 0) < (graph.index[rival] ?? 0) : hops < rivalHops;
-          if (wins) predecessor[v] = u;
+        } else if (candidate === known && v !== root && tree.isBetter(u, predecessor[v] ?? 0, graph.index)) {
+          predecessor[v] = u;
         }
       }
     }

@@ -11,7 +11,7 @@ export function sweepLeaves(search: Search): void {
   const { graph, back, root, transitHopUs, tree } = search;
   const { start, transitLength, neighbour, weight } = back;
   const { index, transit, slotCount } = graph;
-  const { distance, predecessor, relayHops } = tree;
+  const { distance, predecessor } = tree;
   if (transit[root] !== 1) takeOwnLeaves(search);
   for (let v = 0; v < slotCount; v++) {
     if (transit[v] === 1 || v === root) continue;
@@ -31,10 +31,8 @@ export function sweepLeaves(search: Search): void {
         before = u;
       } else if (before < 0) {
         far = true;
-      } else if (candidate === best) {
-        const hops = relayHops[u] ?? 0;
-        const rivalHops = relayHops[before] ?? 0;
-        if (hops < rivalHops || (hops === rivalHops && (index[u] ?? 0) < (index[before] ?? 0))) before = u;
+      } else if (candidate === best && tree.isBetter(u, before, index)) {
+        before = u;
       }
     }
     if (far && before < 0) throw tooLong(root, v);
