@@ -4,10 +4,10 @@
  */
 import type { GraphEdits } from '../../graph/edit-journal.ts';
 import { type PathTable, UNREACHABLE } from '../path-table.ts';
-import { isRise } from './link-repair.ts';
 import type { RowRepair } from './row-repair.ts';
 import type { TableChanges } from './table-changes.ts';
-import type { TreeArc, TreeRules } from './tree-rules.ts';
+import type { TransposedDistance } from './transposed-distance.ts';
+import { isRise, type TreeArc, type TreeRules } from './tree-rules.ts';
 
 /** Rows after which the work of the rest is reckoned from what they took. */
 const ROWS_PER_RECKONING = 32;
@@ -15,24 +15,25 @@ const ROWS_PER_RECKONING = 32;
 export class BatchRepair {
   readonly #rules: TreeRules;
   readonly #table: PathTable;
+  readonly #turned: TransposedDistance;
   readonly #row: RowRepair;
 
-  constructor(rules: TreeRules, table: PathTable, row: RowRepair) {
+  constructor(rules: TreeRules, table: PathTable, turned: TransposedDistance, row: RowRepair) {
     this.#rules = rules;
     this.#table = table;
+    this.#turned = turned;
     this.#row = row;
   }
 
   /**
-   * Brings all rows up to date. False: it was going to lift more than `mostLifted` entries and stopped in the middle;
-   * then all rows have to be computed afresh. So have the rows in `doubtful` in any case.
+   * Brings all rows up to date. False: all are to be computed afresh, since it was going to lift more than about
+   * `mostLifted` entries, or a path may have become too long for the table. It stopped in the middle then.
    */
   run(
     arcs: readonly TreeArc[],
     edits: Pick<GraphEdits, 'transit' | 'renumbered'>,
     mostLifted: number,
     changes: TableChanges,
-    doubtful: number[],
   ): boolean {
     const { graph } = this.#rules;
     const batch = new Batch(arcs, edits);
@@ -44,7 +45,7 @@ export class BatchRepair {
       }
       if (graph.index[root] === 0) {
         if (batch.renumbered.has(root)) {
-          this.#table.clearRow(root);
+          this.#clearRow(root);
           changes.addRow(root);
         }
         continue;
@@ -54,16 +55,22 @@ export class BatchRepair {
       else this.#repair(root, batch);
       this.#row.settle();
       this.#row.finish(changes);
-      if (this.#row.isDoubtful) doubtful.push(root);
+      if (this.#row.isDoubtful) return false;
     }
     return true;
   }
 
   /** The row of a new node: nothing but itself is reached so far. */
   #startRow(root: number): void {
-    this.#table.clearRow(root);
+    this.#clearRow(root);
     this.#table.distance[root * this.#table.stride + root] = 0;
+    this.#turned.distance[root * this.#turned.stride + root] = 0;
     this.#row.expand(root);
+  }
+
+  #clearRow(root: number): void {
+    this.#table.clearRow(root);
+    this.#turned.loadRow(this.#table, root);
   }
 
   #repair(root: number, batch: Batch): void {
@@ -74,7 +81,7 @@ export class BatchRepair {
       // nearest first, so that what hangs on a seed is lifted with it and not by itself
       if (seeds.length > 1) seeds.sort((a, b) => (distance[row + a.far] ?? 0) - (distance[row + b.far] ?? 0));
       for (const seed of seeds) this.#liftSeed(root, seed);
-      this.#row.rescan();
+      this.#row.rescanLifted();
     }
     const { falls } = batch;
     for (let i = 0; i < falls.length; i += 3) {

@@ -14,6 +14,7 @@ import { BatchRepair } from './batch-repair.ts';
 import { LinkRepair } from './link-repair.ts';
 import { RowRepair } from './row-repair.ts';
 import { TableChanges } from './table-changes.ts';
+import { TransposedDistance } from './transposed-distance.ts';
 import { type TableDirection, type TreeArc, treeRules } from './tree-rules.ts';
 
 export interface IncrementalTableOptions {
@@ -27,8 +28,6 @@ export interface IncrementalTableOptions {
    * repair costs about twice of what an entry costs the fastest fresh run on one thread.
    */
   readonly freshShare?: number;
-  /** Up to how many trees a link's repair looks for what hangs on it arc by arc; see link-repair.ts. */
-  readonly fewRoots?: number;
 }
 
 export type RefreshWay = 'none' | 'link' | 'batch' | 'fresh';
@@ -40,7 +39,7 @@ function roomFor(slots: number): number {
 
 interface Repairs {
   readonly table: PathTable;
-  readonly row: RowRepair;
+  readonly turned: TransposedDistance;
   readonly link: LinkRepair;
   readonly batch: BatchRepair;
 }
@@ -97,11 +96,13 @@ export class IncrementalTable {
   }
 
   #withRoom(capacity: number): Repairs {
-    const { direction, transitHopUs, fewRoots } = this.#options;
+    const { direction, transitHopUs } = this.#options;
     const rules = treeRules(this.#graph, direction, transitHopUs);
     const table = PathTable.allocate(capacity);
-    const row = new RowRepair(rules, table);
-    return { table, row, link: new LinkRepair(rules, table, row, fewRoots), batch: new BatchRepair(rules, table, row) };
+    const turned = new TransposedDistance(table);
+    const row = new RowRepair(rules, table, turned);
+    const link = new LinkRepair(rules, table, turned, row);
+    return { table, turned, link, batch: new BatchRepair(rules, table, turned, row) };
   }
 
   /** False when all rows must be computed afresh. */
@@ -113,19 +114,14 @@ export class IncrementalTable {
     );
     const { link, batch } = this.#repairs;
     const most = (this.#options.freshShare ?? 0.5) * this.#graph.nodeCount ** 2;
-    const doubtful: number[] = [];
     if (edits.transit.length + edits.renumbered.length === 0 && LinkRepair.takes(arcs)) {
       this.way = 'link';
-      for (const arc of arcs) if (!link.run(arc, most, this.changes, doubtful)) return false;
+      for (const arc of arcs) if (!link.run(arc, most, this.changes)) return false;
     } else {
       this.way = 'batch';
       // a slot that another node has now: its arcs changed ends without changing weight
       if (edits.renumbered.some(({ before, after }) => before !== 0 && after !== 0)) return false;
-      if (!batch.run(arcs, edits, most, this.changes, doubtful)) return false;
-    }
-    if (doubtful.length > 0) {
-      const rows = new PlainRows(this.table.capacity);
-      for (const root of doubtful) rows.fill(this.#rowRules(), root, this.table);
+      if (!batch.run(arcs, edits, most, this.changes)) return false;
     }
     return true;
   }
@@ -135,12 +131,12 @@ export class IncrementalTable {
     this.changes.clear();
     this.changes.addAll(this.table.capacity);
     const { fillAll } = this.#options;
-    if (fillAll !== undefined) {
-      fillAll(this.#graph, this.table);
-      return;
+    if (fillAll !== undefined) fillAll(this.#graph, this.table);
+    else {
+      const rows = new PlainRows(this.table.capacity);
+      for (let root = 0; root < this.table.capacity; root++) rows.fill(this.#rowRules(), root, this.table);
     }
-    const rows = new PlainRows(this.table.capacity);
-    for (let root = 0; root < this.table.capacity; root++) rows.fill(this.#rowRules(), root, this.table);
+    this.#repairs.turned.load(this.table);
   }
 
   #rowRules(): { graph: CsrGraph; arcs: CsrGraph['out']; transitHopUs: number } {

@@ -13,11 +13,13 @@
 import { NO_PREDECESSOR, type PathTable, UNREACHABLE } from '../path-table.ts';
 import { RepairQueue } from './repair-queue.ts';
 import type { TableChanges } from './table-changes.ts';
+import type { TransposedDistance } from './transposed-distance.ts';
 import type { TreeRules } from './tree-rules.ts';
 
 export class RowRepair {
   readonly #rules: TreeRules;
   readonly #table: PathTable;
+  readonly #turned: TransposedDistance;
   readonly #queue = new RepairQueue();
   /** By slot: equal to #round when it was touched in this repair. */
   readonly #mark: Int32Array;
@@ -32,14 +34,17 @@ export class RowRepair {
   #count = 0;
   /** How many of the touched slots have their subtree lifted. */
   #followed = 0;
+  /** The greatest distance that a slot was lifted to. */
+  #farthest = 0;
   /** Entries lifted since the beginning: what the work is reckoned by. */
   lifted = 0;
   /** A path may have become too long for the table: only a fresh run of the row can tell. */
   isDoubtful = false;
 
-  constructor(rules: TreeRules, table: PathTable) {
+  constructor(rules: TreeRules, table: PathTable, turned: TransposedDistance) {
     this.#rules = rules;
     this.#table = table;
+    this.#turned = turned;
     this.#mark = new Int32Array(table.capacity);
     this.#touched = new Int32Array(table.capacity);
     this.#distanceWas = new Uint32Array(table.capacity);
@@ -53,6 +58,7 @@ export class RowRepair {
     this.#round++;
     this.#count = 0;
     this.#followed = 0;
+    this.#farthest = 0;
     this.isDoubtful = false;
   }
 
@@ -68,7 +74,9 @@ export class RowRepair {
     const at = this.#row + slot;
     const { distance: distances, hops: allHops, predecessor } = this.#table;
     this.#touch(slot);
-    distances[at] = Math.min(distance, UNREACHABLE);
+    const lifted = Math.min(distance, UNREACHABLE);
+    distances[at] = lifted;
+    if (lifted > this.#farthest) this.#farthest = lifted;
     if (distance >= UNREACHABLE) {
       predecessor[at] = NO_PREDECESSOR;
       allHops[at] = 0;
@@ -98,52 +106,64 @@ export class RowRepair {
     }
   }
 
-  /** Every slot lifted so far looks at its arcs from behind for a better way in. */
-  rescan(): void {
+  /** Every slot lifted so far looks for a better way in. */
+  rescanLifted(): void {
+    this.lifted += this.#count;
+    for (let i = 0, count = this.#count; i < count; i++) this.rescan(this.#touched[i] ?? 0, true);
+  }
+
+  /**
+   * A lifted slot looks at its arcs from behind for a better way in. With `spread` it offers what it found to the slots
+   * behind it when the row is settled.
+   */
+  rescan(x: number, spread: boolean): void {
     const { graph, behind, transitHopUs } = this.#rules;
     const { start, length, transitLength, neighbour, weight } = behind;
     const { index, transit } = graph;
     const { distance, hops, predecessor } = this.#table;
-    const [row, root, touched, count] = [this.#row, this.#root, this.#touched, this.#count];
-    const rootForwards = transit[root] === 1;
-    this.lifted += count;
-    for (let i = 0; i < count; i++) {
-      const x = touched[i] ?? 0;
-      const lifted = distance[row + x] ?? 0;
-      const liftedHops = hops[row + x] ?? 0;
-      let best = lifted;
-      let fewest = liftedHops;
-      let via = predecessor[row + x] ?? 0;
-      const from = start[x] ?? 0;
-      const end = from + ((rootForwards ? transitLength[x] : length[x]) ?? 0);
-      for (let k = from; k < end; k++) {
-        const y = neighbour[k] ?? 0;
-        let through = (distance[row + y] ?? 0) + (weight[k] ?? 0);
-        if (through > best) continue;
-        if (y !== root) {
-          if (transit[y] === 0) continue;
-          through += transitHopUs;
-          if (through > best) continue;
-        }
-        const h = (hops[row + y] ?? 0) + 1;
-        if (through === best) {
-          if (best === UNREACHABLE || h > fewest) continue;
-          if (h === fewest && (index[y] ?? 0) >= (index[via] ?? 0)) continue;
-        }
-        best = through;
-        fewest = h;
-        via = y;
-      }
-      if (best === lifted && fewest === liftedHops) {
-        predecessor[row + x] = via;
-        if (best === UNREACHABLE) this.#doubtBehind(x);
+    const [row, root] = [this.#row, this.#root];
+    const lifted = distance[row + x] ?? 0;
+    const liftedHops = hops[row + x] ?? 0;
+    let best = lifted;
+    let fewest = liftedHops;
+    let via = predecessor[row + x] ?? 0;
+    const from = start[x] ?? 0;
+    const middle = from + (transitLength[x] ?? 0);
+    // arcs from slots that do not forward matter only when one of them is the root
+    const end = transit[root] === 1 ? middle : from + (length[x] ?? 0);
+    for (let k = from; k < end; k++) {
+      const direct = weight[k] ?? 0;
+      if (direct > best) {
+        // both parts are in the order of weights
+        if (k >= middle) break;
+        k = middle - 1;
         continue;
       }
-      distance[row + x] = best;
-      hops[row + x] = fewest;
-      predecessor[row + x] = via;
-      if (transit[x] === 1) this.#queue.push(best, x);
+      const y = neighbour[k] ?? 0;
+      let through = (distance[row + y] ?? 0) + direct;
+      if (through > best) continue;
+      if (y !== root) {
+        if (transit[y] === 0) continue;
+        through += transitHopUs;
+        if (through > best) continue;
+      }
+      const h = (hops[row + y] ?? 0) + 1;
+      if (through === best) {
+        if (best === UNREACHABLE || h > fewest) continue;
+        if (h === fewest && (index[y] ?? 0) >= (index[via] ?? 0)) continue;
+      }
+      best = through;
+      fewest = h;
+      via = y;
     }
+    predecessor[row + x] = via;
+    if (best === lifted && fewest === liftedHops) {
+      if (best === UNREACHABLE) this.#doubtBehind(x);
+      return;
+    }
+    distance[row + x] = best;
+    hops[row + x] = fewest;
+    if (spread && transit[x] === 1) this.#queue.push(best, x);
   }
 
   /** Whether a slot that no way short enough leads to has a way at all. */
@@ -160,18 +180,18 @@ export class RowRepair {
   /** Offers the way to `far` over an arc from `near` that is new or became shorter. */
   offer(near: number, far: number, weight: number): void {
     const { graph, transitHopUs } = this.#rules;
-    const { distance, hops } = this.#table;
+    const { distance } = this.#table;
     const base = distance[this.#row + near] ?? 0;
     if (base === UNREACHABLE || (near !== this.#root && graph.transit[near] === 0)) return;
-    const through = base + weight + (near === this.#root ? 0 : transitHopUs);
-    this.#improve(near, far, through, (hops[this.#row + near] ?? 0) + 1);
+    this.improve(near, far, base + weight + (near === this.#root ? 0 : transitHopUs));
   }
 
-  /** Sets the entry if the way is better by the tie rule of the table. */
-  #improve(via: number, slot: number, through: number, h: number): void {
+  /** Takes the way of length `through` whose last arc is (via, slot), if it is better by the tie rule of the table. */
+  improve(via: number, slot: number, through: number): void {
     const { index, transit } = this.#rules.graph;
     const { distance, hops, predecessor } = this.#table;
     const at = this.#row + slot;
+    const h = (hops[this.#row + via] ?? 0) + 1;
     const known = distance[at] ?? 0;
     if (through >= UNREACHABLE) this.isDoubtful = true;
     if (through > known || through === UNREACHABLE) return;
@@ -187,21 +207,29 @@ export class RowRepair {
     if (transit[slot] === 1 && (through < known || h < knownHops)) this.#queue.push(through, slot);
   }
 
+  /** Lifts a lifted slot anew, to where its way by `via` has come to. */
+  relift(slot: number, distance: number, hops: number, via: number): void {
+    this.lift(slot, distance, hops);
+    if (distance < UNREACHABLE) this.#table.predecessor[this.#row + slot] = via;
+  }
+
   /** The slot may forward from now on: its arcs are to be looked at. */
   expand(slot: number): void {
     const distance = this.#table.distance[this.#row + slot] ?? 0;
     if (distance !== UNREACHABLE) this.#queue.push(distance, slot);
   }
 
-  /** Spreads what became shorter, nearest first. */
-  settle(): void {
+  /** Spreads what became shorter, nearest first; to slots that were lifted alone, when nothing else can gain. */
+  settle(onlyLifted = false): void {
     const queue = this.#queue;
     const { graph, ahead, transitHopUs } = this.#rules;
-    const { start, length, neighbour, weight } = ahead;
+    const { start, length, transitLength, neighbour, weight } = ahead;
     const { index, transit } = graph;
     const { distance, hops, predecessor } = this.#table;
     const [row, root] = [this.#row, this.#root];
     if (queue.size === 0) return;
+    const [mark, round] = [this.#mark, this.#round];
+    const farthest = onlyLifted ? this.#farthest : Number.POSITIVE_INFINITY;
     const safe = UNREACHABLE - graph.weightCeiling;
     while (queue.pop()) {
       const x = queue.slot;
@@ -209,9 +237,17 @@ export class RowRepair {
       if (distance[row + x] !== queue.distance) continue;
       if (base >= safe) this.isDoubtful = true;
       const h = (hops[row + x] ?? 0) + 1;
+      const middle = (start[x] ?? 0) + (transitLength[x] ?? 0);
       const end = (start[x] ?? 0) + (length[x] ?? 0);
       for (let k = start[x] ?? 0; k < end; k++) {
+        if (base + (weight[k] ?? 0) > farthest) {
+          // both parts are in the order of weights
+          if (k >= middle) break;
+          k = middle - 1;
+          continue;
+        }
         const z = neighbour[k] ?? 0;
+        if (onlyLifted && mark[z] !== round) continue;
         const at = row + z;
         const through = base + (weight[k] ?? 0);
         const known = distance[at] ?? 0;
@@ -233,20 +269,21 @@ export class RowRepair {
     }
   }
 
-  /** Ends the repair and lists what differs from before. True when anything does. */
-  finish(changes: TableChanges): boolean {
+  /** Ends the repair: hands the row's distances on to the transposed ones, and lists what differs from before. */
+  finish(changes: TableChanges): void {
     const { distance, hops, predecessor } = this.#table;
+    const { distance: turned, stride } = this.#turned;
     let changed = 0;
     for (let i = 0; i < this.#count; i++) {
       const slot = this.#touched[i] ?? 0;
       const at = this.#row + slot;
+      turned[slot * stride + this.#root] = distance[at] ?? 0;
       const moved = predecessor[at] !== this.#predecessorWas[i];
       if (moved) changes.addEntry(this.#root, slot);
       if (moved || distance[at] !== this.#distanceWas[i] || hops[at] !== this.#hopsWas[i]) changed++;
     }
     changes.entries += changed;
     if (changed > 0) changes.addRow(this.#root);
-    return changed > 0;
   }
 
   #touch(slot: number): void {

@@ -26,3 +26,8 @@ export function treeRules(graph: GraphView, direction: TableDirection, transitHo
   const [ahead, behind] = direction === 'from' ? [graph.out, graph.into] : [graph.into, graph.out];
   return { graph, ahead, behind, transitHopUs };
 }
+
+/** The arc became longer or went away; the others became shorter or came. */
+export function isRise({ before, after }: TreeArc): boolean {
+  return before > 0 && (after === 0 || after > before);
+}
