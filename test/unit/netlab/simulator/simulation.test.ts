@@ -76,7 +76,11 @@ describe('a simulated mesh', { timeout: 120_000 }, () => {
   it.skipIf(!existsSync(PLANETLAB))('comes to the optimum of measured RTTs', () => {
     const all = parseRttMatrix(gunzipSync(readFileSync(PLANETLAB)).toString());
     const places = Array.from({ length: 20 }, (_, i) => i * 9);
-    const mesh = new Simulation(all.subset(places), { ...DEFAULT_SIMULATION, seconds: 200 });
+    const mesh = new Simulation(all.subset(places), {
+      ...DEFAULT_SIMULATION,
+      seconds: 330,
+      settleSeconds: 220,
+    });
     const result = mesh.run();
     expect(result).toMatchObject({ loops: 0, missingRows: 0 });
     const last = result.samples.at(-1);
