@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
+import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
@@ -37,6 +38,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       }),
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
+  backups: { keys: BACKUPS_KEYS, run: benchBackups },
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },

@@ -12,7 +12,7 @@
  * the core sets every next hop, so the paths themselves are looked at: what the inequalities allow is found, and ties
  * that forwarding resolves in S's favour beside it.
  */
-import type { CsrGraph } from '../../graph/csr-graph.ts';
+import type { GraphView } from '../../graph/graph-view.ts';
 import type { NextHopTree } from './next-hop-tree.ts';
 
 /** Bits of what an alternate protects. Every alternate has LINK. */
@@ -43,10 +43,13 @@ export class AlternateRow {
  * those that are not, downstream before others, since there the next hop may have died and its other neighbours repair
  * too; then least cost, fewest hops, least stable index. O(arcs) for one destination.
  */
-export function selectAlternates(graph: CsrGraph, tree: NextHopTree, transitHopUs: number, into: AlternateRow): void {
+export function selectAlternates(graph: GraphView, tree: NextHopTree, transitHopUs: number, into: AlternateRow): void {
   into.reset(graph.slotCount);
   const { root, distance, nextHop, hops, enter, leave } = tree;
-  const { start, length, neighbour, weight } = graph.out;
+  const { start, length, transitLength, neighbour, weight } = graph.out;
+  const { transit, index } = graph;
+  // links to nodes that do not forward stand last: they are of use only where the destination is one of them
+  const usable = transit[root] === 1 ? transitLength : length;
   for (let i = 1; i < tree.reached; i++) {
     const node = tree.order[i] ?? 0;
     const primary = nextHop[node] ?? -1;
@@ -59,13 +62,13 @@ export function selectAlternates(graph: CsrGraph, tree: NextHopTree, transitHopU
     let bestProtection = 0;
     let bestRank = -1;
     let bestCost = 0;
-    const end = (start[node] ?? 0) + (length[node] ?? 0);
+    const end = (start[node] ?? 0) + (usable[node] ?? 0);
     for (let k = start[node] ?? 0; k < end; k++) {
       const other = neighbour[k] ?? 0;
       const at = enter[other] ?? -1;
       // without a path; below `node`, so through it
       if (at < 0 || other === primary || (at >= from && at < to)) continue;
-      if (other !== root && !graph.isTransit(other)) continue;
+      if (transit[other] !== 1 && other !== root) continue;
       const rest = distance[other] ?? 0;
       let protection = LINK;
       if (rest < own) protection |= DOWNSTREAM;
@@ -77,7 +80,7 @@ export function selectAlternates(graph: CsrGraph, tree: NextHopTree, transitHopU
         if (cost > bestCost) continue;
         if (cost === bestCost) {
           const difference = (hops[other] ?? 0) - (hops[best] ?? 0);
-          if (difference > 0 || (difference === 0 && graph.indexOf(other) > graph.indexOf(best))) continue;
+          if (difference > 0 || (difference === 0 && (index[other] ?? 0) > (index[best] ?? 0))) continue;
         }
       }
       best = other;
