@@ -4,7 +4,7 @@
  * kernel has no WireGuard, is shown on its own line: it is not ours, but the device pays for it.
  */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ThalwegError } from '../protocol/error.ts';
 import { median, withBenchLab } from './bench-lab.ts';
@@ -26,8 +26,13 @@ export interface FootprintResult {
   readonly benchmark: 'agent-footprint';
   readonly peers: number;
   readonly seconds: number;
-  /** Median over the agents; and the largest. */
-  readonly agent: ProcessCost & { readonly worstRssMegabytes: number; readonly worstCpuPercent: number };
+  /** Median over the agents; and the largest. CPU includes that of the programs it starts. */
+  readonly agent: ProcessCost & {
+    /** Of the shell and the monitors that it keeps running. */
+    readonly programsMegabytes: number;
+    readonly worstRssMegabytes: number;
+    readonly worstCpuPercent: number;
+  };
   readonly wireguard: ProcessCost | null;
   readonly bareNode: ProcessCost;
   readonly aim: ProcessCost;
@@ -38,48 +43,81 @@ export async function benchAgentFootprint({ peers, seconds }: FootprintOptions):
   const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   try {
     return await withBenchLab(hosts, async ({ lab }) => {
-      const agents: number[] = [];
-      const wireguards: number[] = [];
-      for (const host of hosts) {
-        for (const pid of await processesOf(`tw-${lab.name}-${host}`)) {
-          const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-          if (/thalweg agent|main\.js\0agent/.test(command)) agents.push(pid);
-          else if (command.includes('wireguard-go')) wireguards.push(pid);
-        }
-      }
-      if (agents.length !== hosts.length) {
-        throw new ThalwegError('internal', `found ${agents.length} agent processes for ${hosts.length} hosts`);
-      }
+      const groups = await Promise.all(hosts.map((host) => groupOf(`tw-${lab.name}-${host}`)));
       await pause(15_000); // joining is over, the heap has been collected once
-      const all = [...agents, ...wireguards, bare.pid ?? 0];
-      const before = await Promise.all(all.map(cpuSeconds));
+      const cpuOf = (group: HostGroup) => ({ agent: sumOf(group.agent), wireguard: sumOf(group.wireguard) });
+      const sumOf = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+      const bareBefore = cpuSeconds(bare.pid ?? 0);
+      const before = groups.map(cpuOf);
       await pause(seconds * 1000);
-      const costs = await Promise.all(
-        all.map(async (pid, i) => ({
-          rssMegabytes: await rssMegabytes(pid),
-          cpuPercentOfOneCore: (((await cpuSeconds(pid)) - (before[i] ?? 0)) / seconds) * 100,
-        })),
-      );
-      const agentCosts = costs.slice(0, agents.length);
-      const wireguardCosts = costs.slice(agents.length, -1);
-      const bareNode = costs.at(-1);
-      if (bareNode === undefined) throw new ThalwegError('internal', 'no bare Node process');
+      const percent = (after: number, begin = 0) => ((after - begin) / seconds) * 100;
+      const costs = groups.map((group, i) => {
+        const cpu = cpuOf(group);
+        const [main = 0, ...others] = group.agent;
+        return {
+          agent: {
+            rssMegabytes: rssMegabytes(main),
+            cpuPercentOfOneCore: percent(cpu.agent, before[i]?.agent),
+            programsMegabytes: others.reduce((sum, pid) => sum + rssMegabytes(pid), 0),
+          },
+          wireguard: {
+            rssMegabytes: group.wireguard.reduce((sum, pid) => sum + rssMegabytes(pid), 0),
+            cpuPercentOfOneCore: percent(cpu.wireguard, before[i]?.wireguard),
+          },
+        };
+      });
+      const agents = costs.map((cost) => cost.agent);
       return {
         benchmark: 'agent-footprint',
         peers,
         seconds,
         agent: {
-          ...middle(agentCosts),
-          worstRssMegabytes: Math.max(...agentCosts.map((c) => c.rssMegabytes)),
-          worstCpuPercent: Math.max(...agentCosts.map((c) => c.cpuPercentOfOneCore)),
+          ...middle(agents),
+          programsMegabytes: median(agents.map((cost) => cost.programsMegabytes)),
+          worstRssMegabytes: Math.max(...agents.map((cost) => cost.rssMegabytes)),
+          worstCpuPercent: Math.max(...agents.map((cost) => cost.cpuPercentOfOneCore)),
         },
-        wireguard: wireguardCosts.length === 0 ? null : middle(wireguardCosts),
-        bareNode,
+        wireguard: groups.every((group) => group.wireguard.length === 0)
+          ? null
+          : middle(costs.map((cost) => cost.wireguard)),
+        bareNode: {
+          rssMegabytes: rssMegabytes(bare.pid ?? 0),
+          cpuPercentOfOneCore: percent(cpuSeconds(bare.pid ?? 0), bareBefore),
+        },
         aim: { rssMegabytes: 90, cpuPercentOfOneCore: 3 },
       };
     });
   } finally {
     bare.kill('SIGKILL');
+  }
+}
+
+interface HostGroup {
+  /** The agent first, then the programs that it keeps running: a shell and two monitors. */
+  readonly agent: readonly number[];
+  readonly wireguard: readonly number[];
+}
+
+async function groupOf(namespace: string): Promise<HostGroup> {
+  const agent: number[] = [];
+  const wireguard: number[] = [];
+  for (const pid of await processesOf(namespace)) {
+    const command = commandOf(pid);
+    if (command.startsWith('wireguard-go')) wireguard.push(pid);
+    else if (command.startsWith('thalweg-agent')) agent.unshift(pid);
+    else if (!command.startsWith('socat')) agent.push(pid);
+  }
+  if (!commandOf(agent[0] ?? 0).startsWith('thalweg-agent')) {
+    throw new ThalwegError('internal', `no agent runs in ${namespace}`);
+  }
+  return { agent, wireguard };
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has ended
   }
 }
 
@@ -102,13 +140,18 @@ async function processesOf(namespace: string): Promise<number[]> {
   return stdout.split('\n').filter(Boolean).map(Number);
 }
 
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+/** Of the process and of its children that have ended; 0 when it has ended itself. */
+function cpuSeconds(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
 }
 
-async function rssMegabytes(pid: number): Promise<number> {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'));
+function rssMegabytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(match?.[1] ?? Number.NaN) / 1024;
 }
