@@ -1,6 +1,6 @@
 /** A small mesh for a benchmark: hosts on plain kernel links, core and agents running, removed at the end. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Lab } from '../netlab/lab.ts';
+import { Lab, type LabSpec } from '../netlab/lab.ts';
 import { PERFECT_LINK } from '../netlab/link-shape.ts';
 import type { NodeView, PathView } from '../protocol/api.ts';
 import { ApiClient } from '../protocol/api-client.ts';
@@ -19,13 +19,17 @@ export interface BenchLab {
 }
 
 /** Builds the mesh, waits until every pair is steered, runs `body`, and takes everything down whatever happens. */
-export async function withBenchLab<T>(hosts: readonly string[], body: (bench: BenchLab) => Promise<T>): Promise<T> {
+export async function withBenchLab<T>(
+  hosts: readonly string[],
+  body: (bench: BenchLab) => Promise<T>,
+  core: NonNullable<LabSpec['core']> = {},
+): Promise<T> {
   const lab = await Lab.up(
     {
       name: `bench-${process.pid}`,
       hosts: hosts.map((name) => ({ name, transit: true })),
       links: () => PERFECT_LINK,
-      core: {},
+      core,
       agent: {},
       keepOnExit: false,
     },

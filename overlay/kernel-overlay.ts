@@ -34,6 +34,9 @@ export interface KernelOverlayOptions {
   readonly privateKeyFile: string;
 }
 
+/** What the monitors announce is read at once; all the rest at least this often. */
+const FULL_READ_MS = 20_000;
+
 interface Applied {
   readonly desired: DesiredOverlay;
   readonly snapshot: KernelSnapshot;
@@ -50,6 +53,10 @@ export class KernelOverlay implements Overlay {
   #ranges: DesiredOverlay['ranges'] | undefined;
   /** The last apply, and what the kernel holds of ours since, if nobody else touched it. Undefined after a failure. */
   #applied: Applied | undefined;
+  #watches = 0;
+  /** The monitors announced something since all was read, perhaps only our own changes. */
+  #touched = true;
+  #readAtMonoMs = 0;
 
   constructor(deps: KernelOverlayDeps, options: KernelOverlayOptions) {
     this.#runner = deps.runner;
@@ -88,7 +95,7 @@ export class KernelOverlay implements Overlay {
   /**
    * Other routes or peers than at the last apply and nothing else: they are changed at once, without reading the rest
    * first, since hundreds of nodes may be changing theirs at this moment. The same value again: the kernel is read and
-   * compared.
+   * compared; only what no monitor announces (peers, settings) while the monitors are silent.
    */
   apply(desired: DesiredOverlay): Promise<ApplyReport> {
     return this.#exclusive(async () => {
@@ -98,6 +105,12 @@ export class KernelOverlay implements Overlay {
         const report = await this.#applyPeersAndRoutes(desired, applied);
         if (report !== undefined) return report;
       }
+      if (applied !== undefined && this.#isUntouched() && isDeepStrictEqual(applied.desired, desired)) {
+        const report = await this.#applyUnannounced(desired, applied);
+        if (report !== undefined) return report;
+      }
+      this.#touched = false;
+      this.#readAtMonoMs = this.#clock.monoMs();
       assertTunnelMtu(desired.tunnelMtuBytes);
       this.#ranges = desired.ranges;
       const changes: string[] = [];
@@ -137,15 +150,7 @@ export class KernelOverlay implements Overlay {
         snapshot = await readSnapshot(this.#runner);
         links = computeLinkPlan(desired, snapshot);
       }
-      const others = snapshot.links.map((link) => link.name).filter((name) => !OWN_DEVICES.includes(name));
-      const settings = await this.#settings.apply(desired, others);
-      if (settings.length > 0) {
-        changes.push(...settings);
-        this.#log.info('kernel settings changed', { count: settings.length });
-        if (settings.some((line) => line.endsWith('rp_filter=2'))) {
-          this.#log.warn('the host filters all interfaces by reverse path: ours are set to loose', { rpFilter: 2 });
-        }
-      }
+      changes.push(...(await this.#applySettings(desired, snapshot)));
       await this.#batch(links.addresses, changes);
       const plan = computeRoutePlan(desired, snapshot);
       await this.#runPlan(plan, changes);
@@ -178,6 +183,30 @@ export class KernelOverlay implements Overlay {
     return { changes };
   }
 
+  #isUntouched(): boolean {
+    return this.#watches > 0 && !this.#touched && this.#clock.monoMs() < this.#readAtMonoMs + FULL_READ_MS;
+  }
+
+  /** Undefined: the device does not answer. */
+  async #applyUnannounced(desired: DesiredOverlay, applied: Applied): Promise<ApplyReport | undefined> {
+    const device = await this.#wireguard.read();
+    if (device === null) return undefined;
+    const changes = [...(await this.#wireguard.apply(desired, device))];
+    changes.push(...(await this.#applySettings(desired, applied.snapshot)));
+    this.#applied = applied;
+    return { changes };
+  }
+
+  async #applySettings(desired: DesiredOverlay, { links }: KernelSnapshot): Promise<readonly string[]> {
+    const others = links.map((link) => link.name).filter((name) => !OWN_DEVICES.includes(name));
+    const changes = await this.#settings.apply(desired, others);
+    if (changes.length > 0) this.#log.info('kernel settings changed', { count: changes.length });
+    if (changes.some((line) => line.endsWith('rp_filter=2'))) {
+      this.#log.warn('the host filters all interfaces by reverse path: ours are set to loose', { rpFilter: 2 });
+    }
+    return changes;
+  }
+
   async peerStatus(): Promise<readonly PeerStatus[]> {
     const device = await this.#wireguard.read();
     return (device?.peers ?? []).map(({ publicKey, endpoint, lastHandshakeAtMs, receivedBytes, sentBytes }) => ({
@@ -202,9 +231,24 @@ export class KernelOverlay implements Overlay {
   }
 
   watch(onChange: () => void): { stop(): Promise<void> } {
-    const watch = new KernelWatch({ runner: this.#runner, clock: this.#clock }, onChange);
+    const watch = new KernelWatch({ runner: this.#runner, clock: this.#clock }, () => {
+      this.#touched = true;
+      onChange();
+    });
     watch.start();
-    return { stop: () => watch.stop() };
+    this.#watches++;
+    this.#touched = true; // what happened before the monitors listen was announced to nobody
+    const stop = async (): Promise<void> => {
+      this.#watches--;
+      await watch.stop();
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
   }
 
   remove(): Promise<ApplyReport> {

@@ -1,5 +1,7 @@
 /** CommandRunner on real processes. */
 import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
 import {
   type CommandOptions,
@@ -95,7 +97,9 @@ export class ProcessRunner implements CommandRunner {
   }
 
   stream(argv: readonly string[], onLine: (line: string) => void, onEnd: () => void): CommandStream {
-    const [program, ...args] = [...this.#prefix, ...argv];
+    // One that waits in silence would not notice that nobody reads it any more, if this process were killed.
+    const bound = locateProgram('setpriv') === 'setpriv' ? [] : ['setpriv', '--pdeathsig', 'TERM', '--'];
+    const [program, ...args] = [...this.#prefix, ...bound, ...argv];
     const child = spawn(program ?? '', args, {
       env: { PATH: PROGRAM_PATH, LC_ALL: 'C' },
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -141,4 +145,20 @@ function prefixMissesProgram(result: CommandResult, program: string): boolean {
     result.stderr.includes(program) &&
     /(exec of|failed to execute|nsenter:).*No such file or directory/.test(result.stderr)
   );
+}
+
+/** The program's full path, or its name where it is not found. */
+export function locateProgram(program: string): string {
+  if (program.includes('/')) return program;
+  for (const folder of PROGRAM_PATH.split(':')) {
+    if (folder === '') continue;
+    const path = join(folder, program);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not there, or not ours to run
+    }
+  }
+  return program;
 }

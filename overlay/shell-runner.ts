@@ -6,13 +6,13 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
 import type { CommandOptions, CommandResult, CommandRunner, CommandStream } from './command-runner.ts';
 import { OutputUntilMark } from './output-until-mark.ts';
 import {
   DEFAULT_TIMEOUT_MS,
+  locateProgram,
   MAX_OUTPUT_BYTES,
   MAX_STDERR_BYTES,
   PROGRAM_PATH,
@@ -53,7 +53,7 @@ export class ShellRunner implements CommandRunner {
   /** By its full path: some shells (BusyBox) would take a command of their own that has the same name. */
   #located([program = '', ...args]: readonly string[]): readonly string[] {
     if (this.#prefix.length > 0) return [program, ...args]; // it may see other files than this process
-    const path = this.#paths.get(program) ?? locate(program);
+    const path = this.#paths.get(program) ?? locateProgram(program);
     if (path !== program) this.#paths.set(program, path);
     return [path, ...args];
   }
@@ -64,22 +64,6 @@ export class ShellRunner implements CommandRunner {
     // It was not started, and ProcessRunner knows how to say what is missing.
     return result === undefined || result.exitCode === NOT_FOUND ? this.#direct.run(argv, options) : result;
   }
-}
-
-/** The program's full path, or its name where it is not found. */
-function locate(program: string): string {
-  if (program.includes('/')) return program;
-  for (const folder of PROGRAM_PATH.split(':')) {
-    if (folder === '') continue;
-    const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // not there, or not ours to run
-    }
-  }
-  return program;
 }
 
 /** One shell process, and the command that it runs. */

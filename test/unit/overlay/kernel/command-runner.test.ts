@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandFailure, runChecked } from '../../../../overlay/command-runner.ts';
 import { OutputUntilMark } from '../../../../overlay/output-until-mark.ts';
 import { ProcessRunner } from '../../../../overlay/process-runner.ts';
 import { commandText, ShellRunner } from '../../../../overlay/shell-runner.ts';
+import { buildChild, CHILD_PREFIX } from '../../../fake/build-child.ts';
 
 describe.each([
   ['ProcessRunner', ProcessRunner],
@@ -109,6 +112,33 @@ describe('ShellRunner, by its shell', () => {
     const parent = async () => (await runner.run(['sh', '-c', 'echo $PPID'])).stdout;
     expect(await parent()).toBe(await parent());
     expect(await parent()).not.toBe(`${process.pid}\n`);
+  });
+
+  it('leaves no program behind when its process is killed', async () => {
+    const directory = mkdtempSync(CHILD_PREFIX);
+    const runner = new ShellRunner();
+    try {
+      const module = buildChild('overlay/shell-runner.ts', directory);
+      const mark = `27.1828${process.pid}`;
+      const script = `import { ShellRunner } from ${JSON.stringify(module)};
+        const runner = new ShellRunner();
+        runner.stream(['sleep', '${mark}'], () => {}, () => {});
+        await runner.run(['true']);
+        setInterval(() => {}, 1000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+      const programs = async () => {
+        const streams = await runner.run(['pgrep', '-fx', `sleep ${mark}`]);
+        const children = await runner.run(['pgrep', '-P', String(child.pid)]);
+        return (streams.stdout + children.stdout).split('\n').filter(Boolean);
+      };
+      await expect.poll(async () => (await programs()).length, { timeout: 10_000 }).toBe(3); // the sleep, twice, and the shell
+      const started = await programs();
+      child.kill('SIGKILL');
+      const left = async () => (await runner.run(['ps', '-o', 'pid=', '-p', [...new Set(started)].join()])).stdout;
+      await expect.poll(left, { timeout: 10_000 }).toBe('');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 
   it('quotes every word', () => {

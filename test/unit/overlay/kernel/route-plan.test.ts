@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { CommandRunner } from '../../../../overlay/command-runner.ts';
 import { KernelOverlay } from '../../../../overlay/kernel-overlay.ts';
 import type { DesiredOverlay, OverlayNextHop, OverlayRoute } from '../../../../overlay/overlay-state.ts';
 import type { KernelSnapshot } from '../../../../overlay/route/kernel-snapshot.ts';
@@ -177,6 +178,40 @@ describe('apply on the fake kernel', () => {
     expect(changes).toEqual(['wireguard peer add 100.112.0.8/32']);
     expect(kernel.programs).toEqual(['wg', 'wg']);
     expect((await overlay.apply(desiredOverlay({ peers: [peer(4), peer(8)] }))).changes).toEqual([]);
+  });
+
+  it('reads only what no monitor announces while the monitors are silent', async () => {
+    const kernel = new FakeKernel();
+    let monoMs = 0;
+    const clock = { ...systemClock, monoMs: () => monoMs };
+    let say = (_line: string): void => {};
+    const stream: CommandRunner['stream'] = (argv, onLine) => {
+      if (argv[0] === 'ip') say = onLine;
+      return { stop: async () => {} };
+    };
+    const runner = { run: kernel.run.bind(kernel), stream };
+    const deps = { runner, sysctls: new CommandSysctls(kernel), clock, log: silentLogger };
+    const overlay = new KernelOverlay(deps, { stateDir: dir, privateKeyFile });
+    const programs = async () => {
+      kernel.programs.length = 0;
+      expect((await overlay.apply(desiredOverlay())).changes).toEqual([]);
+      return kernel.programs.filter((program) => program !== 'grep').sort();
+    };
+    const everything = ['ip', 'ip', 'nft', 'wg'];
+    await overlay.apply(desiredOverlay());
+    expect(await programs()).toEqual(everything);
+    const heard: number[] = [];
+    const watch = overlay.watch(() => heard.push(monoMs));
+    expect(await programs()).toEqual(everything);
+    expect(await programs()).toEqual(['wg']);
+    say('Deleted 100.96.0.9 nhid 7 dev tw0 table 8400 proto 84');
+    await expect.poll(() => heard.length).toBe(1);
+    expect(await programs()).toEqual(everything);
+    expect(await programs()).toEqual(['wg']);
+    monoMs = 20_000;
+    expect(await programs()).toEqual(everything);
+    await watch.stop();
+    expect(await programs()).toEqual(everything);
   });
 
   it('reads the kernel when routes are not as they were left, and loses nothing', async () => {
