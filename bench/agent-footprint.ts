@@ -13,7 +13,7 @@ import { median, withBenchLab } from './bench-lab.ts';
  * Thirteen agents take more CPU than a small machine has, and make one another late by more than their links' RTT. What is
  * asked here is what probing costs, so no detour is worth its price and no route moves.
  */
-const CORE = { transitHopUs: 1_000_000 };
+const CORE = { steering: { transitHopUs: 1_000_000 } };
 /** Kernel ticks per second of /proc/PID/stat: USER_HZ, 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
