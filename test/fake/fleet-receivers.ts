@@ -31,14 +31,16 @@ export class FleetReceivers {
 
   /** Next hop of the longest row that holds the destination; 0: no route. */
   lookUp(index: number, kind: TableKind, destination: number): number {
-    let best = Number.POSITIVE_INFINITY;
-    let nextHop = 0;
-    for (const row of this.tables.get(index)?.rows() ?? []) {
-      const inside = destination >= row.destination && destination < row.destination + 2 ** row.blockBits;
-      if (row.table !== kind || !inside || row.blockBits >= best) continue;
-      best = row.blockBits;
-      nextHop = row.nextHops[0]?.neighbour ?? 0;
+    return this.nextHops(index, kind, destination + 1)[destination] ?? 0;
+  }
+
+  /** The same for all destinations below `limit`. */
+  nextHops(index: number, kind: TableKind, limit: number): Uint32Array {
+    const found = new Uint32Array(limit);
+    const rows = (this.tables.get(index)?.rows() ?? []).filter((row) => row.table === kind);
+    for (const row of rows.sort((a, b) => b.blockBits - a.blockBits)) {
+      found.fill(row.nextHops[0]?.neighbour ?? 0, row.destination, row.destination + 2 ** row.blockBits);
     }
-    return nextHop;
+    return found;
   }
 }

@@ -102,6 +102,30 @@ describe('a fleet', () => {
     expect(receivers.lookUp(east, 'transitA', friend)).toBe(friend);
     expect(receivers.lookUp(middle, 'transitA', leaf)).toBe(west);
   });
+
+  it('takes a home that cannot be reached out of an entry that covers it with others', () => {
+    const covering = receivers.tables.get(east)?.get({ table: 'transitA', destination: 0, blockBits: 7 });
+    expect(covering?.nextHops[0]?.neighbour).toBe(middle);
+    engine.reportLink(west, observed(middle, null), 100);
+    step(100);
+    expect(receivers.lookUp(east, 'transitA', leaf)).toBe(0);
+    expect(receivers.lookUp(east, 'transitA', middle)).toBe(middle);
+  });
+
+  it('moves the row of a leaf that has moved when the paths part', () => {
+    engine.reportLink(leaf, observed(west, null), 100);
+    step(100);
+    engine.openSession(east, west);
+    engine.reportLink(east, observed(west, 1_000), 200);
+    step(200);
+    // the block of the west goes straight there now, its leaf that hangs off the middle does not
+    expect(receivers.lookUp(east, 'transitA', west)).toBe(west);
+    expect(receivers.lookUp(east, 'transitA', leaf)).toBe(middle);
+    engine.reportLink(east, observed(west, null), 300);
+    step(300);
+    expect(receivers.lookUp(east, 'transitA', west)).toBe(middle);
+    expect(receivers.tables.get(east)?.get({ table: 'transitA', destination: leaf, blockBits: 0 })).toBeUndefined();
+  });
 });
 
 describe('bad input', () => {
