@@ -32,7 +32,8 @@ export interface FleetBenchOptions {
   readonly links: number;
   readonly degree: number;
   readonly demands: number;
-  /** Reports each second, for how long, how often the engine steps, and how many of them are of transit links. */
+  /** Reports each second, for how long, how often the engine steps; and how many are of links between transit nodes: 1 %
+   * is about their share of all links. */
   readonly rate: number;
   readonly seconds: number;
   readonly intervalMs: number;
@@ -50,7 +51,7 @@ export function fleetOptionsOf(values: Values): FleetBenchOptions {
     rate: whole(values, 'rate', { otherwise: 1_000, most: 1_000_000 }),
     seconds: whole(values, 'seconds', { otherwise: 35, least: 0 }),
     intervalMs: whole(values, 'interval', { otherwise: 25 }),
-    transitPercent: whole(values, 'transit-percent', { otherwise: 10, least: 0, most: 100 }),
+    transitPercent: whole(values, 'transit-percent', { otherwise: 1, least: 0, most: 100 }),
     seed: whole(values, 'seed', { otherwise: 1 }),
   };
 }

@@ -68,8 +68,9 @@ export class FleetModel {
   }
 
   #nearestOf(a: number): Uint16Array {
-    const others = Array.from({ length: this.options.transit }, (_, b) => b).filter((b) => b !== a);
-    others.sort((b, c) => this.#distance(a, b) - this.#distance(a, c) || b - c);
+    const away = Float64Array.from({ length: this.options.transit }, (_, b) => this.#distance(a, b));
+    const others = Array.from(away.keys()).filter((b) => b !== a);
+    others.sort((b, c) => (away[b] ?? 0) - (away[c] ?? 0) || b - c);
     return Uint16Array.from(others.slice(0, Math.max(AROUND, this.options.degree)));
   }
 
