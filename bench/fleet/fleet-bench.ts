@@ -99,6 +99,8 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
   const latencies: number[] = [];
   const deltaLatencies: number[] = [];
   const steps: number[] = [];
+  const ways = { link: 0, batch: 0, fresh: 0 };
+  const nextHops: number[] = [];
   const before = { deltas: engine.stream.deltas, rows: engine.stream.rows, bytes: engine.stream.bytes };
   const movedBefore = engine.transitTables.movedCount;
   let [backlog, taken, oldestMs] = [0, 0, 0];
@@ -113,10 +115,16 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
     backlog = Math.max(backlog, due - taken);
     oldestMs = ((taken + 1) / rate) * 1_000;
     const from = taken;
+    const { version } = fleet.trees;
     // the engine's clock starts well after the load, so that no link is young
     for (; taken < due; taken++) reportRandomLink(fleet, transitPercent / 100, 60_000 + atMs);
     engine.step(60_000 + atMs, sink);
     const doneMs = performance.now() - begunMs;
+    const { way, changes } = fleet.trees;
+    if (fleet.trees.version !== version && way !== 'none') {
+      ways[way]++;
+      if (way !== 'fresh') nextHops.push(changes.count);
+    }
     for (let i = from; i < due; i++) latencies.push(doneMs - ((i + 1) / rate) * 1_000);
     steps.push(doneMs - atMs);
     const waitMs = atMs + intervalMs - doneMs;
@@ -131,6 +139,8 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
     latencyMs: summary(latencies),
     deltaMs: summary(deltaLatencies),
     stepMs: summary(steps),
+    treeRefreshes: ways,
+    changedNextHops: summary(nextHops),
     largestBacklog: backlog,
     deltasPerS: Math.round((engine.stream.deltas - before.deltas) / tookS),
     rowsPerS: Math.round((engine.stream.rows - before.rows) / tookS),
