@@ -134,6 +134,43 @@ describe('one source', { timeout: 120_000 }, () => {
     );
   });
 
+  it('gives leaves of three links their best one, also where links tie, relays are cut off and weights are huge', () => {
+    const link = fc.tuple(
+      fc.nat(4),
+      fc.oneof(
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 2 ** 30 - 2, max: 2 ** 30 + 2 }),
+        fc.integer({ min: 2 ** 31 - 3, max: 2 ** 31 - 1 }),
+      ),
+    );
+    const three = fc.uniqueArray(link, { minLength: 3, maxLength: 3, selector: ([relay]) => relay });
+    const relays = fc.array(fc.tuple(fc.nat(4), fc.nat(4), link), { maxLength: 12 });
+    fc.assert(
+      fc.property(relays, fc.array(three, { minLength: 1, maxLength: 12 }), fc.nat(16), (ways, leaves, root) => {
+        const graph = new CsrGraph();
+        for (let v = 0; v < 5; v++) graph.addNode(90 - 7 * v, true);
+        for (const [from, to, [, weight]] of ways) if (from !== to) graph.setArc(from, to, weight);
+        leaves.forEach((links, i) => {
+          const leaf = graph.addNode(100 + i, false);
+          for (const [relay, weight] of links) graph.setArc(relay, leaf, weight);
+          for (const [relay, weight] of links) graph.setArc(leaf, relay, weight);
+        });
+        graph.commit();
+        const at = root % graph.slotCount;
+        const slow = slowTree(netOf(graph), at, 'from');
+        const tree = new SourceTree();
+        const run = () => new OneSource().compute(graph, 'from', at, tree);
+        if (slow.distance.some((distance) => distance >= UNREACHABLE && distance < Infinity)) {
+          expect(run).toThrow(/every path between slots/);
+          return;
+        }
+        run();
+        expect(plain(tree)).toEqual(slow);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('refuses a root that is no node', () => {
     const graph = new CsrGraph();
     graph.addNode(3, true);
