@@ -8,8 +8,10 @@ import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
 import { recordPaths } from './path-record.ts';
 import { type PersistedState, parsePersistedState } from './persisted-state.ts';
+import { restOf } from './rib/at-rest.ts';
 import { decideNextHops } from './rib/incumbency.ts';
 import { dijkstra } from './spf/dijkstra.ts';
+import { KeptTrees } from './spf/kept-trees.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
 import type {
   LinkObservation,
@@ -33,6 +35,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   readonly #deps: SteeringDeps;
   readonly #mesh: MeshState;
   readonly #computeTree: ComputeTree = dijkstra();
+  readonly #trees: KeptTrees;
   /** Destinations whose rollout may have something to do. */
   readonly #rolling = new Set<MeshNode>();
   /** Destinations whose paths must be compared with what is recorded. */
@@ -54,7 +57,9 @@ export class OneStepSteeringEngine implements SteeringEngine {
   constructor(deps: SteeringDeps, options: PartialSteeringOptions = {}) {
     this.#deps = deps;
     this.#mesh = new MeshState(steeringOptions(options));
-    this.#generation = this.#mesh.options.firstGeneration;
+    const { cost, firstGeneration } = this.#mesh.options;
+    this.#trees = new KeptTrees(this.#mesh.graph, cost.transitHopUs, this.#computeTree);
+    this.#generation = firstGeneration;
   }
 
   get generation(): bigint {
@@ -326,16 +331,24 @@ export class OneStepSteeringEngine implements SteeringEngine {
     return [...this.#mesh.nodes.values()].filter((node) => node.table.frozen);
   }
 
-  /** SPF and decision for every destination. */
+  /** SPF for every destination, and a decision for those whose nodes do not all follow their tree. */
   #computeAll(nowMs: number): void {
     this.#spfPending = false;
     this.#lastSpfMs = nowMs;
     this.#spfRuns++;
     const startMs = this.#deps.stopwatchMs();
     const frozen = this.#frozen();
+    this.#trees.refresh();
     for (const node of this.#mesh.nodes.values()) {
-      this.#computeTree(this.#mesh.graph, node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
-      this.#decide(node, frozen, nowMs);
+      this.#trees.load(node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
+      const rest = restOf(this.#mesh.graph, node.slot, (slot) => node.rollout.decided(slot), node.tree);
+      if (rest === 'moving') {
+        this.#decide(node, frozen, nowMs);
+        continue;
+      }
+      node.timers.clearAll();
+      node.moveDueMs = Number.POSITIVE_INFINITY;
+      if (rest === 'partial') this.#repath.add(node);
     }
     this.#timings = { spfMs: this.#deps.stopwatchMs() - startMs, stepMs: this.#timings.stepMs };
   }

@@ -57,6 +57,11 @@ export class MoveTimers {
     this.winsSinceMs[slot] = Number.NaN;
     this.settlesSinceMs[slot] = Number.NaN;
   }
+
+  clearAll(): void {
+    this.winsSinceMs.fill(Number.NaN);
+    this.settlesSinceMs.fill(Number.NaN);
+  }
 }
 
 export interface Decision {

@@ -12,7 +12,7 @@ export class SpfTree {
   nextHop = new Int32Array(0);
   /** Links on the path. */
   hops = new Int32Array(0);
-  /** Slots in the order in which they were settled, root first: each after its next hop. */
+  /** Slots that can be reached, root first: each after its next hop. */
   order = new Int32Array(0);
   reached = 0;
 

@@ -8,8 +8,9 @@
  */
 import type { CsrGraph } from '../../graph/csr-graph.ts';
 import type { GraphEdits } from '../../graph/edit-journal.ts';
+import { OneSource } from '../one-source.ts';
 import { PathTable } from '../path-table.ts';
-import { PlainRows } from '../plain-rows.ts';
+import { SourceTree } from '../source-tree.ts';
 import { BatchRepair } from './batch-repair.ts';
 import { LinkRepair } from './link-repair.ts';
 import { RowRepair } from './row-repair.ts';
@@ -21,7 +22,7 @@ export interface IncrementalTableOptions {
   readonly direction: TableDirection;
   /** Whole microseconds, added for each transit node of a path. */
   readonly transitHopUs: number;
-  /** Computes all rows afresh; plainly when left out. */
+  /** Computes all rows afresh; one source after the other when left out. */
   readonly fillAll?: (graph: CsrGraph, table: PathTable) => void;
   /**
    * What a fresh run costs, as the share of all entries whose repair takes as long. 0.5: measured, a lifted entry of a
@@ -132,16 +133,28 @@ export class IncrementalTable {
     this.changes.addAll(this.table.capacity);
     const { fillAll } = this.#options;
     if (fillAll !== undefined) fillAll(this.#graph, this.table);
-    else {
-      const rows = new PlainRows(this.table.capacity);
-      for (let root = 0; root < this.table.capacity; root++) rows.fill(this.#rowRules(), root, this.table);
-    }
+    else this.#fillOneByOne();
     this.#repairs.turned.load(this.table);
   }
 
-  #rowRules(): { graph: CsrGraph; arcs: CsrGraph['out']; transitHopUs: number } {
+  #fillOneByOne(): void {
     const graph = this.#graph;
-    const arcs = this.#options.direction === 'from' ? graph.out : graph.into;
-    return { graph, arcs, transitHopUs: this.#options.transitHopUs };
+    const { direction, transitHopUs } = this.#options;
+    const { table } = this;
+    const oneSource = new OneSource();
+    const tree = new SourceTree();
+    for (let root = 0; root < table.capacity; root++) {
+      table.clearRow(root);
+      if ((graph.index[root] ?? 0) === 0) continue;
+      oneSource.compute(graph, direction, root, tree, transitHopUs);
+      const row = root * table.stride;
+      table.distance.set(tree.distance.subarray(0, graph.slotCount), row);
+      for (let slot = 0; slot < graph.slotCount; slot++) {
+        const before = tree.predecessor[slot] ?? -1;
+        if (before < 0) continue;
+        table.predecessor[row + slot] = before;
+        table.hops[row + slot] = tree.hopsOf(slot);
+      }
+    }
   }
 }
