@@ -1,8 +1,15 @@
 /** Who is measured at one source over relays and a great many leaves. */
-import { BOOST, CPP_BUCKETS } from './cpp-candidate.ts';
+import { BOOST, CPP_BUCKETS, CPP_BUCKETS_NATIVE } from './cpp-candidate.ts';
 import { GRAPHOLOGY } from './graphology-candidate.ts';
 import { NGRAPH } from './ngraph-candidate.ts';
 import type { SpfCandidate } from './spf-candidate.ts';
 import { THALWEG_ONE_SOURCE } from './thalweg-one-source.ts';
 
-export const LEAVES_CANDIDATES: readonly SpfCandidate[] = [THALWEG_ONE_SOURCE, BOOST, CPP_BUCKETS, NGRAPH, GRAPHOLOGY];
+export const LEAVES_CANDIDATES: readonly SpfCandidate[] = [
+  THALWEG_ONE_SOURCE,
+  BOOST,
+  CPP_BUCKETS,
+  CPP_BUCKETS_NATIVE,
+  NGRAPH,
+  GRAPHOLOGY,
+];
