@@ -22,6 +22,7 @@ export const SIMULATE_KEYS = [
   'leaves',
   'calm',
   'settle',
+  'spf-interval',
 ] as const;
 
 export async function benchSimulate(values: Values): Promise<unknown> {
@@ -37,6 +38,7 @@ export async function benchSimulate(values: Values): Promise<unknown> {
     troublesPerMinute: whole(values, 'troubles', { otherwise: DEFAULT_SIMULATION.troublesPerMinute, least: 0 }),
     leafShare: whole(values, 'leaves', { otherwise: 0, least: 0, most: 90 }) / 100,
     calmSeconds: whole(values, 'calm', { otherwise: DEFAULT_SIMULATION.calmSeconds, least: 0 }),
+    spfMinIntervalMs: whole(values, 'spf-interval', { otherwise: DEFAULT_SIMULATION.spfMinIntervalMs, most: 600_000 }),
     settleSeconds: whole(values, 'settle', { otherwise: DEFAULT_SIMULATION.settleSeconds, least: 0 }),
   };
   const startMs = performance.now();

@@ -37,6 +37,8 @@ export interface SimulationOptions {
   readonly lostAckShare: number;
   readonly reportSeconds: number;
   readonly sampleSeconds: number;
+  /** Least time between two SPF runs of the core, as steering has it for a small mesh; big ones need more. */
+  readonly spfMinIntervalMs: number;
 }
 
 export const DEFAULT_SIMULATION: SimulationOptions = {
@@ -51,6 +53,7 @@ export const DEFAULT_SIMULATION: SimulationOptions = {
   lostAckShare: 0.0005,
   reportSeconds: 5,
   sampleSeconds: 10,
+  spfMinIntervalMs: 100,
 };
 
 export interface SimulationResult {
@@ -104,10 +107,10 @@ export class Simulation {
     this.forwarding = new ForwardingState(n);
     this.#peers = choosePeers(rtts, options.degree, options.seed);
     this.underlay = new SimulatedUnderlay(onlyBetween(this.#peers, rtts));
-    const engine = new OneStepSteeringEngine({
-      toUnixMs: (ms) => clock.nowMs() - clock.monoMs() + ms,
-      stopwatchMs: () => 0,
-    });
+    const engine = new OneStepSteeringEngine(
+      { toUnixMs: (ms) => clock.nowMs() - clock.monoMs() + ms, stopwatchMs: () => 0 },
+      { spfMinIntervalMs: options.spfMinIntervalMs },
+    );
     this.core = new SimulatedCore({
       engine,
       clock,
