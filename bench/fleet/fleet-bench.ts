@@ -2,7 +2,8 @@
  * `bench -- fleet`: a fleet of one core. Loading it, the first tables of all nodes, then reports at a fixed rate whatever
  * the engine does (open loop), with what it takes from a report to the last delta that it causes; then table sizes.
  *
- *   latency   from when a report was due to the end of the step that took it, when all deltas of the step were out
+ *   latency   from when a report was due to the end of the step that took it, when all deltas of the step were out;
+ *             of a transit link's (apart as well) to the end of the step after which no changed next hop was left
  *   delta     from when the oldest report of its step was due to when the delta was handed over
  *   Moves that have to win for a while first (leaf/leaf-homes.ts) wait for that besides.
  */
@@ -97,6 +98,9 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
   const { rate, intervalMs, transitPercent } = options;
   const total = rate * options.seconds;
   const latencies: number[] = [];
+  const transitLatencies: number[] = [];
+  /** Reports on transit links whose deltas are not all out, by when they were due. */
+  const open: number[] = [];
   const deltaLatencies: number[] = [];
   const steps: number[] = [];
   const ways = { link: 0, batch: 0, fresh: 0 };
@@ -116,8 +120,13 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
     oldestMs = ((taken + 1) / rate) * 1_000;
     const from = taken;
     const { version } = fleet.trees;
+    const isTransit: boolean[] = [];
     // the engine's clock starts well after the load, so that no link is young
-    for (; taken < due; taken++) reportRandomLink(fleet, transitPercent / 100, 60_000 + atMs);
+    for (; taken < due; taken++) {
+      const ofTransit = reportRandomLink(fleet, transitPercent / 100, 60_000 + atMs);
+      isTransit.push(ofTransit);
+      if (ofTransit) open.push(((taken + 1) / rate) * 1_000);
+    }
     engine.step(60_000 + atMs, sink);
     const doneMs = performance.now() - begunMs;
     const { way, changes } = fleet.trees;
@@ -125,7 +134,14 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
       ways[way]++;
       if (way !== 'fresh') nextHops.push(changes.count);
     }
-    for (let i = from; i < due; i++) latencies.push(doneMs - ((i + 1) / rate) * 1_000);
+    for (let i = from; i < due; i++)
+      if (!(isTransit[i - from] ?? false)) latencies.push(doneMs - ((i + 1) / rate) * 1_000);
+    if (!engine.isBehind) {
+      for (const dueMs of open.splice(0)) {
+        transitLatencies.push(doneMs - dueMs);
+        latencies.push(doneMs - dueMs);
+      }
+    }
     steps.push(doneMs - atMs);
     const waitMs = atMs + intervalMs - doneMs;
     // also when late: others of the process get their turn
@@ -137,6 +153,7 @@ async function sustain(fleet: LoadedFleet, options: FleetBenchOptions): Promise<
     seconds: seconds(tookS * 1_000),
     reportsPerS: Math.round(total / tookS),
     latencyMs: summary(latencies),
+    transitLatencyMs: { ...summary(transitLatencies), unfinished: open.length },
     deltaMs: summary(deltaLatencies),
     stepMs: summary(steps),
     treeRefreshes: ways,

@@ -52,8 +52,8 @@ export function loadFleet(model: FleetModel, demands: number): LoadedFleet {
   return { model, engine, graph, trees, transit, leaf };
 }
 
-/** Reports one random link: its RTT is what the model says times a random factor of 0.5 to 2. */
-export function reportRandomLink(fleet: LoadedFleet, transitShare: number, nowMs: number): void {
+/** Reports one random link: its RTT is what the model says times a random factor of 0.5 to 2. True: of transit nodes. */
+export function reportRandomLink(fleet: LoadedFleet, transitShare: number, nowMs: number): boolean {
   const { model, engine, transit, leaf } = fleet;
   const { random } = model;
   const factor = 2 ** (2 * random() - 1);
@@ -61,12 +61,13 @@ export function reportRandomLink(fleet: LoadedFleet, transitShare: number, nowMs
     const i = wholeBelow(random, model.pairs.length);
     const [a, b] = model.pairs[i] ?? [0, 1];
     engine.reportLink(transit[a] ?? 0, observation(transit[b] ?? 0, (model.pairUs[i] ?? 1) * factor), nowMs);
-    return;
+    return true;
   }
   const v = wholeBelow(random, leaf.length);
   const at = v * model.options.links + wholeBelow(random, model.options.links);
   const peer = transit[model.leafTransit[at] ?? 0] ?? 0;
   engine.reportLink(leaf[v] ?? 0, observation(peer, (model.leafUs[at] ?? 1) * factor), nowMs);
+  return false;
 }
 
 function observation(peerIndex: number, us: number): LinkObservation {

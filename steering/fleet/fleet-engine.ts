@@ -70,7 +70,7 @@ export class FleetEngine {
     this.homes.review(leaf, nowMs);
     this.#dirtyLeaves.add(leaf);
   };
-  #entries = new EntryList(0);
+  readonly #entries = new EntryList();
   #sweptMs: number | null = null;
   #swept = 0;
 
@@ -207,7 +207,10 @@ export class FleetEngine {
     this.homes.tick(nowMs);
     this.#links.takeChanged(nowMs);
     // paths first: they make room for new transit nodes
-    if (graph.commit()) this.#followTrees(sink);
+    if (graph.commit()) this.#refreshTrees();
+    // a list that keeps growing is emptied: more than every entry cannot have changed
+    const most = this.#entries.size > graph.nodeCount ** 2 ? Number.POSITIVE_INFINITY : this.#options.nextHopsPerStep;
+    this.transitTables.followPaths(this.#entries, most, sink);
     this.transitTables.growBlocks(this.#grownHomes, sink);
     this.#grownHomes.clear();
     const moved = this.homes.takeChanged();
@@ -227,8 +230,14 @@ export class FleetEngine {
     if (kind === 'transit' && slot < this.#deps.trees.table.capacity) this.transitTables.sendWhole(slot, sink);
   }
 
+  /** Changed next hops of transit nodes are left for the next steps. */
+  get isBehind(): boolean {
+    return this.#entries.size > 0;
+  }
+
   /** When `step` has work without further events. */
   get dueMs(): number {
+    if (this.isBehind) return Number.NEGATIVE_INFINITY;
     return Math.min(this.homes.dueMs, this.#links.dueMs);
   }
 
@@ -240,18 +249,16 @@ export class FleetEngine {
     this.stream.close(sink);
   }
 
-  #followTrees(sink: DeltaSink): void {
+  #refreshTrees(): void {
     const { graph, trees } = this.#deps;
     const { roots, root, slot, count, isComplete } = trees.refresh();
-    if (trees.table.capacity > this.#entries.capacity) this.#entries = new EntryList(trees.table.capacity);
+    this.#entries.makeRoom(trees.table.capacity);
     const entries = this.#entries;
-    entries.clear();
     if (isComplete) {
       for (let i = 0; i < count; i++) entries.add(root[i] ?? 0, slot[i] ?? 0);
     } else {
       for (const r of roots) for (const vertex of graph.slots()) entries.add(r, vertex);
     }
-    this.transitTables.followPaths(entries, sink);
   }
 
   /** Puts the next of all leaves among those whose tables are looked at. */

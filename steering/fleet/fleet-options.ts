@@ -13,6 +13,11 @@ export interface FleetOptions {
   readonly leafTables: LeafTableOptions;
   /** Leaves whose exceptions are looked at each second without news of their own: 10,000 takes a million in 100 s. */
   readonly sweepPerSecond: number;
+  /**
+   * Next hops of transit nodes that one step follows. 10,000 take some 50 ms; a link that half the fleet uses changes
+   * hundreds of thousands, and what leaves report meanwhile should not wait for all of them.
+   */
+  readonly nextHopsPerStep: number;
 }
 
 export function fleetOptions(partial: Partial<FleetOptions> = {}): FleetOptions {
@@ -23,6 +28,7 @@ export function fleetOptions(partial: Partial<FleetOptions> = {}): FleetOptions 
     leafHomes: DEFAULT_LEAF_HOME_OPTIONS,
     leafTables: DEFAULT_LEAF_TABLE_OPTIONS,
     sweepPerSecond: 10_000,
+    nextHopsPerStep: 10_000,
     ...partial,
   };
 }

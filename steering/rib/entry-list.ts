@@ -10,22 +10,22 @@ export class EntryList {
   #root = sharedInt32(1_024);
   /** The entry gathered before for the same vertex. */
   #next = sharedInt32(1_024);
-  readonly #last: Int32Array;
+  #last = new Int32Array(0);
   readonly #vertices: number[] = [];
+  readonly #roots: number[] = [];
   #size = 0;
 
-  /** For slots below `capacity`. */
-  constructor(capacity: number) {
-    this.#last = new Int32Array(capacity).fill(NONE);
-  }
-
-  /** Entries gathered. */
+  /** Entries gathered since the list was last empty; 0 when it is. */
   get size(): number {
     return this.#size;
   }
 
-  get capacity(): number {
-    return this.#last.length;
+  /** Makes room for vertices below `capacity`; what is there stays. */
+  makeRoom(capacity: number): void {
+    if (capacity <= this.#last.length) return;
+    const last = new Int32Array(capacity).fill(NONE);
+    last.set(this.#last);
+    this.#last = last;
   }
 
   add(root: number, vertex: number): void {
@@ -40,19 +40,25 @@ export class EntryList {
     this.#last[vertex] = this.#size++;
   }
 
-  clear(): void {
-    for (const vertex of this.#vertices) this.#last[vertex] = NONE;
-    this.#vertices.length = 0;
-    this.#size = 0;
-  }
-
-  /** Each vertex once, in ascending order. */
-  forEachVertex(take: (vertex: number) => void): void {
+  /**
+   * Hands over vertices in ascending order, each once with its roots, until at least `most` entries are read; the rest
+   * stays for the next call.
+   */
+  drain(most: number, take: (vertex: number, roots: readonly number[]) => void): void {
     this.#vertices.sort((a, b) => a - b);
-    for (const vertex of this.#vertices) take(vertex);
-  }
-
-  forEachRoot(vertex: number, take: (root: number) => void): void {
-    for (let at = this.#last[vertex] ?? NONE; at !== NONE; at = this.#next[at] ?? NONE) take(this.#root[at] ?? 0);
+    let read = 0;
+    let taken = 0;
+    while (taken < this.#vertices.length && read < most) {
+      const vertex = this.#vertices[taken++] ?? 0;
+      this.#roots.length = 0;
+      for (let at = this.#last[vertex] ?? NONE; at !== NONE; at = this.#next[at] ?? NONE) {
+        this.#roots.push(this.#root[at] ?? 0);
+      }
+      read += this.#roots.length;
+      this.#last[vertex] = NONE;
+      take(vertex, this.#roots);
+    }
+    this.#vertices.splice(0, taken);
+    if (this.#vertices.length === 0) this.#size = 0;
   }
 }

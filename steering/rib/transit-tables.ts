@@ -125,15 +125,19 @@ export class TransitTables {
     }
   }
 
-  /** Follows the entries of the path table that changed; an entry may be there twice, or be as before. */
-  followPaths(changed: EntryList, sink: DeltaSink): void {
+  /**
+   * Follows about `most` of the entries of the path table that changed, whole nodes at a time; the rest stays in the list.
+   * An entry may be there twice, or be as before. Each node's table is right by what that node was told, so other changes
+   * can be sent in between.
+   */
+  followPaths(changed: EntryList, most: number, sink: DeltaSink): void {
     const { graph } = this.#deps;
     this.#makeRoom();
-    changed.forEachVertex((node) => {
+    changed.drain(most, (node, roots) => {
       this.#roots.length = 0;
-      changed.forEachRoot(node, (root) => {
+      for (const root of roots) {
         if (this.#told[node * this.#stride + root] !== this.#computed(node, root)) this.#roots.push(root);
-      });
+      }
       if (this.#roots.length > 0 && graph.slotOf(graph.indexOf(node)) === node) this.#follow(node, sink);
     });
   }

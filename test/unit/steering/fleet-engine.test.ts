@@ -112,6 +112,35 @@ describe('a fleet', () => {
     expect(receivers.lookUp(east, 'transitA', middle)).toBe(middle);
   });
 
+  it('spreads a large change of paths over steps, and sends other changes in between', () => {
+    const graph = new CsrGraph();
+    const slow = new FleetEngine(
+      { graph, trees: new PlainTrees(graph) },
+      { blocks: { bits: 10, firstBits: 5 }, nextHopsPerStep: 1 },
+    );
+    const far = new FleetReceivers();
+    const ring = Array.from({ length: 6 }, () => slow.addTransit(50, 0, 0));
+    for (const [i, a] of ring.entries()) {
+      slow.openSession(a, ring[(i + 1) % 6] ?? 0);
+      slow.reportLink(a, observed(ring[(i + 1) % 6] ?? 0, 1_000), 0);
+    }
+    const [first = 0, second = 0, third = 0] = ring;
+    const roamer = slow.addLeaf([{ transit: second, costUs: 900 }], 0);
+    slow.start(0, far.take);
+    slow.reportLink(first, observed(second, 90_000), 20_000);
+    slow.step(20_000, far.take);
+    expect(slow.isBehind).toBe(true);
+    slow.openSession(roamer, third);
+    slow.reportLink(roamer, observed(third, 800), 20_001);
+    slow.reportLink(roamer, observed(second, null), 20_001);
+    slow.step(20_001, far.take);
+    expect(far.lookUp(third, 'transitA', roamer)).toBe(roamer);
+    for (let ms = 20_002; slow.isBehind; ms++) slow.step(ms, far.take);
+    expect(far.lookUp(first, 'transitA', second)).toBe(ring[5]);
+    expect(far.lookUp(first, 'transitA', roamer)).toBe(ring[5]);
+    expect(far.lookUp(second, 'transitA', roamer)).toBe(third);
+  });
+
   it('moves the row of a leaf that has moved when the paths part', () => {
     engine.reportLink(leaf, observed(west, null), 100);
     step(100);
