@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
 import { BACKUPS_KEYS, benchBackups } from './backups.ts';
+import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
@@ -42,6 +43,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
+  'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },
   'session-plan': {
     keys: ['data', 'degree', 'rounds', 'explore', 'seed', 'nodes'],
     run: async (values) => {

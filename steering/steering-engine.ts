@@ -321,7 +321,9 @@ export class OneStepSteeringEngine implements SteeringEngine {
         this.#spfPending = true;
         continue;
       }
-      const weight = effective.totalUs + (held ? options.untrustedUs : 0);
+      // the band's bottom is no weight, but decides what is proven
+      this.#spfPending = true;
+      const weight = link.band.topUs + (held ? options.untrustedUs : 0);
       graph.setArc(low, high, weight);
       graph.setArc(high, low, weight);
     }
@@ -339,10 +341,11 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const startMs = this.#deps.stopwatchMs();
     const frozen = this.#frozen();
     this.#trees.refresh();
+    const unsteady = this.#mesh.links.unsteadyNodes();
     for (const node of this.#mesh.nodes.values()) {
       this.#trees.load(node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
       const rest = restOf(this.#mesh.graph, node.slot, (slot) => node.rollout.decided(slot), node.tree);
-      if (rest === 'moving') {
+      if (rest === 'moving' || unsteady.has(node.index)) {
         this.#decide(node, frozen, nowMs);
         continue;
       }
@@ -364,6 +367,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
       node.timers,
       nowMs,
       options.incumbency,
+      (slot) => this.#mesh.links.get(graph.indexOf(slot), node.index)?.band ?? null,
     );
     node.moveDueMs = dueMs;
     node.rollout.decide(nextHop);

@@ -1,4 +1,5 @@
 /** All tuning of the steering engine, by stage. */
+import { DEFAULT_LINK_BAND_OPTIONS, type LinkBandOptions } from './link-state/link-band.ts';
 import { type CostOptions, DEFAULT_COST_OPTIONS } from './link-state/link-cost.ts';
 import { DEFAULT_LINK_FILTER_OPTIONS, type LinkFilterOptions } from './link-state/link-filter.ts';
 import { DEFAULT_LOSS_OPTIONS, type LossOptions } from './link-state/loss-estimate.ts';
@@ -9,6 +10,7 @@ import { DEFAULT_ROLLOUT_OPTIONS, type RolloutOptions } from './rollout/rollout.
 export interface SteeringOptions {
   readonly cost: CostOptions;
   readonly filter: LinkFilterOptions;
+  readonly band: LinkBandOptions;
   readonly loss: LossOptions;
   readonly incumbency: IncumbencyOptions;
   readonly table: NodeTableOptions;
@@ -35,6 +37,7 @@ export function steeringOptions(partial: PartialSteeringOptions = {}): SteeringO
   return {
     cost: { ...DEFAULT_COST_OPTIONS, ...partial.cost },
     filter: { ...DEFAULT_LINK_FILTER_OPTIONS, ...partial.filter },
+    band: { ...DEFAULT_LINK_BAND_OPTIONS, ...partial.band },
     loss: { ...DEFAULT_LOSS_OPTIONS, ...partial.loss },
     incumbency: { ...DEFAULT_INCUMBENCY_OPTIONS, ...partial.incumbency },
     table: { ...DEFAULT_NODE_TABLE_OPTIONS, ...partial.table },

@@ -111,6 +111,7 @@ function runnerUp(
     settlesForMs: since(to.timers.settlesSinceMs[from.slot]),
     moving: to.rollout.decided(from.slot) !== to.rollout.committed(from.slot),
     untrustedForMs: untrusted ? mesh.options.filter.recoverHoldMs : null,
+    unprovenUs: path.length === 2 ? unprovenUs(mesh, other) : null,
   };
   return {
     path: other.map((index) => mesh.name(index)),
@@ -118,6 +119,14 @@ function runnerUp(
     behindUs: cost.totalUs - chosen.totalUs,
     whyNot: whyNot(chosen, cost, hold, mesh.options.incumbency),
   };
+}
+
+/** The bottom of the direct link's band when the tops of the detour's links are not below it; null: they are, or it has none. */
+function unprovenUs(mesh: MeshState, detour: readonly number[]): number | null {
+  const direct = mesh.links.get(detour[0] ?? 0, detour.at(-1) ?? 0)?.band;
+  if (direct === undefined || direct.bottomUs >= direct.topUs) return null;
+  const topUs = detour.slice(1).reduce((sum, v, i) => sum + (mesh.links.get(detour[i] ?? 0, v)?.band.topUs ?? 0), 0);
+  return topUs + (detour.length - 2) * mesh.options.cost.transitHopUs < direct.bottomUs ? null : direct.bottomUs;
 }
 
 function pairs(mesh: MeshState): [MeshNode, MeshNode][] {

@@ -85,6 +85,11 @@ export class LinkFilter {
     return this.#reading.health;
   }
 
+  /** What was read last, undamped; null when the link is not up. */
+  get undamped(): CostTerms | null {
+    return this.#reading.health === 'up' ? this.#reading.cost : null;
+  }
+
   /** Cost the graph uses; null when the link is not up. */
   get effective(): CostTerms | null {
     return this.#effective;

@@ -11,6 +11,7 @@
  */
 import { MAX_NODE_INDEX } from '../../protocol/identifier.ts';
 import type { LinkObservation } from '../steering-engine-port.ts';
+import { LinkBand, type LinkBandOptions } from './link-band.ts';
 import { type CostOptions, linkCost } from './link-cost.ts';
 import { LinkFilter, type LinkFilterOptions, type LinkReading } from './link-filter.ts';
 import { LossEstimate, type LossOptions } from './loss-estimate.ts';
@@ -41,6 +42,8 @@ export interface Link {
   /** RTT merged from both ends, undamped. */
   rttUs: number | null;
   readonly filter: LinkFilter;
+  /** What its effective cost has been lately. */
+  readonly band: LinkBand;
   readonly loss: LossEstimate;
 }
 
@@ -50,6 +53,7 @@ const MAX_BELIEVED_US = 60_000_000;
 export interface LinkStateOptions {
   readonly cost: CostOptions;
   readonly filter: LinkFilterOptions;
+  readonly band: LinkBandOptions;
   readonly loss: LossOptions;
 }
 
@@ -60,6 +64,7 @@ export class LinkState {
   readonly #connected = new Set<number>();
   readonly #changed = new Set<Link>();
   readonly #timed = new Set<Link>();
+  readonly #unsteady = new Set<Link>();
 
   constructor(options: LinkStateOptions) {
     this.#options = options;
@@ -103,6 +108,7 @@ export class LinkState {
       this.#links.get(peer)?.delete(index);
       this.#changed.delete(link);
       this.#timed.delete(link);
+      this.#unsteady.delete(link);
     }
     this.#links.delete(index);
     this.#connected.delete(index);
@@ -112,7 +118,8 @@ export class LinkState {
   tick(nowMs: number): void {
     for (const link of this.#timed) {
       if (link.filter.dueMs > nowMs) continue;
-      if (link.filter.tick(nowMs)) this.#changed.add(link);
+      const changed = link.filter.tick(nowMs);
+      if (this.#widen(link, nowMs) || changed) this.#changed.add(link);
       if (link.filter.dueMs === Number.POSITIVE_INFINITY) this.#timed.delete(link);
     }
   }
@@ -121,6 +128,11 @@ export class LinkState {
     let dueMs = Number.POSITIVE_INFINITY;
     for (const link of this.#timed) dueMs = Math.min(dueMs, link.filter.dueMs);
     return dueMs;
+  }
+
+  /** Stable indices of the nodes that have a link with a band: detours to them must be proven. */
+  unsteadyNodes(): Set<number> {
+    return new Set([...this.#unsteady].flatMap(({ low, high }) => [low, high]));
   }
 
   /** Links whose effective state changed since the last call, in a fixed order. */
@@ -141,6 +153,7 @@ export class LinkState {
       disagree: false,
       rttUs: null,
       filter: new LinkFilter(this.#options.filter),
+      band: new LinkBand(this.#options.band),
       loss: new LossEstimate(this.#options.loss),
     };
     for (const [from, to] of [
@@ -154,9 +167,20 @@ export class LinkState {
   }
 
   #evaluate(link: Link, nowMs: number): void {
-    if (link.filter.update(this.#merge(link, nowMs), nowMs)) this.#changed.add(link);
+    const changed = link.filter.update(this.#merge(link, nowMs), nowMs);
+    if (this.#widen(link, nowMs) || changed) this.#changed.add(link);
     if (link.filter.dueMs === Number.POSITIVE_INFINITY) this.#timed.delete(link);
     else this.#timed.add(link);
+  }
+
+  /** Shows the effective cost to the link's band; true when that changed what the link counts with. */
+  #widen(link: Link, nowMs: number): boolean {
+    const { effective, undamped } = link.filter;
+    if (effective === null || undamped === null) return false;
+    const changed = link.band.update(effective.totalUs, undamped.totalUs, nowMs);
+    if (link.band.bottomUs < link.band.topUs) this.#unsteady.add(link);
+    else this.#unsteady.delete(link);
+    return changed;
   }
 
   #merge(link: Link, nowMs: number): LinkReading {

@@ -7,6 +7,9 @@
  *              (fastHoldMs when the new path costs less than half of the present one)
  *   settleMs   a gain above settleUs and settleRatio, without a break: the steady state nears the true optimum
  *
+ * A detour must also be proven against the direct link (DirectBand): what it cannot be proven to beat keeps the direct one
+ * as the best. Without a proof, half the direct link's level for `believeMs` is taken for one.
+ *
  * A mix of kept and new next hops need not be loop-free, so the result is followed to the destination from every node;
  * a node found on a loop takes its next hop of the tree. Each round moves at least one more node to the tree, and the
  * tree itself has no loop, so this ends. (With equal timers a loop cannot arise: the gain of a node is never less
@@ -26,6 +29,10 @@ export interface IncumbencyOptions {
   readonly settleUs: number;
   readonly settleRatio: number;
   readonly settleMs: number;
+  /** A detour at half of the present level of an unsteady direct link is believed after this: 10 min, five of its samples. */
+  readonly believeMs: number;
+  /** A detour in use is given up when it costs so much more than what would prove it. */
+  readonly leaveRatio: number;
 }
 
 export const DEFAULT_INCUMBENCY_OPTIONS: IncumbencyOptions = {
@@ -36,32 +43,65 @@ export const DEFAULT_INCUMBENCY_OPTIONS: IncumbencyOptions = {
   settleUs: 300,
   settleRatio: 0.01,
   settleMs: 20_000,
+  believeMs: 600_000,
+  leaveRatio: 0.05,
 };
 
 /** Since when each node (by slot) would gain by moving; NaN: it would not. */
 export class MoveTimers {
   winsSinceMs = new Float64Array(0);
   settlesSinceMs = new Float64Array(0);
+  /** Since when the tree's way costs less than half of a direct link against which it is not proven. */
+  halvesSinceMs = new Float64Array(0);
+  /** Since when a detour in use is not proven any more. */
+  unprovenSinceMs = new Float64Array(0);
 
   reset(slotCount: number): void {
     const known = this.winsSinceMs.length;
     if (known >= slotCount) return;
-    const [wins, settles] = [this.winsSinceMs, this.settlesSinceMs];
+    const [wins, settles, halves] = [this.winsSinceMs, this.settlesSinceMs, this.halvesSinceMs];
     this.winsSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
     this.settlesSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
     this.winsSinceMs.set(wins);
     this.settlesSinceMs.set(settles);
+    this.halvesSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
+    this.halvesSinceMs.set(halves);
+    const unproven = this.unprovenSinceMs;
+    this.unprovenSinceMs = new Float64Array(slotCount * 2).fill(Number.NaN);
+    this.unprovenSinceMs.set(unproven);
   }
 
   clear(slot: number): void {
     this.winsSinceMs[slot] = Number.NaN;
     this.settlesSinceMs[slot] = Number.NaN;
+    this.unprovenSinceMs[slot] = Number.NaN;
   }
 
   clearAll(): void {
     this.winsSinceMs.fill(Number.NaN);
     this.settlesSinceMs.fill(Number.NaN);
+    this.halvesSinceMs.fill(Number.NaN);
+    this.unprovenSinceMs.fill(Number.NaN);
   }
+}
+
+/** What the direct link of a node to the destination counts with: see LinkBand. */
+export interface DirectBand {
+  readonly levelUs: number;
+  /** What the graph has; equal to level and bottom when the link is steady: then there is nothing to prove. */
+  readonly topUs: number;
+  /** A detour must stay below this. */
+  readonly bottomUs: number;
+}
+
+/** Where each node should go: the tree, except that nodes whose detour is not proven go directly. */
+interface Target {
+  readonly nextHop: Int32Array;
+  readonly distance: Float64Array;
+  /** By slot: 1 where the direct link was put in the tree's place. */
+  readonly turned: Uint8Array;
+  /** When waiting alone may prove a detour; Infinity: never. */
+  readonly dueMs: number;
 }
 
 export interface Decision {
@@ -93,10 +133,12 @@ export function decideNextHops(
   timers: MoveTimers,
   nowMs: number,
   options: IncumbencyOptions,
+  directBand: (slot: number) => DirectBand | null = () => null,
 ): Decision {
   const slots = graph.slotCount;
   timers.reset(slots);
   const incumbent = rules.inUse;
+  const target = proven(graph, root, rules, tree, timers, nowMs, options, directBand);
   const hop = new Float64Array(slots).fill(Number.POSITIVE_INFINITY);
   for (const v of graph.slots()) if (v !== root) hop[v] = hopCost(graph, root, rules, v, incumbent[v] ?? -1);
   const present = followAll(graph, root, incumbent, hop).cost;
@@ -105,10 +147,10 @@ export function decideNextHops(
   const expected = new Float64Array(slots).fill(Number.POSITIVE_INFINITY);
   expected[root] = 0;
   const disturbed: number[] = [];
-  let dueMs = Number.POSITIVE_INFINITY;
+  let dueMs = target.dueMs;
   for (let i = 1; i < tree.reached; i++) {
     const v = tree.order[i] ?? 0;
-    const candidate = tree.nextHop[v] ?? -1;
+    const candidate = target.nextHop[v] ?? -1;
     const old = incumbent[v] ?? -1;
     const viaCandidate = hopCost(graph, root, rules, v, candidate) + (expected[candidate] ?? 0);
     nextHop[v] = candidate;
@@ -126,8 +168,9 @@ export function decideNextHops(
     }
     // The gain is that of the tree, so that all nodes of a path start their holds together; when its hold is over the
     // move is made only if those behind the candidate have moved too, or are near enough as they are.
-    const until = holdUntilMs(timers, v, cost, tree.distance[v] ?? 0, nowMs, options);
-    const gains = cost - viaCandidate > Math.max(options.settleUs, options.settleRatio * cost);
+    const home = goesHomeMs(target, timers, v, nowMs, options);
+    const until = Math.min(home, holdUntilMs(timers, v, cost, target.distance[v] ?? 0, nowMs, options));
+    const gains = home <= nowMs || cost - viaCandidate > Math.max(options.settleUs, options.settleRatio * cost);
     if (until <= nowMs && gains) {
       timers.clear(v);
     } else {
@@ -136,9 +179,58 @@ export function decideNextHops(
       if (until > nowMs) dueMs = Math.min(dueMs, until);
     }
   }
-  const cost = settle(graph, root, rules, tree, nextHop, disturbed, options);
-  for (const v of graph.slots()) if (nextHop[v] === -1 || nextHop[v] === tree.nextHop[v]) timers.clear(v);
+  const cost = settle(graph, root, rules, target, nextHop, disturbed, options);
+  for (const v of graph.slots()) if (nextHop[v] === -1 || nextHop[v] === target.nextHop[v]) timers.clear(v);
   return { nextHop, cost, dueMs };
+}
+
+/** The tree with the nodes whose detour is not proven against their direct link turned to it. Loop-free, as the tree is. */
+function proven(
+  graph: CsrGraph,
+  root: number,
+  rules: SpfRules,
+  tree: SpfTree,
+  timers: MoveTimers,
+  nowMs: number,
+  options: IncumbencyOptions,
+  directBand: (slot: number) => DirectBand | null,
+): Target {
+  const nextHop = Int32Array.from(tree.nextHop);
+  const distance = Float64Array.from(tree.distance);
+  const turned = new Uint8Array(nextHop.length);
+  let dueMs = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < tree.reached; i++) {
+    const v = tree.order[i] ?? 0;
+    const hop = nextHop[v] ?? -1;
+    // what is ahead may have been turned to its direct link
+    distance[v] = hopCost(graph, root, rules, v, hop) + (distance[hop] ?? 0);
+    const halves = timers.halvesSinceMs[v] ?? Number.NaN;
+    timers.halvesSinceMs[v] = Number.NaN;
+    if (hop === root) continue;
+    const direct = hopCost(graph, root, rules, v, root);
+    const band = direct === Number.POSITIVE_INFINITY ? null : directBand(v);
+    if (band === null || band.bottomUs >= band.topUs || (distance[v] ?? 0) < band.bottomUs) continue;
+    const inUse = (rules.inUse[v] ?? -1) >= 0 && rules.inUse[v] !== root;
+    if (inUse && (distance[v] ?? 0) < band.bottomUs * (1 + options.leaveRatio)) continue;
+    if ((distance[v] ?? 0) * 2 < band.levelUs) {
+      if (inUse) continue;
+      const since = Number.isNaN(halves) ? nowMs : halves;
+      timers.halvesSinceMs[v] = since;
+      if (nowMs >= since + options.believeMs) continue;
+      dueMs = Math.min(dueMs, since + options.believeMs);
+    }
+    nextHop[v] = root;
+    distance[v] = direct;
+    turned[v] = 1;
+  }
+  return { nextHop, distance, turned, dueMs };
+}
+
+/** When a node whose detour is not proven any more goes back to its direct link; Infinity: it does not for that reason. */
+function goesHomeMs(target: Target, timers: MoveTimers, v: number, nowMs: number, options: IncumbencyOptions): number {
+  if (target.turned[v] !== 1) timers.unprovenSinceMs[v] = Number.NaN;
+  else if (Number.isNaN(timers.unprovenSinceMs[v])) timers.unprovenSinceMs[v] = nowMs;
+  return target.turned[v] === 1 ? (timers.unprovenSinceMs[v] ?? nowMs) + options.settleMs : Number.POSITIVE_INFINITY;
 }
 
 /** Starts, keeps or stops the hold times of `v`; when the move is due, or Infinity when nothing is gained. */
@@ -162,12 +254,12 @@ function holdUntilMs(
   return Math.min(winsSince + holdMs, settlesSince + options.settleMs);
 }
 
-/** Moves nodes to the tree until there is no loop and no disturbed node outside its margin; the costs that result. */
+/** Moves nodes to their target until there is no loop and no disturbed node outside its margin; the costs that result. */
 function settle(
   graph: CsrGraph,
   root: number,
   rules: SpfRules,
-  tree: SpfTree,
+  target: Target,
   nextHop: Int32Array,
   disturbed: readonly number[],
   options: IncumbencyOptions,
@@ -178,7 +270,7 @@ function settle(
     const { cost, looping } = followAll(graph, root, nextHop, hop);
     let moved = false;
     const move = (v: number): void => {
-      const best = tree.nextHop[v] ?? -1;
+      const best = target.nextHop[v] ?? -1;
       if (nextHop[v] === best) return;
       nextHop[v] = best;
       moved = true;
@@ -187,7 +279,7 @@ function settle(
     // what hangs off a loop is judged once the loop is gone
     if (moved) continue;
     for (const v of disturbed) {
-      const least = tree.distance[v] ?? Number.POSITIVE_INFINITY;
+      const least = target.distance[v] ?? Number.POSITIVE_INFINITY;
       if ((cost[v] ?? 0) > least + moveMarginUs(least, options)) move(v);
     }
     for (const v of graph.slots()) if (cost[v] === Number.POSITIVE_INFINITY) move(v);

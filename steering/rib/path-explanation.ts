@@ -23,6 +23,8 @@ export interface HoldState {
   readonly moving: boolean;
   /** The runner-up crosses a link that is up again and must first be so for this long; null: it does not. */
   readonly untrustedForMs: number | null;
+  /** What the direct link went down to lately, which the runner-up is not sure to beat; null: nothing to prove. */
+  readonly unprovenUs: number | null;
 }
 
 /** Why the runner-up is not the path. */
@@ -33,6 +35,9 @@ export function whyNot(chosen: CostTerms, runnerUp: CostTerms, hold: HoldState, 
     if (hold.moving) return `${better}; the move is decided and its tables are on their way`;
     if (hold.untrustedForMs !== null) {
       return `${better}, over a link that was down and must first be up for ${seconds(hold.untrustedForMs)}`;
+    }
+    if (hold.unprovenUs !== null) {
+      return `${better}, but links are unsteady: the direct one was at ${msText(hold.unprovenUs)} lately`;
     }
     const needs = `a move needs ${msText(options.marginUs)} and ${(options.marginRatio * 100).toFixed(1)} %`;
     const holdMs = runnerUp.totalUs * 2 < chosen.totalUs ? options.fastHoldMs : options.holdMs;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_LINK_BAND_OPTIONS } from '../../../steering/link-state/link-band.ts';
 import { DEFAULT_COST_OPTIONS, linkCost, pathCost } from '../../../steering/link-state/link-cost.ts';
 import { DEFAULT_LINK_FILTER_OPTIONS, LinkFilter, type LinkReading } from '../../../steering/link-state/link-filter.ts';
 import { LinkState } from '../../../steering/link-state/link-state.ts';
@@ -148,6 +149,7 @@ describe('link state', () => {
     const state = new LinkState({
       cost: DEFAULT_COST_OPTIONS,
       filter: DEFAULT_LINK_FILTER_OPTIONS,
+      band: DEFAULT_LINK_BAND_OPTIONS,
       loss: DEFAULT_LOSS_OPTIONS,
     });
     for (const index of connected) state.setConnected(index, true, 0);
