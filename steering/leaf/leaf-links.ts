@@ -1,6 +1,6 @@
 /**
  * The measured links of a million leaves in typed arrays: for each leaf up to LINKS sessions with transit nodes, each
- * with what both ends say it costs and the cost that counts. 57 bytes a leaf; O(LINKS) for a report.
+ * with what both ends say it costs and the cost that counts. 56 bytes a leaf; O(LINKS) for a report.
  *
  *   leaf (node index) * LINKS + k:   transit   slot of the transit node, NO_TRANSIT: no session
  *                                    ends      cost by the leaf's word and by the transit node's: 0 unmeasured, DOWN
