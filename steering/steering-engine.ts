@@ -313,16 +313,14 @@ export class OneStepSteeringEngine implements SteeringEngine {
       const low = nodes.get(link.low)?.slot;
       const high = nodes.get(link.high)?.slot;
       if (low === undefined || high === undefined) continue;
+      // not every change is one of the graph: a pair may have lost its unmeasured link, or only a band's bottom moved
+      this.#spfPending = true;
       const { effective, held } = link.filter;
       if (effective === null) {
         graph.removeArc(low, high);
         graph.removeArc(high, low);
-        // a pair that relies on its unmeasured link may have lost it
-        this.#spfPending = true;
         continue;
       }
-      // the band's bottom is no weight, but decides what is proven
-      this.#spfPending = true;
       const weight = link.band.topUs + (held ? options.untrustedUs : 0);
       graph.setArc(low, high, weight);
       graph.setArc(high, low, weight);
