@@ -3,15 +3,14 @@
  * of the fast kernels, and what runs where their bounds do not hold.
  */
 import { ThalwegError } from '../../protocol/error.ts';
-import type { ArcSegments } from '../graph/arc-segments.ts';
-import type { CsrGraph } from '../graph/csr-graph.ts';
+import type { ArcLists, GraphView } from '../graph/graph-view.ts';
 import { NO_PREDECESSOR, type PathTable, UNREACHABLE } from './path-table.ts';
 
 /** What the rows of a table are computed from. */
 export interface RowRules {
-  readonly graph: CsrGraph;
+  readonly graph: GraphView;
   /** `graph.out`: rows are paths from the root; `graph.into`: paths to it. */
-  readonly arcs: ArcSegments;
+  readonly arcs: ArcLists;
   /** Microseconds added for each transit node of a path, a whole number. */
   readonly transitHopUs: number;
 }
@@ -38,13 +37,14 @@ export class PlainRows {
 
   fill(rules: RowRules, root: number, table: PathTable): void {
     const { graph, transitHopUs } = rules;
+    const { index, transit } = graph;
     const { start, length, neighbour, weight } = rules.arcs;
     const key = this.#key;
     const heap = this.#heap;
     const { predecessor } = table;
     const row = root * table.stride;
     table.clearRow(root);
-    if (graph.slotOf(graph.indexOf(root)) !== root) return;
+    if ((index[root] ?? 0) === 0) return;
     key.fill(Number.POSITIVE_INFINITY);
     key[root] = 0;
     heap.push(0, root);
@@ -52,7 +52,7 @@ export class PlainRows {
       const at = heap.leastKey;
       const node = heap.pop();
       // a key that was improved after it was queued is in the queue twice
-      if (at !== key[node] || (node !== root && !graph.isTransit(node))) continue;
+      if (at !== key[node] || (node !== root && transit[node] !== 1)) continue;
       const base = at + (node === root ? 0 : transitHopUs * HOPS) + 1;
       const to = (start[node] ?? 0) + (length[node] ?? 0);
       for (let k = start[node] ?? 0; k < to; k++) {
@@ -64,7 +64,7 @@ export class PlainRows {
           key[other] = candidate;
           predecessor[row + other] = node;
           heap.push(candidate, other);
-        } else if (graph.indexOf(node) < graph.indexOf(predecessor[row + other] ?? 0)) {
+        } else if ((index[node] ?? 0) < (index[predecessor[row + other] ?? 0] ?? 0)) {
           predecessor[row + other] = node;
         }
       }

@@ -1,0 +1,303 @@
+/**
+ * Sixteen shortest-path trees at once: lane i of every vector belongs to source i. AssemblyScript, built into
+ * lane-kernel-code.ts by `npm run kernel`. lane-rows.ts says what it computes and how; it is the same in TypeScript.
+ */
+
+/** Addresses and numbers, as lane-kernel.ts writes them. Arrays are those of lane-memory.ts. */
+@unmanaged
+class Job {
+  vertices: u32;
+  slots: u32;
+  inStart: usize;
+  inArcs: usize;
+  outStart: usize;
+  outArcs: usize;
+  reasonStart: usize;
+  reasons: usize;
+  line: usize;
+  transit: usize;
+  keys: usize;
+  dirty: usize;
+  /** Room for the predecessors of eight slots: 512 bytes. */
+  block: usize;
+  distance: usize;
+  predecessor: usize;
+  hops: usize;
+  stride: u32;
+  /** Sixteen vertices, then their slots. */
+  sources: usize;
+  hopBits: u32;
+  unreached: u32;
+  unproven: u32;
+  transitHopUs: u32;
+}
+
+const LANES: u32 = 16;
+/** As in lane-rows.ts. */
+const SPARSE_SHARE: u32 = 8;
+
+/** Fills the rows of the sixteen sources. 0: done; 1: too many hops for hopBits; 2: distances too long for a key. */
+export function fill(at: usize): u32 {
+  const job = changetype<Job>(at);
+  seed(job);
+  let backward = false;
+  while (sweepAll(job, backward) > job.vertices / SPARSE_SHARE) backward = !backward;
+  backward = !backward;
+  sweepMarking(job, backward, false);
+  do backward = !backward;
+  while (sweepMarking(job, backward, true));
+  return deliver(job);
+}
+
+/** Every source reaches itself, and its neighbours by their arcs. */
+function seed(job: Job): void {
+  const keys = job.keys;
+  const unreached = i32x4.splat(job.unreached);
+  const end = keys + (job.vertices << 6);
+  for (let at = keys; at < end; at += 16) v128.store(at, unreached);
+  memory.fill(job.dirty, 0, job.vertices);
+  for (let lane: u32 = 0; lane < LANES; lane++) {
+    const source = load<u32>(job.sources + (lane << 2));
+    const mine = keys + (lane << 2);
+    store<u32>(mine + (source << 6), 0);
+    const starts = job.outStart + (source << 2);
+    const last = job.outArcs + (load<u32>(starts, 4) << 3);
+    for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
+      const at = mine + load<u32>(arc);
+      store<u32>(at, min<u32>(load<u32>(at), load<u32>(arc, 4)));
+    }
+  }
+}
+
+/** Looks at every vertex once. How many have a key that fell. */
+function sweepAll(job: Job, backward: bool): u32 {
+  const vertices = job.vertices;
+  let fell: u32 = 0;
+  for (let i: u32 = 0; i < vertices; i++) fell += relax(job, backward ? vertices - 1 - i : i);
+  return fell;
+}
+
+/** Looks at every vertex, or at those that are dirty, and marks what depends on a key that fell. True when one did. */
+function sweepMarking(job: Job, backward: bool, dirtyOnly: bool): bool {
+  const vertices = job.vertices;
+  const dirty = job.dirty;
+  let fell = false;
+  for (let i: u32 = 0; i < vertices; i++) {
+    const vertex = backward ? vertices - 1 - i : i;
+    if (dirtyOnly && !load<u8>(dirty + vertex)) continue;
+    store<u8>(dirty + vertex, 0);
+    if (!relax(job, vertex) || !load<u8>(job.transit + vertex)) continue;
+    fell = true;
+    const starts = job.outStart + (vertex << 2);
+    const last = job.outArcs + (load<u32>(starts, 4) << 3);
+    for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
+      store<u8>(dirty + (load<u32>(arc) >> 6), 1);
+    }
+  }
+  return fell;
+}
+
+/** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. 1 when a key fell. */
+@inline
+function relax(job: Job, vertex: u32): u32 {
+  const keys = job.keys;
+  const at = keys + (vertex << 6);
+  let a = v128.load(at);
+  let b = v128.load(at, 16);
+  let c = v128.load(at, 32);
+  let d = v128.load(at, 48);
+  const starts = job.inStart + (vertex << 2);
+  const last = job.inArcs + (load<u32>(starts, 4) << 3);
+  for (let arc = job.inArcs + (load<u32>(starts) << 3); arc < last; arc += 16) {
+    const from = keys + load<u32>(arc);
+    const key = i32x4.splat(load<u32>(arc, 4));
+    a = i32x4.min_u(a, i32x4.add(v128.load(from), key));
+    b = i32x4.min_u(b, i32x4.add(v128.load(from, 16), key));
+    c = i32x4.min_u(c, i32x4.add(v128.load(from, 32), key));
+    d = i32x4.min_u(d, i32x4.add(v128.load(from, 48), key));
+    const from2 = keys + load<u32>(arc, 8);
+    const key2 = i32x4.splat(load<u32>(arc, 12));
+    a = i32x4.min_u(a, i32x4.add(v128.load(from2), key2));
+    b = i32x4.min_u(b, i32x4.add(v128.load(from2, 16), key2));
+    c = i32x4.min_u(c, i32x4.add(v128.load(from2, 32), key2));
+    d = i32x4.min_u(d, i32x4.add(v128.load(from2, 48), key2));
+  }
+  const change = v128.or(
+    v128.or(v128.xor(a, v128.load(at)), v128.xor(b, v128.load(at, 16))),
+    v128.or(v128.xor(c, v128.load(at, 32)), v128.xor(d, v128.load(at, 48))),
+  );
+  if (!v128.any_true(change)) return 0;
+  v128.store(at, a);
+  v128.store(at, b, 16);
+  v128.store(at, c, 32);
+  v128.store(at, d, 48);
+  return 1;
+}
+
+/** Finds predecessors, turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */
+function deliver(job: Job): u32 {
+  const keys = job.keys;
+  const block = job.block;
+  const mask = i32x4.splat((1 << job.hopBits) - 1);
+  const unreached = i32x4.splat(job.unreached);
+  let longest = i32x4.splat(0);
+  let full = i32x4.splat(0);
+  for (let slot: u32 = 0; slot < job.slots; slot += 8) {
+    for (let j: u32 = 0; j < 8; j++) explain(job, slot + j, block + (j << 6));
+    const line = job.line + (slot << 2);
+    for (let group: u32 = 0; group < 64; group += 16) {
+      const from = keys + group;
+      const a = v128.load(from + load<u32>(line));
+      const b = v128.load(from + load<u32>(line, 4));
+      const c = v128.load(from + load<u32>(line, 8));
+      const d = v128.load(from + load<u32>(line, 12));
+      const e = v128.load(from + load<u32>(line, 16));
+      const f = v128.load(from + load<u32>(line, 20));
+      const g = v128.load(from + load<u32>(line, 24));
+      const h = v128.load(from + load<u32>(line, 28));
+      full = v128.or(full, v128.or(anyFull(a, b, c, d, mask), anyFull(e, f, g, h, mask)));
+      longest = i32x4.max_u(longest, i32x4.max_u(most(a, b, c, d, unreached), most(e, f, g, h, unreached)));
+      const before = block + group;
+      // lanes 0 1, then 2 3, of two slots each
+      const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
+      const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
+      const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
+      const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
+      const lane = group >> 2;
+      put(job, lane, slot, low(ab, cd), low(ef, gh), mask, unreached);
+      put(job, lane + 1, slot, high(ab, cd), high(ef, gh), mask, unreached);
+      const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
+      const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
+      const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
+      const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
+      put(job, lane + 2, slot, low(ab2, cd2), low(ef2, gh2), mask, unreached);
+      put(job, lane + 3, slot, high(ab2, cd2), high(ef2, gh2), mask, unreached);
+      putPredecessors(job, lane, slot, before);
+    }
+  }
+  finish(job);
+  if (v128.any_true(full)) return 1;
+  return v128.any_true(i32x4.ge_u(longest, i32x4.splat(job.unproven))) ? 2 : 0;
+}
+
+/** The predecessor of the slot in each lane: of the arcs that explain its key the last, from the least stable index. */
+@inline
+function explain(job: Job, slot: u32, into: usize): void {
+  const keys = job.keys;
+  const at = keys + load<u32>(job.line + (slot << 2));
+  const a = v128.load(at);
+  const b = v128.load(at, 16);
+  const c = v128.load(at, 32);
+  const d = v128.load(at, 48);
+  let pa = i32x4.splat(0xffff);
+  let pb = pa;
+  let pc = pa;
+  let pd = pa;
+  const starts = job.reasonStart + (slot << 2);
+  const last = job.reasons + load<u32>(starts, 4) * 12;
+  for (let arc = job.reasons + load<u32>(starts) * 12; arc < last; arc += 12) {
+    const from = keys + load<u32>(arc);
+    const key = i32x4.splat(load<u32>(arc, 4));
+    const before = i32x4.splat(load<u32>(arc, 8));
+    pa = v128.bitselect(before, pa, i32x4.eq(a, i32x4.add(v128.load(from), key)));
+    pb = v128.bitselect(before, pb, i32x4.eq(b, i32x4.add(v128.load(from, 16), key)));
+    pc = v128.bitselect(before, pc, i32x4.eq(c, i32x4.add(v128.load(from, 32), key)));
+    pd = v128.bitselect(before, pd, i32x4.eq(d, i32x4.add(v128.load(from, 48), key)));
+  }
+  v128.store(into, pa);
+  v128.store(into, pb, 16);
+  v128.store(into, pc, 32);
+  v128.store(into, pd, 48);
+}
+
+/** Stores distances and hops that eight slots have in one lane. */
+@inline
+function put(job: Job, lane: u32, slot: u32, keys: v128, more: v128, mask: v128, unreached: v128): void {
+  const entry = load<u32>(job.sources + 64 + (lane << 2)) * job.stride + slot;
+  const hopUs = i32x4.splat(job.transitHopUs);
+  const at = job.distance + (entry << 2);
+  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(keys, job.hopBits), hopUs), i32x4.eq(keys, unreached)));
+  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(more, job.hopBits), hopUs), i32x4.eq(more, unreached)), 16);
+  v128.store(job.hops + (entry << 1), i16x8.narrow_i32x4_u(v128.and(keys, mask), v128.and(more, mask)));
+}
+
+/** Stores the predecessors of eight slots in four lanes. */
+@inline
+function putPredecessors(job: Job, lane: u32, slot: u32, from: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from, 64);
+  const c = v128.load(from, 128);
+  const d = v128.load(from, 192);
+  const e = v128.load(from, 256);
+  const f = v128.load(from, 320);
+  const g = v128.load(from, 384);
+  const h = v128.load(from, 448);
+  const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
+  const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
+  const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
+  const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
+  const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
+  const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
+  const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
+  const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
+  const slots = job.sources + 64 + (lane << 2);
+  const at = job.predecessor + (slot << 1);
+  const rowBytes = job.stride << 1;
+  v128.store(at + load<u32>(slots) * rowBytes, i16x8.narrow_i32x4_u(low(ab, cd), low(ef, gh)));
+  v128.store(at + load<u32>(slots, 4) * rowBytes, i16x8.narrow_i32x4_u(high(ab, cd), high(ef, gh)));
+  v128.store(at + load<u32>(slots, 8) * rowBytes, i16x8.narrow_i32x4_u(low(ab2, cd2), low(ef2, gh2)));
+  v128.store(at + load<u32>(slots, 12) * rowBytes, i16x8.narrow_i32x4_u(high(ab2, cd2), high(ef2, gh2)));
+}
+
+/** The entries of the sources themselves, and of those that only a source that does not forward explains. */
+function finish(job: Job): void {
+  for (let lane: u32 = 0; lane < LANES; lane++) {
+    const source = load<u32>(job.sources + (lane << 2));
+    const slot = load<u32>(job.sources + 64 + (lane << 2));
+    const row = slot * job.stride;
+    store<u32>(job.distance + ((row + slot) << 2), 0);
+    if (load<u8>(job.transit + source)) continue;
+    const mine = job.keys + (lane << 2);
+    const starts = job.outStart + (source << 2);
+    const last = job.outArcs + (load<u32>(starts, 4) << 3);
+    for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
+      const to = load<u32>(arc);
+      if (load<u32>(mine + to) != load<u32>(arc, 4)) continue;
+      store<u16>(job.predecessor + ((row + slotOf(job, to >> 6)) << 1), <u16>slot);
+    }
+  }
+}
+
+/** The slots of the vertices stand behind the lines of the slots. */
+@inline
+function slotOf(job: Job, vertex: u32): u32 {
+  return load<u32>(job.line + ((job.slots + vertex) << 2));
+}
+
+@inline
+function low(x: v128, y: v128): v128 {
+  return v128.shuffle<u64>(x, y, 0, 2);
+}
+
+@inline
+function high(x: v128, y: v128): v128 {
+  return v128.shuffle<u64>(x, y, 1, 3);
+}
+
+/** The greatest key of four that is reached, or 0. */
+@inline
+function most(a: v128, b: v128, c: v128, d: v128, unreached: v128): v128 {
+  return i32x4.max_u(
+    i32x4.max_u(v128.andnot(a, i32x4.eq(a, unreached)), v128.andnot(b, i32x4.eq(b, unreached))),
+    i32x4.max_u(v128.andnot(c, i32x4.eq(c, unreached)), v128.andnot(d, i32x4.eq(d, unreached))),
+  );
+}
+
+/** Ones where a key has all its hop bits set: the path may have more hops than they can count. */
+@inline
+function anyFull(a: v128, b: v128, c: v128, d: v128, mask: v128): v128 {
+  return v128.or(
+    v128.or(i32x4.eq(v128.and(a, mask), mask), i32x4.eq(v128.and(b, mask), mask)),
+    v128.or(i32x4.eq(v128.and(c, mask), mask), i32x4.eq(v128.and(d, mask), mask)),
+  );
+}

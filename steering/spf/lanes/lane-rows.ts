@@ -1,0 +1,179 @@
+/**
+ * Sixteen shortest-path trees at once, in plain TypeScript: what runs where WebAssembly is missing, and the twin that
+ * lane-kernel.as is held against. Trees of sources that are near each other are alike, so one pass over the arcs serves
+ * all sixteen; side by side they fill vectors (as the trees of PHAST do: Delling, Goldberg, Nowatzyk, Werneck, IPDPS 2011).
+ *
+ * A key is (distance << hopBits) + hops: the least key is the least distance, and with that the fewest hops. Keys only
+ * fall, and sweeps over all vertices, there and back, go on until none falls any more (Bellman-Ford, as Gauss and
+ * Seidel would): each vertex takes the least over its arcs at once. When few still fall, only vertices are looked at
+ * that depend on one of those. What comes out are the least keys, whatever the order; a predecessor is an arc that
+ * explains a key. So the rows are exact, and the same for any division into batches and threads.
+ */
+import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
+
+/** Fills the rows of one batch; returns a FAULT. The rows are of no use unless it is NONE. */
+export interface BatchKernel {
+  fill(batch: number): number;
+}
+
+export const FAULT = {
+  none: 0,
+  /** A path may have more hops than fit the hop bits. */
+  hops: 1,
+  /** A path may be too long for a key. */
+  distance: 2,
+} as const;
+
+/** Sweeps look at all vertices while more than one in so many had a key that fell: marking costs as much as it saves. */
+const SPARSE_SHARE = 8;
+
+/** The kernel of thread number `thread`, with scratch of its own. */
+export function laneRows(memory: LaneMemory, thread: number): BatchKernel {
+  return new LaneRows(memory, thread);
+}
+
+class LaneRows implements BatchKernel {
+  readonly #memory: LaneMemory;
+  // keys have 31 bits, which a signed array reads faster
+  readonly #keys: Int32Array;
+  readonly #dirty: Uint8Array;
+  readonly #inStart: Uint32Array;
+  readonly #inArcs: Uint32Array;
+  readonly #outStart: Uint32Array;
+  readonly #outArcs: Uint32Array;
+  readonly #reasonStart: Uint32Array;
+  readonly #reasons: Uint32Array;
+  readonly #line: Uint32Array;
+  readonly #transit: Uint8Array;
+
+  constructor(memory: LaneMemory, thread: number) {
+    const { sections } = memory;
+    const scratch = memory.scratch(thread);
+    this.#memory = memory;
+    this.#keys = new Int32Array(memory.buffer, scratch.keys.at, scratch.keys.bytes / 4);
+    this.#dirty = memory.bytes(scratch.dirty);
+    this.#inStart = memory.words(sections.inStart);
+    this.#inArcs = memory.words(sections.inArcs);
+    this.#outStart = memory.words(sections.outStart);
+    this.#outArcs = memory.words(sections.outArcs);
+    this.#reasonStart = memory.words(sections.reasonStart);
+    this.#reasons = memory.words(sections.reasons);
+    this.#line = memory.words(sections.line);
+    this.#transit = memory.bytes(sections.transit);
+  }
+
+  fill(batch: number): number {
+    const sources = this.#memory.words(this.#memory.batch(batch));
+    const { vertices } = this.#memory;
+    this.#seed(sources);
+    let backward = false;
+    while (this.#sweepAll(backward) > Math.floor(vertices / SPARSE_SHARE)) backward = !backward;
+    backward = !backward;
+    this.#sweepMarking(backward, false);
+    do backward = !backward;
+    while (this.#sweepMarking(backward, true));
+    for (let lane = 0; lane < LANES; lane++) {
+      const fault = this.#deliver(lane, sources[lane] ?? 0, sources[LANES + lane] ?? 0);
+      if (fault !== FAULT.none) return fault;
+    }
+    return FAULT.none;
+  }
+
+  /** Every source reaches itself, and its neighbours by their arcs. */
+  #seed(sources: Uint32Array): void {
+    const keys = this.#keys;
+    keys.fill(this.#memory.control[CONTROL.unreached] ?? 0);
+    this.#dirty.fill(0);
+    for (let lane = 0; lane < LANES; lane++) {
+      const source = sources[lane] ?? 0;
+      keys[source * LANES + lane] = 0;
+      for (let k = this.#outStart[source] ?? 0; k < (this.#outStart[source + 1] ?? 0); k++) {
+        const at = ((this.#outArcs[2 * k] ?? 0) >> 2) + lane;
+        keys[at] = Math.min(keys[at] ?? 0, this.#outArcs[2 * k + 1] ?? 0);
+      }
+    }
+  }
+
+  /** Looks at every vertex once. How many have a key that fell. */
+  #sweepAll(backward: boolean): number {
+    const { vertices } = this.#memory;
+    let fell = 0;
+    for (let i = 0; i < vertices; i++) fell += this.#relax(backward ? vertices - 1 - i : i);
+    return fell;
+  }
+
+  /** Looks at every vertex, or at those that are dirty, and marks what depends on a key that fell. True when one did. */
+  #sweepMarking(backward: boolean, dirtyOnly: boolean): boolean {
+    const { vertices } = this.#memory;
+    const dirty = this.#dirty;
+    let fell = false;
+    for (let i = 0; i < vertices; i++) {
+      const vertex = backward ? vertices - 1 - i : i;
+      if (dirtyOnly && dirty[vertex] === 0) continue;
+      dirty[vertex] = 0;
+      if (this.#relax(vertex) === 0 || this.#transit[vertex] === 0) continue;
+      fell = true;
+      const end = this.#outStart[vertex + 1] ?? 0;
+      for (let k = this.#outStart[vertex] ?? 0; k < end; k++) dirty[(this.#outArcs[2 * k] ?? 0) >> 6] = 1;
+    }
+    return fell;
+  }
+
+  /** Takes the least over the arcs into the vertex, in all lanes. 1 when a key fell. */
+  #relax(vertex: number): number {
+    const keys = this.#keys;
+    const arcs = this.#inArcs;
+    const at = vertex * LANES;
+    const end = 2 * (this.#inStart[vertex + 1] ?? 0);
+    let fell = 0;
+    for (let k = 2 * (this.#inStart[vertex] ?? 0); k < end; k += 2) {
+      const from = (arcs[k] ?? 0) >> 2;
+      const key = (arcs[k + 1] ?? 0) | 0;
+      for (let lane = 0; lane < LANES; lane++) {
+        const sum = ((keys[from + lane] ?? 0) + key) | 0;
+        if (sum >= (keys[at + lane] ?? 0)) continue;
+        keys[at + lane] = sum;
+        fell = 1;
+      }
+    }
+    return fell;
+  }
+
+  /** Turns what one lane has into a row, with predecessors, and checks the bounds. */
+  #deliver(lane: number, source: number, slot: number): number {
+    const { control, table } = this.#memory;
+    const keys = this.#keys;
+    const reasons = this.#reasons;
+    const hopBits = control[CONTROL.hopBits] ?? 0;
+    const mask = (1 << hopBits) - 1;
+    const unreached = control[CONTROL.unreached] ?? 0;
+    const row = slot * table.stride;
+    table.clearRow(slot);
+    for (let to = 0; to < table.capacity; to++) {
+      const key = keys[((this.#line[to] ?? 0) >> 2) + lane] ?? 0;
+      if (key === unreached) continue;
+      if ((key & mask) === mask) return FAULT.hops;
+      if (key >= (control[CONTROL.unproven] ?? 0)) return FAULT.distance;
+      table.distance[row + to] = (key >> hopBits) - (control[CONTROL.transitHopUs] ?? 0);
+      table.hops[row + to] = key & mask;
+      const end = 3 * (this.#reasonStart[to + 1] ?? 0);
+      for (let k = 3 * (this.#reasonStart[to] ?? 0); k < end; k += 3) {
+        const from = keys[((reasons[k] ?? 0) >> 2) + lane] ?? 0;
+        if (from + (reasons[k + 1] ?? 0) === key) table.predecessor[row + to] = reasons[k + 2] ?? 0;
+      }
+    }
+    table.distance[row + slot] = 0;
+    if (this.#transit[source] === 0) this.#explainBySource(lane, source, slot);
+    return FAULT.none;
+  }
+
+  /** The arcs of a source that does not forward are no reasons of others; they explain keys in its own row. */
+  #explainBySource(lane: number, source: number, slot: number): void {
+    const { table, paddedSlots } = this.#memory;
+    for (let k = this.#outStart[source] ?? 0; k < (this.#outStart[source + 1] ?? 0); k++) {
+      const to = this.#outArcs[2 * k] ?? 0;
+      if (this.#keys[(to >> 2) + lane] !== this.#outArcs[2 * k + 1]) continue;
+      table.predecessor[slot * table.stride + (this.#line[paddedSlots + (to >> 6)] ?? 0)] = slot;
+    }
+  }
+}
