@@ -13,6 +13,9 @@ const ROUND_ENDS = [0.02, 0.08, 0.2, 1] as const;
 const PRUNED_DEGREE = 8;
 const PRUNED_SLOTS = 256;
 
+/** A round that drops a smaller share than this is the last one before the rest. */
+const WORTH_DROPPING = 0.05;
+
 /** Keys have 31 bits, so that a sum of two is exact in 32; see laneLimits. */
 const KEY_END = 2 ** 31;
 
@@ -32,7 +35,7 @@ export class LaneFill {
   readonly #hopBits: number;
   readonly #sources: Int32Array;
   readonly #finished: Uint8Array;
-  readonly #ends: readonly number[];
+  #ends: readonly number[];
   #round = 0;
   #batches = 0;
 
@@ -70,8 +73,7 @@ export class LaneFill {
   nextRound(): boolean {
     if (this.fault !== FAULT.none || this.#round === this.#ends.length) return false;
     const from = this.#ends[this.#round - 1] ?? 0;
-    if (this.#round > 0) this.#graph.prune(this.#memory.table, this.#finished);
-    this.#graph.write(this.#memory, this.#hopBits);
+    this.#prepareGraph();
     const slots = this.#sources.slice(from, this.#ends[this.#round]);
     slots.sort((a, b) => this.#graph.vertexOf(a) - this.#graph.vertexOf(b));
     const { control } = this.#memory;
@@ -80,6 +82,16 @@ export class LaneFill {
     control[CONTROL.end] = this.#batches;
     this.#round++;
     return true;
+  }
+
+  #prepareGraph(): void {
+    if (this.#round > 0) {
+      const dropped = this.#graph.prune(this.#memory.table, this.#finished);
+      // most arcs are on shortest paths: a last round with all the others
+      if (dropped < WORTH_DROPPING) this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
+      if (dropped === 0) return;
+    }
+    this.#graph.write(this.#memory, this.#hopBits);
   }
 
   /** A batch that is not full repeats its last source: the same row is written twice. */

@@ -91,8 +91,10 @@ export class LaneGraph {
   /**
    * Drops the arcs that a finished row, of their tail or of a nearest neighbour, knows a shorter path for. Equally
    * short ways have more hops, and leave the arc. Sound for every tree: such a path could replace the arc wherever it stood.
+   * Returns the share of the arcs that were left before.
    */
-  prune(table: PathTable, finished: Uint8Array): void {
+  prune(table: PathTable, finished: Uint8Array): number {
+    const before = this.#alive.reduce((sum, bit) => sum + bit, 0);
     const { transit } = this.#rules.graph;
     const alive = this.#alive;
     for (let slot = 0; slot < this.slots; slot++) {
@@ -116,6 +118,7 @@ export class LaneGraph {
         }
       }
     }
+    return 1 - this.#alive.reduce((sum, bit) => sum + bit, 0) / Math.max(1, before);
   }
 
   /** Writes the arcs that are left, and where vertices and slots are, with keys of so many hop bits. */
@@ -140,7 +143,7 @@ export class LaneGraph {
       const slot = vertex < slots ? (this.#slotOf[vertex] ?? 0) : -1;
       for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) {
         const head = this.#head[k] ?? 0;
-        if (this.#alive[k] === 0 || head === slot) continue;
+        if (this.#alive[k] === 0) continue;
         outArcs[2 * out] = line[head] ?? 0;
         outArcs[2 * out + 1] = this.#key(k, hopBits);
         out++;
@@ -173,7 +176,7 @@ export class LaneGraph {
       if (this.#rules.graph.transit[slot] !== 1) continue;
       for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) {
         const head = this.#head[k] ?? 0;
-        if (this.#alive[k] === 0 || head === slot) continue;
+        if (this.#alive[k] === 0) continue;
         const vertex = (line[head] ?? 0) >> 6;
         const into = nextIn[vertex] ?? 0;
         nextIn[vertex] = into + 1;

@@ -17,7 +17,10 @@ class Job {
   line: usize;
   transit: usize;
   keys: usize;
-  dirty: usize;
+  /** By vertex: 1 when it is on a list. */
+  listed: usize;
+  /** Room for two lists of all vertices. */
+  lists: usize;
   /** Room for the predecessors of eight slots: 512 bytes. */
   block: usize;
   distance: usize;
@@ -34,28 +37,37 @@ class Job {
 
 const LANES: u32 = 16;
 /** As in lane-rows.ts. */
-const SPARSE_SHARE: u32 = 8;
+const PULL_SHARE: u32 = 4;
 
 /** Fills the rows of the sixteen sources. 0: done; 1: too many hops for hopBits; 2: distances too long for a key. */
 export function fill(at: usize): u32 {
   const job = changetype<Job>(at);
-  seed(job);
+  let list = job.lists;
+  let other = job.lists + (job.vertices << 2);
+  let count = seed(job, list);
   let backward = false;
-  while (sweepAll(job, backward) > job.vertices / SPARSE_SHARE) backward = !backward;
-  backward = !backward;
-  sweepMarking(job, backward, false);
-  do backward = !backward;
-  while (sweepMarking(job, backward, true));
+  while (count > 0) {
+    if (count > job.vertices / PULL_SHARE) {
+      count = pull(job, backward, list);
+      backward = !backward;
+      continue;
+    }
+    count = push(job, list, count, other);
+    const pushed = list;
+    list = other;
+    other = pushed;
+  }
   return deliver(job);
 }
 
-/** Every source reaches itself, and its neighbours by their arcs. */
-function seed(job: Job): void {
+/** Every source reaches itself, and its neighbours by their arcs. Lists those that forward; returns how many. */
+function seed(job: Job, list: usize): u32 {
   const keys = job.keys;
   const unreached = i32x4.splat(job.unreached);
   const end = keys + (job.vertices << 6);
   for (let at = keys; at < end; at += 16) v128.store(at, unreached);
-  memory.fill(job.dirty, 0, job.vertices);
+  memory.fill(job.listed, 0, job.vertices);
+  let count: u32 = 0;
   for (let lane: u32 = 0; lane < LANES; lane++) {
     const source = load<u32>(job.sources + (lane << 2));
     const mine = keys + (lane << 2);
@@ -63,43 +75,79 @@ function seed(job: Job): void {
     const starts = job.outStart + (source << 2);
     const last = job.outArcs + (load<u32>(starts, 4) << 3);
     for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
-      const at = mine + load<u32>(arc);
-      store<u32>(at, min<u32>(load<u32>(at), load<u32>(arc, 4)));
+      const to = load<u32>(arc);
+      store<u32>(mine + to, min<u32>(load<u32>(mine + to), load<u32>(arc, 4)));
+      count = enlist(job, to >> 6, list, count);
     }
   }
+  return count;
 }
 
-/** Looks at every vertex once. How many have a key that fell. */
-function sweepAll(job: Job, backward: bool): u32 {
-  const vertices = job.vertices;
-  let fell: u32 = 0;
-  for (let i: u32 = 0; i < vertices; i++) fell += relax(job, backward ? vertices - 1 - i : i);
-  return fell;
+/** Puts the vertex on the list when it forwards and is on none. Returns the length of the list. */
+@inline
+function enlist(job: Job, vertex: u32, list: usize, count: u32): u32 {
+  if (load<u8>(job.listed + vertex) || !load<u8>(job.transit + vertex)) return count;
+  store<u8>(job.listed + vertex, 1);
+  store<u32>(list + (count << 2), vertex);
+  return count + 1;
 }
 
-/** Looks at every vertex, or at those that are dirty, and marks what depends on a key that fell. True when one did. */
-function sweepMarking(job: Job, backward: bool, dirtyOnly: bool): bool {
+/** Looks at every vertex once. Lists those whose keys fell. */
+function pull(job: Job, backward: bool, list: usize): u32 {
   const vertices = job.vertices;
-  const dirty = job.dirty;
-  let fell = false;
+  let count: u32 = 0;
+  memory.fill(job.listed, 0, vertices);
   for (let i: u32 = 0; i < vertices; i++) {
     const vertex = backward ? vertices - 1 - i : i;
-    if (dirtyOnly && !load<u8>(dirty + vertex)) continue;
-    store<u8>(dirty + vertex, 0);
-    if (!relax(job, vertex) || !load<u8>(job.transit + vertex)) continue;
-    fell = true;
+    if (relax(job, vertex)) count = enlist(job, vertex, list, count);
+  }
+  return count;
+}
+
+/** Has those on the list lower the keys of others. Lists these in `next`; returns how many. */
+function push(job: Job, list: usize, count: u32, next: usize): u32 {
+  const keys = job.keys;
+  let found: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const vertex = load<u32>(list + (i << 2));
+    store<u8>(job.listed + vertex, 0);
+    const at = keys + (vertex << 6);
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    const c = v128.load(at, 32);
+    const d = v128.load(at, 48);
     const starts = job.outStart + (vertex << 2);
     const last = job.outArcs + (load<u32>(starts, 4) << 3);
     for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
-      store<u8>(dirty + (load<u32>(arc) >> 6), 1);
+      const line = load<u32>(arc);
+      const to = keys + line;
+      const key = i32x4.splat(load<u32>(arc, 4));
+      const ta = v128.load(to);
+      const tb = v128.load(to, 16);
+      const tc = v128.load(to, 32);
+      const td = v128.load(to, 48);
+      const na = i32x4.min_u(ta, i32x4.add(a, key));
+      const nb = i32x4.min_u(tb, i32x4.add(b, key));
+      const nc = i32x4.min_u(tc, i32x4.add(c, key));
+      const nd = i32x4.min_u(td, i32x4.add(d, key));
+      const change = v128.or(
+        v128.or(v128.xor(na, ta), v128.xor(nb, tb)),
+        v128.or(v128.xor(nc, tc), v128.xor(nd, td)),
+      );
+      if (!v128.any_true(change)) continue;
+      v128.store(to, na);
+      v128.store(to, nb, 16);
+      v128.store(to, nc, 32);
+      v128.store(to, nd, 48);
+      found = enlist(job, line >> 6, next, found);
     }
   }
-  return fell;
+  return found;
 }
 
-/** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. 1 when a key fell. */
+/** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. True when a key fell. */
 @inline
-function relax(job: Job, vertex: u32): u32 {
+function relax(job: Job, vertex: u32): bool {
   const keys = job.keys;
   const at = keys + (vertex << 6);
   let a = v128.load(at);
@@ -126,12 +174,12 @@ function relax(job: Job, vertex: u32): u32 {
     v128.or(v128.xor(a, v128.load(at)), v128.xor(b, v128.load(at, 16))),
     v128.or(v128.xor(c, v128.load(at, 32)), v128.xor(d, v128.load(at, 48))),
   );
-  if (!v128.any_true(change)) return 0;
+  if (!v128.any_true(change)) return false;
   v128.store(at, a);
   v128.store(at, b, 16);
   v128.store(at, c, 32);
   v128.store(at, d, 48);
-  return 1;
+  return true;
 }
 
 /** Finds predecessors, turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */

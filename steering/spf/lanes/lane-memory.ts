@@ -47,8 +47,10 @@ export const CONTROL = {
 export interface LaneScratch {
   /** vertices * LANES keys. */
   readonly keys: Section;
-  /** By vertex: 1 when a key that it depends on has fallen since it was looked at. */
-  readonly dirty: Section;
+  /** By vertex: 1 when it is on a list. */
+  readonly listed: Section;
+  /** Two lists of vertices whose keys fell. */
+  readonly lists: Section;
   readonly block: Section;
   readonly job: Section;
 }
@@ -147,7 +149,8 @@ function placer(from: number): { (bytes: number): Section; end(): number } {
 function placeScratch(place: (bytes: number) => Section, vertices: number): LaneScratch {
   return {
     keys: place(vertices * LANES * 4),
-    dirty: place(vertices),
+    listed: place(vertices),
+    lists: place(2 * vertices * 4),
     block: place(SLOT_BLOCK * LANES * 4),
     job: place(256),
   };

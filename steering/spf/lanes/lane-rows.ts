@@ -4,10 +4,11 @@
  * all sixteen; side by side they fill vectors (as the trees of PHAST do: Delling, Goldberg, Nowatzyk, Werneck, IPDPS 2011).
  *
  * A key is (distance << hopBits) + hops: the least key is the least distance, and with that the fewest hops. Keys only
- * fall, and sweeps over all vertices, there and back, go on until none falls any more (Bellman-Ford, as Gauss and
- * Seidel would): each vertex takes the least over its arcs at once. When few still fall, only vertices are looked at
- * that depend on one of those. What comes out are the least keys, whatever the order; a predecessor is an arc that
- * explains a key. So the rows are exact, and the same for any division into batches and threads.
+ * fall, until none falls any more (Bellman-Ford, as Gauss and Seidel would). While many fall, all vertices pull: each
+ * takes the least over the arcs into it, in sweeps there and back. While few fall, those push along the arcs out of them
+ * (Beamer, Asanovic, Patterson, SC 2012, choose the direction so for unit weights). What comes out are the least keys,
+ * whatever the order; a predecessor is an arc that explains a key. So the rows are exact, and the same for any division
+ * into batches and threads.
  */
 import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
 
@@ -24,8 +25,8 @@ export const FAULT = {
   distance: 2,
 } as const;
 
-/** Sweeps look at all vertices while more than one in so many had a key that fell: marking costs as much as it saves. */
-const SPARSE_SHARE = 8;
+/** All vertices pull while more than one in so many has a key that fell: to push costs about twice as much per arc. */
+const PULL_SHARE = 4;
 
 /** The kernel of thread number `thread`, with scratch of its own. */
 export function laneRows(memory: LaneMemory, thread: number): BatchKernel {
@@ -36,7 +37,9 @@ class LaneRows implements BatchKernel {
   readonly #memory: LaneMemory;
   // keys have 31 bits, which a signed array reads faster
   readonly #keys: Int32Array;
-  readonly #dirty: Uint8Array;
+  readonly #listed: Uint8Array;
+  #list: Uint32Array;
+  #next: Uint32Array;
   readonly #inStart: Uint32Array;
   readonly #inArcs: Uint32Array;
   readonly #outStart: Uint32Array;
@@ -51,7 +54,10 @@ class LaneRows implements BatchKernel {
     const scratch = memory.scratch(thread);
     this.#memory = memory;
     this.#keys = new Int32Array(memory.buffer, scratch.keys.at, scratch.keys.bytes / 4);
-    this.#dirty = memory.bytes(scratch.dirty);
+    this.#listed = memory.bytes(scratch.listed);
+    const lists = memory.words(scratch.lists);
+    this.#list = lists.subarray(0, memory.vertices);
+    this.#next = lists.subarray(memory.vertices);
     this.#inStart = memory.words(sections.inStart);
     this.#inArcs = memory.words(sections.inArcs);
     this.#outStart = memory.words(sections.outStart);
@@ -64,14 +70,17 @@ class LaneRows implements BatchKernel {
 
   fill(batch: number): number {
     const sources = this.#memory.words(this.#memory.batch(batch));
-    const { vertices } = this.#memory;
-    this.#seed(sources);
+    const many = Math.floor(this.#memory.vertices / PULL_SHARE);
     let backward = false;
-    while (this.#sweepAll(backward) > Math.floor(vertices / SPARSE_SHARE)) backward = !backward;
-    backward = !backward;
-    this.#sweepMarking(backward, false);
-    do backward = !backward;
-    while (this.#sweepMarking(backward, true));
+    for (let count = this.#seed(sources); count > 0; ) {
+      if (count > many) {
+        count = this.#pull(backward);
+        backward = !backward;
+      } else {
+        count = this.#push(count);
+        [this.#list, this.#next] = [this.#next, this.#list];
+      }
+    }
     for (let lane = 0; lane < LANES; lane++) {
       const fault = this.#deliver(lane, sources[lane] ?? 0, sources[LANES + lane] ?? 0);
       if (fault !== FAULT.none) return fault;
@@ -79,62 +88,82 @@ class LaneRows implements BatchKernel {
     return FAULT.none;
   }
 
-  /** Every source reaches itself, and its neighbours by their arcs. */
-  #seed(sources: Uint32Array): void {
+  /** Every source reaches itself, and its neighbours by their arcs. Lists those that forward; returns how many. */
+  #seed(sources: Uint32Array): number {
     const keys = this.#keys;
+    let count = 0;
     keys.fill(this.#memory.control[CONTROL.unreached] ?? 0);
-    this.#dirty.fill(0);
+    this.#listed.fill(0);
     for (let lane = 0; lane < LANES; lane++) {
       const source = sources[lane] ?? 0;
       keys[source * LANES + lane] = 0;
       for (let k = this.#outStart[source] ?? 0; k < (this.#outStart[source + 1] ?? 0); k++) {
-        const at = ((this.#outArcs[2 * k] ?? 0) >> 2) + lane;
+        const line = this.#outArcs[2 * k] ?? 0;
+        const at = (line >> 2) + lane;
         keys[at] = Math.min(keys[at] ?? 0, this.#outArcs[2 * k + 1] ?? 0);
+        count = this.#enlist(line >> 6, this.#list, count);
       }
     }
+    return count;
   }
 
-  /** Looks at every vertex once. How many have a key that fell. */
-  #sweepAll(backward: boolean): number {
-    const { vertices } = this.#memory;
-    let fell = 0;
-    for (let i = 0; i < vertices; i++) fell += this.#relax(backward ? vertices - 1 - i : i);
-    return fell;
+  /** Puts the vertex on the list when it forwards and is on none. Returns the length of the list. */
+  #enlist(vertex: number, list: Uint32Array, count: number): number {
+    if (this.#listed[vertex] === 1 || this.#transit[vertex] === 0) return count;
+    this.#listed[vertex] = 1;
+    list[count] = vertex;
+    return count + 1;
   }
 
-  /** Looks at every vertex, or at those that are dirty, and marks what depends on a key that fell. True when one did. */
-  #sweepMarking(backward: boolean, dirtyOnly: boolean): boolean {
+  /** Looks at every vertex once. Lists those whose keys fell. */
+  #pull(backward: boolean): number {
     const { vertices } = this.#memory;
-    const dirty = this.#dirty;
-    let fell = false;
+    let count = 0;
+    this.#listed.fill(0);
     for (let i = 0; i < vertices; i++) {
       const vertex = backward ? vertices - 1 - i : i;
-      if (dirtyOnly && dirty[vertex] === 0) continue;
-      dirty[vertex] = 0;
-      if (this.#relax(vertex) === 0 || this.#transit[vertex] === 0) continue;
+      if (this.#relax(vertex)) count = this.#enlist(vertex, this.#list, count);
+    }
+    return count;
+  }
+
+  /** Has the first `count` on the list lower the keys of others. Lists these in #next; returns how many. */
+  #push(count: number): number {
+    const arcs = this.#outArcs;
+    let found = 0;
+    for (let i = 0; i < count; i++) {
+      const vertex = this.#list[i] ?? 0;
+      this.#listed[vertex] = 0;
+      const from = vertex * LANES;
+      const end = 2 * (this.#outStart[vertex + 1] ?? 0);
+      for (let k = 2 * (this.#outStart[vertex] ?? 0); k < end; k += 2) {
+        const line = arcs[k] ?? 0;
+        if (this.#lower(line >> 2, from, (arcs[k + 1] ?? 0) | 0)) found = this.#enlist(line >> 6, this.#next, found);
+      }
+    }
+    return found;
+  }
+
+  /** Lowers the sixteen keys at `at` to those at `from` with `key` added, where these are less. True when one fell. */
+  #lower(at: number, from: number, key: number): boolean {
+    const keys = this.#keys;
+    let fell = false;
+    for (let lane = 0; lane < LANES; lane++) {
+      const sum = ((keys[from + lane] ?? 0) + key) | 0;
+      if (sum >= (keys[at + lane] ?? 0)) continue;
+      keys[at + lane] = sum;
       fell = true;
-      const end = this.#outStart[vertex + 1] ?? 0;
-      for (let k = this.#outStart[vertex] ?? 0; k < end; k++) dirty[(this.#outArcs[2 * k] ?? 0) >> 6] = 1;
     }
     return fell;
   }
 
-  /** Takes the least over the arcs into the vertex, in all lanes. 1 when a key fell. */
-  #relax(vertex: number): number {
-    const keys = this.#keys;
+  /** Takes the least over the arcs into the vertex, in all lanes. True when a key fell. */
+  #relax(vertex: number): boolean {
     const arcs = this.#inArcs;
-    const at = vertex * LANES;
     const end = 2 * (this.#inStart[vertex + 1] ?? 0);
-    let fell = 0;
+    let fell = false;
     for (let k = 2 * (this.#inStart[vertex] ?? 0); k < end; k += 2) {
-      const from = (arcs[k] ?? 0) >> 2;
-      const key = (arcs[k + 1] ?? 0) | 0;
-      for (let lane = 0; lane < LANES; lane++) {
-        const sum = ((keys[from + lane] ?? 0) + key) | 0;
-        if (sum >= (keys[at + lane] ?? 0)) continue;
-        keys[at + lane] = sum;
-        fell = 1;
-      }
+      if (this.#lower(vertex * LANES, (arcs[k] ?? 0) >> 2, (arcs[k + 1] ?? 0) | 0)) fell = true;
     }
     return fell;
   }
