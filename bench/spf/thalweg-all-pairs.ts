@@ -33,6 +33,6 @@ function allPairs(name: string, kernel: AllPairsKernel, threads: number): SpfCan
   };
 }
 
-export const THALWEG_ONE_THREAD = allPairs('thalweg webassembly, 1 thread', 'webassembly', 1);
-export const THALWEG_TWO_THREADS = allPairs('thalweg webassembly, 2 threads', 'webassembly', 2);
-export const THALWEG_TYPESCRIPT = allPairs('thalweg typescript, 2 threads', 'typescript', 2);
+export const THALWEG_ONE_THREAD = allPairs('thalweg-webassembly-1', 'webassembly', 1);
+export const THALWEG_TWO_THREADS = allPairs('thalweg-webassembly-2', 'webassembly', 2);
+export const THALWEG_TYPESCRIPT = allPairs('thalweg-typescript-2', 'typescript', 2);
