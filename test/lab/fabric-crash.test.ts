@@ -1,19 +1,28 @@
 /** Whatever becomes of the process that builds a lab, nothing of the lab stays. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Lab, removeLab } from '../../netlab/lab.ts';
 import { silentLogger } from '../../protocol/log.ts';
+import { buildChild, CHILD_PREFIX } from '../fake/build-child.ts';
 import { distDir, isRoot, specOf, tracesOf } from './fabric-lab.ts';
 
 const DEADLINE_MS = 30_000;
 
+let directory = '';
+let labModule = '';
+beforeAll(() => {
+  directory = mkdtempSync(CHILD_PREFIX);
+  labModule = buildChild('netlab/lab.ts', directory);
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
 /** A process that brings a lab up and stays. Writes `up` when it is. */
 function builder(name: string): ChildProcess {
   const script = `
-    const { Lab } = await import(${JSON.stringify(pathToFileURL(`${distDir}/netlab/lab.js`).href)});
+    const { Lab } = await import(${JSON.stringify(pathToFileURL(labModule).href)});
     const shape = { oneWayDelayUs: 1000, jitterUs: 0, lossPpm: 0, rateBps: null, cut: false };
     const hosts = ['a', 'b', 'c', 'd'].map((host) => ({ name: host, transit: true }));
     const log = { debug() {}, info() {}, warn() {}, error() {} };
