@@ -44,6 +44,8 @@ export interface ReconcilerOptions {
 
 /** The kernel announces a change within milliseconds; its watcher holds it back for 200 ms; the rest is for a loaded host. */
 const OWN_ECHO_MS = 500;
+/** Seldom enough while a mesh comes up and changes every moment; soon enough for what must be back within 5 s. */
+const AFTER_ECHO_MS = 1_500;
 
 export class Reconciler<Tag> {
   readonly #deps: ReconcilerDeps<Tag>;
@@ -103,12 +105,13 @@ export class Reconciler<Tag> {
 
   #watched(): void {
     if (this.#stopped || this.#debounce !== undefined) return;
-    // Our own changes are announced too; what somebody else did at that moment is left to the interval.
-    if (this.#running !== undefined || this.#deps.clock.monoMs() < this.#ownEchoUntilMonoMs) return;
-    this.#debounce = this.#deps.clock.after(this.#options.watchDebounceMs ?? 100, () => {
+    // Our own changes are announced too, and perhaps what somebody else did at that moment: looked at once they are over.
+    const ownEcho = this.#running !== undefined || this.#deps.clock.monoMs() < this.#ownEchoUntilMonoMs;
+    const delayMs = ownEcho ? AFTER_ECHO_MS : (this.#options.watchDebounceMs ?? 100);
+    this.#debounce = this.#deps.clock.after(delayMs, () => {
       this.#debounce = undefined;
       if (this.#stopped) return;
-      this.#deps.onWatched();
+      if (!ownEcho) this.#deps.onWatched();
       this.#trigger('watched');
     });
   }
