@@ -99,6 +99,12 @@ export class BucketQueue {
         break;
       } else if (left <= few) {
         lookedBack = true;
+        if (waiting > 0) {
+          // A root that does not forward queued what lies beyond the horizon: all of it is found again now, and a node
+          // that is queued twice in one bucket would count twice as settled.
+          first.fill(0, 0, mask + 1);
+          waiting = 0;
+        }
         const found = this.#lookBack(search, reach, left);
         bucket = horizon - 1;
         horizon = FARTHEST;

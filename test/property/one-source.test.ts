@@ -130,7 +130,8 @@ describe('one source', { timeout: 120_000 }, () => {
           }
         },
       ),
-      { numRuns: 400 },
+      // a root that does not forward, whose queue reaches beyond the horizon when few nodes are left
+      { numRuns: 400, examples: [['usual', 228, 36, 279_637_306, 6]] },
     );
   });
 
