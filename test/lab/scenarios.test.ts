@@ -21,6 +21,8 @@ describe.skipIf(!isRoot)('thalweg lab run', () => {
         (failure: { stdout: string; stderr: string }) => failure,
       );
       const result = JSON.parse(stdout) as ScenarioResult;
+      // Also where a second attempt passes: what was missed the first time is worth knowing.
+      if (!result.ok) console.warn(`${name} missed: ${result.reasons?.join('; ') ?? stdout.slice(0, 500)}`);
       expect(result).toMatchObject({ scenario: name, reasons: [], ok: true });
       expect(tracesOf(name)).toEqual([]);
     },
