@@ -1,6 +1,8 @@
 /**
  * `bench -- backups`: what backups of all nodes towards all destinations of a graph cost, and how many pairs have one.
  */
+
+import { seededRandom } from '../netlab/seeded-random.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { BackupCoverage } from '../steering/spf/backup/coverage.ts';
 import { AlternateRow, LINK, NODE, selectAlternates } from '../steering/spf/backup/loop-free-alternates.ts';
@@ -9,8 +11,9 @@ import { PostConvergence } from '../steering/spf/backup/post-convergence.ts';
 import { RemoteAlternates } from '../steering/spf/backup/remote-alternates.ts';
 import { PathTable } from '../steering/spf/path-table.ts';
 import { fillPlainly } from '../steering/spf/plain-rows.ts';
+import { quantile } from './quantile.ts';
 import { readGraphFile } from './spf/graph-file.ts';
-import { seededRandom, wholeBelow } from './spf/random.ts';
+import { wholeBelow } from './spf/random.ts';
 import { text, type Values, whole } from './values.ts';
 
 export const BACKUPS_KEYS = ['graph', 'rounds', 'sources', 'seed'] as const;
@@ -93,8 +96,6 @@ export async function benchBackups(values: Values): Promise<unknown> {
     const transitUs = alternate === root ? 0 : TRANSIT_HOP_US;
     ratios.push((graph.weight(node, alternate) + transitUs + (tree.distance[alternate] ?? 0)) / after.distance(node));
   }
-  perFailureUs.sort((a, b) => a - b);
-  ratios.sort((a, b) => a - b);
   const shares = coverage.shares();
   return {
     benchmark: 'backups',
@@ -104,21 +105,21 @@ export async function benchBackups(values: Values): Promise<unknown> {
     treesMs: round(treesMs),
     alternates: {
       pairs: shares.pairs,
-      medianMs: round(at50(allMs)),
+      medianMs: round(quantile(allMs, 0.5)),
       leastMs: round(allMs[0] ?? 0),
       mostMs: round(allMs.at(-1) ?? 0),
-      nsPerPair: round((at50(allMs) * 1e6) / shares.pairs),
+      nsPerPair: round((quantile(allMs, 0.5) * 1e6) / shares.pairs),
     },
     remote: { asked, ms: round(remoteMs), usPerPair: asked === 0 ? 0 : round((remoteMs * 1_000) / asked) },
     coverage: Object.fromEntries(Object.entries(shares).map(([name, share]) => [name, Math.round(share * 1e5) / 1e5])),
     afterLinkFailure: {
       samples: perFailureUs.length,
-      medianUs: round(at50(perFailureUs)),
-      p99Us: round(perFailureUs[Math.ceil(0.99 * perFailureUs.length) - 1] ?? 0),
+      medianUs: round(quantile(perFailureUs, 0.5)),
+      p99Us: round(quantile(perFailureUs, 0.99)),
     },
     alternateOverBestWayLeft: {
       mean: Math.round((ratios.reduce((sum, r) => sum + r, 0) / Math.max(1, ratios.length)) * 1e4) / 1e4,
-      p99: Math.round((ratios[Math.ceil(0.99 * ratios.length) - 1] ?? 1) * 1e4) / 1e4,
+      p99: Math.round(quantile(ratios, 0.99, 1) * 1e4) / 1e4,
     },
   };
 }
@@ -127,10 +128,6 @@ function timed(run: () => void): number {
   const startMs = performance.now();
   run();
   return performance.now() - startMs;
-}
-
-function at50(sorted: readonly number[]): number {
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
 }
 
 function round(value: number): number {

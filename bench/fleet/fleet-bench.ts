@@ -8,10 +8,10 @@
  *   Moves that have to win for a while first (leaf/leaf-homes.ts) wait for that besides.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { quantile } from '../quantile.ts';
 import { type Values, whole } from '../values.ts';
 import { type LoadedFleet, loadFleet, reportRandomLink } from './fleet-load.ts';
 import { FleetModel } from './fleet-model.ts';
-import { quantile } from './quantile.ts';
 import { moveUntil, type TableSizes, tableSizes } from './table-sizes.ts';
 
 export const FLEET_KEYS = [

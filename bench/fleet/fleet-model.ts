@@ -3,7 +3,8 @@
  * nearest and to random far ones. A leaf lies near a transit node, more of them near some than near others, behind an
  * access line of its own, and has links to the nearest of the transit nodes around.
  */
-import { seededRandom, wholeBelow } from '../spf/random.ts';
+import { seededRandom } from '../../netlab/seeded-random.ts';
+import { wholeBelow } from '../spf/random.ts';
 
 export interface FleetModelOptions {
   readonly transit: number;

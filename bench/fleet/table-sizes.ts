@@ -1,8 +1,8 @@
 /** Entries of transit nodes' tables: one row for each node, as the engine aggregates, and the fewest possible. */
 import { NO_LABEL, Ortc } from '../../steering/aggregation/ortc.ts';
 import { NO_HOME, PrefixTrie } from '../../steering/aggregation/prefix-trie.ts';
+import { quantile } from '../quantile.ts';
 import type { LoadedFleet } from './fleet-load.ts';
-import { quantile } from './quantile.ts';
 
 export interface TableSizes {
   readonly movedLeaves: number;

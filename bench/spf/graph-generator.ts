@@ -3,8 +3,10 @@
  * links join random pairs, and each node its follower, so that the graph is connected. A link's weight is
  * 500 us plus its length plus up to half of that; both directions differ. A leaf has links to random transit nodes.
  */
+
+import { seededRandom } from '../../netlab/seeded-random.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { seededRandom, wholeBelow } from './random.ts';
+import { wholeBelow } from './random.ts';
 
 export interface GeneratedGraphOptions {
   /** Transit nodes, numbered from 1. */

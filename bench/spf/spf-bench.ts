@@ -2,7 +2,9 @@
  * `bench -- spf`: implementations of one shortest-path task on one graph, each in a process of its own, taking turns
  * round by round, so that whatever else the machine does falls on all of them.
  */
+
 import { ThalwegError } from '../../protocol/error.ts';
+import { quantile } from '../quantile.ts';
 import { CandidateRunner } from './candidate-runner.ts';
 import { CANDIDATES } from './candidates.ts';
 import { readGraphFile } from './graph-file.ts';
@@ -86,28 +88,22 @@ function figures(
   reference: CandidateRunner | undefined,
 ): ImplementationFigures {
   const { name, samplesMs, checksum, peakMb } = runner;
-  const medianMs = quantile(samplesMs, 0.5);
+  const medianMs = quantile(samplesMs, 0.5, Number.NaN);
   return {
     name,
     ours,
     samples: samplesMs.length,
     medianMs: rounded(medianMs),
     spreadMs: {
-      p10: rounded(quantile(samplesMs, 0.1)),
-      p90: rounded(quantile(samplesMs, 0.9)),
-      p99: rounded(quantile(samplesMs, 0.99)),
-      worst: rounded(quantile(samplesMs, 1)),
+      p10: rounded(quantile(samplesMs, 0.1, Number.NaN)),
+      p90: rounded(quantile(samplesMs, 0.9, Number.NaN)),
+      p99: rounded(quantile(samplesMs, 0.99, Number.NaN)),
+      worst: rounded(quantile(samplesMs, 1, Number.NaN)),
     },
-    ratioToOurs: reference === undefined ? null : rounded(medianMs / quantile(reference.samplesMs, 0.5)),
+    ratioToOurs: reference === undefined ? null : rounded(medianMs / quantile(reference.samplesMs, 0.5, Number.NaN)),
     peakMb: Math.round(peakMb),
     checksum,
   };
-}
-
-/** The least value that at least a share of `q` of the values does not exceed. */
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
 }
 
 /** Four significant digits. */

@@ -1,8 +1,10 @@
 /** What all implementations of one run are given: made from the file and the seed, so each process makes the same. */
+
+import { seededRandom } from '../../netlab/seeded-random.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { readGraphFile } from './graph-file.ts';
-import { seededRandom, wholeBelow } from './random.ts';
+import { wholeBelow } from './random.ts';
 import type { SpfInput, SpfTask, WeightChange } from './spf-candidate.ts';
 
 export interface SpfRun {

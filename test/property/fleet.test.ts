@@ -4,22 +4,11 @@ import { NO_HOME } from '../../steering/aggregation/prefix-trie.ts';
 import { FleetEngine } from '../../steering/fleet/fleet-engine.ts';
 import { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { NO_TRANSIT } from '../../steering/leaf/leaf-links.ts';
-import type { LinkObservation } from '../../steering/steering-engine-port.ts';
 import { FleetReceivers } from '../fake/fleet-receivers.ts';
+import { observedLink } from '../fake/observed-link.ts';
 import { PlainTrees } from '../fake/plain-trees.ts';
 
 const BITS = 9;
-/** `rttUs` null: the link is down. */
-const observed = (peerIndex: number, rttUs: number | null): LinkObservation => ({
-  peerIndex,
-  health: rttUs === null ? 'down' : 'up',
-  rttUs,
-  minRttUs: rttUs,
-  jitterUs: 0,
-  lossOutPpm: 0,
-  lossInPpm: 0,
-  handshakeAgeS: 1,
-});
 
 type Command =
   | { kind: 'leaf'; leaf: number; transit: number; us: number | null }
@@ -49,7 +38,7 @@ class Fleet {
       const peer = this.transits[i % Math.max(1, this.transits.length)];
       if (peer === undefined) continue;
       this.engine.openSession(index, peer);
-      this.engine.reportLink(index, observed(peer, rtt), this.nowMs);
+      this.engine.reportLink(index, observedLink(peer, rtt), this.nowMs);
     }
     this.transits.push(index);
   }
@@ -68,11 +57,11 @@ class Fleet {
     const transit = (at: number) => this.transits[at % this.transits.length] ?? 0;
     switch (c.kind) {
       case 'leaf':
-        engine.reportLink(leaf(c.leaf), observed(transit(c.transit), c.us), nowMs);
+        engine.reportLink(leaf(c.leaf), observedLink(transit(c.transit), c.us), nowMs);
         break;
       case 'pair':
         engine.openSession(transit(c.a), transit(c.b));
-        engine.reportLink(transit(c.a), observed(transit(c.b), c.us), nowMs);
+        engine.reportLink(transit(c.a), observedLink(transit(c.b), c.us), nowMs);
         break;
       case 'capacity':
         engine.setCapacity(transit(c.transit), c.leaves, nowMs);

@@ -2,20 +2,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FleetEngine } from '../../../steering/fleet/fleet-engine.ts';
 import { CsrGraph } from '../../../steering/graph/csr-graph.ts';
-import type { LinkObservation } from '../../../steering/steering-engine-port.ts';
 import { FleetReceivers } from '../../fake/fleet-receivers.ts';
+import { observedLink } from '../../fake/observed-link.ts';
 import { PlainTrees } from '../../fake/plain-trees.ts';
-
-const observed = (peerIndex: number, rttUs: number | null): LinkObservation => ({
-  peerIndex,
-  health: rttUs === null ? 'down' : 'up',
-  rttUs,
-  minRttUs: rttUs,
-  jitterUs: 0,
-  lossOutPpm: 0,
-  lossInPpm: 0,
-  handshakeAgeS: 1,
-});
 
 let engine: FleetEngine;
 let receivers: FleetReceivers;
@@ -35,7 +24,7 @@ beforeEach(() => {
     [middle, east],
   ] as const) {
     engine.openSession(a, b);
-    engine.reportLink(a, observed(b, 10_000), 0);
+    engine.reportLink(a, observedLink(b, 10_000), 0);
   }
   leaf = engine.addLeaf(
     [
@@ -66,13 +55,13 @@ describe('a fleet', () => {
     // 4 + 0.25 + 10 + 0.25 + 10 through its home; 7 + 0.25 + 10 through the middle
     expect(receivers.lookUp(leaf, 'source', friend)).toBe(middle);
     expect(receivers.lookUp(leaf, 'source', west)).toBe(west);
-    engine.reportLink(leaf, observed(middle, 30_000), 200);
+    engine.reportLink(leaf, observedLink(middle, 30_000), 200);
     step(200);
     expect(receivers.lookUp(leaf, 'source', friend)).toBe(west);
   });
 
   it('tells only those who forward differently when a leaf moves', () => {
-    engine.reportLink(leaf, observed(west, null), 100);
+    engine.reportLink(leaf, observedLink(west, null), 100);
     step(100);
     // from the east both homes are behind the middle: nothing to tell
     expect(receivers.takeTold().sort()).toEqual([west, middle, leaf].sort());
@@ -86,7 +75,7 @@ describe('a fleet', () => {
 
   it('says nothing when nothing changed, and a whole table to a node that asks', () => {
     step(100);
-    engine.reportLink(leaf, observed(west, 4_100), 200);
+    engine.reportLink(leaf, observedLink(west, 4_100), 200);
     step(200);
     expect(receivers.takeTold()).toEqual([]);
     engine.sendWhole(middle, receivers.take);
@@ -96,7 +85,7 @@ describe('a fleet', () => {
   });
 
   it('drops what cannot be reached after a cut, and leaves the parts their own routes', () => {
-    engine.reportLink(east, observed(middle, null), 100);
+    engine.reportLink(east, observedLink(middle, null), 100);
     step(100);
     expect(receivers.lookUp(west, 'transitA', friend)).toBe(0);
     expect(receivers.lookUp(east, 'transitA', friend)).toBe(friend);
@@ -106,7 +95,7 @@ describe('a fleet', () => {
   it('takes a home that cannot be reached out of an entry that covers it with others', () => {
     const covering = receivers.tables.get(east)?.get({ table: 'transitA', destination: 0, blockBits: 7 });
     expect(covering?.nextHops[0]?.neighbour).toBe(middle);
-    engine.reportLink(west, observed(middle, null), 100);
+    engine.reportLink(west, observedLink(middle, null), 100);
     step(100);
     expect(receivers.lookUp(east, 'transitA', leaf)).toBe(0);
     expect(receivers.lookUp(east, 'transitA', middle)).toBe(middle);
@@ -122,17 +111,17 @@ describe('a fleet', () => {
     const ring = Array.from({ length: 6 }, () => slow.addTransit(50, 0, 0));
     for (const [i, a] of ring.entries()) {
       slow.openSession(a, ring[(i + 1) % 6] ?? 0);
-      slow.reportLink(a, observed(ring[(i + 1) % 6] ?? 0, 1_000), 0);
+      slow.reportLink(a, observedLink(ring[(i + 1) % 6] ?? 0, 1_000), 0);
     }
     const [first = 0, second = 0, third = 0] = ring;
     const roamer = slow.addLeaf([{ transit: second, costUs: 900 }], 0);
     slow.start(0, far.take);
-    slow.reportLink(first, observed(second, 90_000), 20_000);
+    slow.reportLink(first, observedLink(second, 90_000), 20_000);
     slow.step(20_000, far.take);
     expect(slow.isBehind).toBe(true);
     slow.openSession(roamer, third);
-    slow.reportLink(roamer, observed(third, 800), 20_001);
-    slow.reportLink(roamer, observed(second, null), 20_001);
+    slow.reportLink(roamer, observedLink(third, 800), 20_001);
+    slow.reportLink(roamer, observedLink(second, null), 20_001);
     slow.step(20_001, far.take);
     expect(far.lookUp(third, 'transitA', roamer)).toBe(roamer);
     for (let ms = 20_002; slow.isBehind; ms++) slow.step(ms, far.take);
@@ -142,15 +131,15 @@ describe('a fleet', () => {
   });
 
   it('moves the row of a leaf that has moved when the paths part', () => {
-    engine.reportLink(leaf, observed(west, null), 100);
+    engine.reportLink(leaf, observedLink(west, null), 100);
     step(100);
     engine.openSession(east, west);
-    engine.reportLink(east, observed(west, 1_000), 200);
+    engine.reportLink(east, observedLink(west, 1_000), 200);
     step(200);
     // the block of the west goes straight there now, its leaf that hangs off the middle does not
     expect(receivers.lookUp(east, 'transitA', west)).toBe(west);
     expect(receivers.lookUp(east, 'transitA', leaf)).toBe(middle);
-    engine.reportLink(east, observed(west, null), 300);
+    engine.reportLink(east, observedLink(west, null), 300);
     step(300);
     expect(receivers.lookUp(east, 'transitA', west)).toBe(middle);
     expect(receivers.tables.get(east)?.get({ table: 'transitA', destination: leaf, blockBits: 0 })).toBeUndefined();
@@ -159,23 +148,23 @@ describe('a fleet', () => {
 
 describe('bad input', () => {
   it('is refused and counted: no session, unknown nodes, values that cannot be', () => {
-    expect(engine.reportLink(leaf, observed(east, 1_000), 100)).toBe(false);
-    expect(engine.reportLink(west, observed(east, 1_000), 100)).toBe(false);
-    expect(engine.reportLink(leaf, observed(friend, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observedLink(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(west, observedLink(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observedLink(friend, 1_000), 100)).toBe(false);
     expect(engine.counters.noSession).toBe(3);
-    expect(engine.reportLink(999, observed(east, 1_000), 100)).toBe(false);
-    expect(engine.reportLink(leaf, observed(999, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(999, observedLink(east, 1_000), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observedLink(999, 1_000), 100)).toBe(false);
     expect(engine.counters.unknownNode).toBe(2);
-    expect(engine.reportLink(leaf, observed(west, -4), 100)).toBe(false);
-    expect(engine.reportLink(leaf, observed(west, Number.NaN), 100)).toBe(false);
-    expect(engine.reportLink(west, observed(middle, 0), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observedLink(west, -4), 100)).toBe(false);
+    expect(engine.reportLink(leaf, observedLink(west, Number.NaN), 100)).toBe(false);
+    expect(engine.reportLink(west, observedLink(middle, 0), 100)).toBe(false);
     expect(engine.counters.absurdValue).toBe(3);
     step(100);
     expect(receivers.takeTold()).toEqual([]);
   });
 
   it('counts ends that disagree wildly, and believes the worse', () => {
-    engine.reportLink(west, observed(leaf, 60_000), 100);
+    engine.reportLink(west, observedLink(leaf, 60_000), 100);
     expect(engine.counters.endsDisagree).toBe(1);
     step(1_000);
     step(5_000);
@@ -187,7 +176,7 @@ describe('bad input', () => {
     step(100);
     expect(receivers.tables.has(lost)).toBe(false);
     engine.openSession(lost, east);
-    engine.reportLink(lost, observed(east, 3_000), 200);
+    engine.reportLink(lost, observedLink(east, 3_000), 200);
     step(200);
     expect(receivers.lookUp(lost, 'source', leaf)).toBe(east);
     expect(receivers.lookUp(west, 'transitA', lost)).toBe(middle);
