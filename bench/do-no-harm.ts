@@ -4,7 +4,8 @@
  * shorter, and at least 10 % longer, than their direct link.
  */
 
-import { PLANETLAB_SLICES, planetlabSlice, type RttMatrix, seattleSlices } from './rtt-matrix.ts';
+import type { RttMatrix } from '../netlab/simulator/rtt-matrix.ts';
+import { PLANETLAB_SLICES, planetlabSlice, seattleSlices } from './rtt-data.ts';
 import { SteeringMesh } from './steering-mesh.ts';
 
 /** A path counts as better or worse from this on. */
@@ -33,7 +34,7 @@ export function benchDoNoHarm(folder: string): unknown {
 
 function score(course: Course): unknown {
   const { slices, sliceMs, gap, from, every } = course;
-  const size = slices[0]?.length ?? 0;
+  const size = slices[0]?.size ?? 0;
   const mesh = new SteeringMesh(size);
   const total = { pairs: 0, better: 0, worse: 0, detours: 0, changes: 0 };
   const perSlice: { slice: number; better: number; worse: number }[] = [];
@@ -49,8 +50,8 @@ function score(course: Course): unknown {
       for (let b = 0; b < size; b++) {
         if (a === b) continue;
         const path = mesh.pathOf(a, b);
-        const direct = later[a]?.[b] ?? Number.NaN;
-        const us = path.slice(1).reduce((sum, v, i) => sum + (later[path[i] ?? 0]?.[v] ?? Number.NaN), 0);
+        const direct = later.measuredUs(a, b) ?? Number.NaN;
+        const us = path.slice(1).reduce((sum, v, i) => sum + (later.measuredUs(path[i] ?? 0, v) ?? Number.NaN), 0);
         total.pairs++;
         if (path.length > 2) total.detours++;
         if (us <= (1 - NOTICED) * direct) count.better++;

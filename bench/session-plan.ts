@@ -4,9 +4,11 @@
  * else.
  */
 import { performance } from 'node:perf_hooks';
+import type { RttMatrix } from '../netlab/simulator/rtt-matrix.ts';
 import { hashOf } from '../steering/session-plan/seeded.ts';
 import { SessionPlanner, type SessionPlanOptions } from '../steering/session-plan/session-planner.ts';
-import { planetlabSlice, type RttMatrix, shortestWays, submatrix, wonderNetwork } from './rtt-matrix.ts';
+import { planetlabSlice, wonderNetwork } from './rtt-data.ts';
+import { allLinks, noLinks, setLink, shortestWays } from './shortest-ways.ts';
 
 export interface SessionPlanBench {
   readonly degree: number;
@@ -32,8 +34,8 @@ export interface RoundFigure {
 }
 
 export function runPlans(matrix: RttMatrix, rounds: number, options: Partial<SessionPlanOptions>): RoundFigure[] {
-  const n = matrix.length;
-  const optimum = shortestWays(matrix);
+  const n = matrix.size;
+  const optimum = shortestWays(allLinks(matrix));
   const planner = new SessionPlanner(options);
   for (let i = 1; i <= n; i++) planner.addNode(i);
   const probed = new Set<number>();
@@ -42,16 +44,16 @@ export function runPlans(matrix: RttMatrix, rounds: number, options: Partial<Ses
     const startMs = performance.now();
     const plan = planner.plan(round);
     const planMs = performance.now() - startMs;
-    const links = matrix.map((_, i) => new Float64Array(n).fill(Number.NaN).fill(0, i, i + 1));
-    const seen = matrix.map((_, i) => new Float64Array(n).fill(Number.NaN).fill(0, i, i + 1));
+    const links = noLinks(n);
+    const seen = noLinks(n);
     const degree = new Int32Array(n);
     for (const { low, high } of plan.links) {
-      set(links, matrix, low - 1, high - 1);
+      setLink(links, matrix, low - 1, high - 1);
       degree[low - 1] = (degree[low - 1] ?? 0) + 1;
       degree[high - 1] = (degree[high - 1] ?? 0) + 1;
     }
     // what the plan was made from: everything probed in the rounds before
-    for (const key of probed) set(seen, matrix, Math.floor(key / n), key % n);
+    for (const key of probed) setLink(seen, matrix, Math.floor(key / n), key % n);
     const bounded = stretch(shortestWays(links), optimum);
     const unbounded = stretch(shortestWays(seen), optimum);
     figures.push({
@@ -68,8 +70,8 @@ export function runPlans(matrix: RttMatrix, rounds: number, options: Partial<Ses
       planMs: rounded(planMs, 1),
     });
     for (const { low, high } of [...plan.links, ...plan.explore]) {
-      const rttUs = matrix[low - 1]?.[high - 1] ?? Number.NaN;
-      if (Number.isNaN(rttUs)) planner.block(low, high);
+      const rttUs = matrix.rttUs(low - 1, high - 1);
+      if (rttUs === null) planner.block(low, high);
       else planner.observe(low, high, Math.max(1, rttUs), round);
       probed.add((low - 1) * n + high - 1);
     }
@@ -122,7 +124,7 @@ export function benchSessionPlan(bench: SessionPlanBench & { readonly data: stri
   const { data, degree, rounds, explore, seed } = bench;
   const options = { degree, seed, exploration: explorationOf(explore) };
   const slice = (k: number) => planetlabSlice(data, k);
-  const half = (matrix: RttMatrix, salt: number) => submatrix(matrix, randomHalf(matrix.length, salt));
+  const half = (matrix: RttMatrix, salt: number) => matrix.subset(randomHalf(matrix.size, salt));
   const cases: [string, RttMatrix, number][] = [
     ['planetlab slice 1', slice(1), degree],
     ['planetlab slice 9', slice(9), degree],
@@ -142,7 +144,7 @@ export function benchSessionPlan(bench: SessionPlanBench & { readonly data: stri
     const unexplored = runPlans(matrix, UNEXPLORED_ROUNDS, { ...options, degree: bound, exploration: none });
     return {
       matrix: name,
-      nodes: matrix.length,
+      nodes: matrix.size,
       degree: bound,
       first: figures[0],
       last: figures.at(-1),
@@ -157,13 +159,6 @@ function brief(figure: RoundFigure | undefined): unknown {
   if (figure === undefined) return undefined;
   const { round, probedShare, meanStretch, p99Stretch, changed } = figure;
   return { round, probedShare, meanStretch, p99Stretch, changed };
-}
-
-function set(rows: readonly Float64Array[], matrix: RttMatrix, i: number, j: number): void {
-  const us = matrix[i]?.[j] ?? Number.NaN;
-  const [a, b] = [rows[i], rows[j]];
-  if (a !== undefined) a[j] = us;
-  if (b !== undefined) b[i] = us;
 }
 
 function stretch(ways: readonly Float64Array[], optimum: readonly Float64Array[]): { mean: number; p99: number } {

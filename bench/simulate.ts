@@ -3,12 +3,11 @@
  * ones. Prints what happened, how good the paths were, whether a packet could ever have gone wrong, and how fast virtual
  * time passed.
  */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { parseRttMatrix, type RttSource } from '../netlab/simulator/rtt-matrix.ts';
 import { DEFAULT_SIMULATION, Simulation } from '../netlab/simulator/simulation.ts';
 import { SyntheticRtts } from '../netlab/simulator/synthetic-rtts.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { readData } from './rtt-data.ts';
 import { type Values, whole } from './values.ts';
 
 export const SIMULATE_KEYS = [
@@ -57,9 +56,7 @@ export async function benchSimulate(values: Values): Promise<unknown> {
 
 /** The first places of a file, unpacked where its name ends in .gz. */
 function readRtts(file: string, nodes: number, values: Values): RttSource {
-  const bytes = readFileSync(file);
-  const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
-  const all = parseRttMatrix(text, whole(values, 'slice', { otherwise: 0, least: 0 }));
+  const all = parseRttMatrix(readData(file), whole(values, 'slice', { otherwise: 0, least: 0 }));
   if (values['nodes'] === undefined) return all;
   if (nodes > all.size) {
     throw new ThalwegError('invalid_argument', `--nodes ${nodes}: ${file} has ${all.size} places`, {

@@ -1,9 +1,9 @@
 /** A mesh of synthetic agents around the real steering engine, on virtual time: every delta is applied and acknowledged. */
+import type { RttMatrix } from '../netlab/simulator/rtt-matrix.ts';
 import { RouteTable } from '../protocol/route-table.ts';
 import { OneStepSteeringEngine } from '../steering/steering-engine.ts';
 import type { LinkObservation } from '../steering/steering-engine-port.ts';
 import type { PartialSteeringOptions } from '../steering/steering-options.ts';
-import type { RttMatrix } from './rtt-matrix.ts';
 
 /** After a slice is reported: holds, settling (20 s at most) and rollouts are over by then. */
 const SETTLE_MS = 40_000;
@@ -33,7 +33,7 @@ export class SteeringMesh {
     const endMs = this.#nowMs + forMs;
     for (let a = 0; a < this.#size; a++) {
       const links: LinkObservation[] = [];
-      for (let b = 0; b < this.#size; b++) if (a !== b) links.push(observation(b + 1, matrix[a]?.[b] ?? Number.NaN));
+      for (let b = 0; b < this.#size; b++) if (a !== b) links.push(observation(b + 1, matrix.measuredUs(a, b)));
       this.#engine.linksReported(a + 1, links, this.#nowMs);
     }
     const restMs = Math.min(endMs, this.#nowMs + SETTLE_MS);
@@ -83,8 +83,8 @@ export class SteeringMesh {
   }
 }
 
-function observation(peerIndex: number, rttUs: number): LinkObservation {
-  const measured = Number.isNaN(rttUs) ? null : Math.min(60_000_000, Math.max(1, Math.round(rttUs)));
+function observation(peerIndex: number, rttUs: number | null): LinkObservation {
+  const measured = rttUs === null ? null : Math.min(60_000_000, Math.max(1, Math.round(rttUs)));
   return {
     peerIndex,
     health: measured === null ? 'unmeasured' : 'up',

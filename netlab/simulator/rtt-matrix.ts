@@ -6,7 +6,8 @@
  *   pings      csv: src, dst, rtt_avg_ms, ...                                           (wondernetwork-2018/pings.csv)
  *   profiles   csv: src_region, src_tier, ..., min_rtt, avg_rtt, max_rtt, mdev_rtt      (skyplane/latency.csv)
  *
- * A round trip crosses both directions, so a pair has one RTT: the mean of what was measured in either direction.
+ * A round trip crosses both directions, so a pair has one RTT: the mean of what was measured in either direction, or the
+ * one that was.
  */
 import { ThalwegError } from '../../protocol/error.ts';
 
@@ -40,10 +41,15 @@ export class RttMatrix implements RttSource {
   }
 
   rttUs(a: number, b: number): number | null {
-    const there = this.#us[a * this.size + b] ?? Number.NaN;
-    const back = this.#us[b * this.size + a] ?? Number.NaN;
-    if (Number.isNaN(there)) return Number.isNaN(back) ? null : back;
-    return Number.isNaN(back) ? there : (there + back) / 2;
+    const [there, back] = [this.measuredUs(a, b), this.measuredUs(b, a)];
+    if (there === null) return back;
+    return back === null ? there : (there + back) / 2;
+  }
+
+  /** What was measured from `a` to `b`, in microseconds; null: nothing in this direction. 0 <= a, b < size, a != b. */
+  measuredUs(a: number, b: number): number | null {
+    const us = this.#us[a * this.size + b] ?? Number.NaN;
+    return Number.isNaN(us) ? null : us;
   }
 
   /** The places with these numbers, in this order. */
@@ -68,7 +74,7 @@ const PROFILE_TRUST = 0.8;
 
 /** Reads a file's text by its form; `slice` picks the point in time where it has several. Throws `invalid_argument`. */
 export function parseRttMatrix(text: string, slice = 0): RttMatrix {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = linesOf(text);
   const [head = ''] = lines;
   if (head.startsWith('src,dst,rtt_avg_ms')) return pings(lines.slice(1));
   if (head.startsWith('src_region,src_tier')) return profiles(lines.slice(1));
@@ -80,19 +86,39 @@ export function parseRttMatrix(text: string, slice = 0): RttMatrix {
       0,
     );
   }
-  if (Number.isInteger(Math.sqrt(first.length)) && first.length > 1) {
+  if (isWholeSquare(first.length)) {
     const chosen = lines[slice];
     if (chosen === undefined) throw faulty(`there is no slice ${slice}: the file has ${lines.length}`);
-    return square(numbers(chosen, slice + 1), 1_000_000, SECONDS_FLOOR_US);
+    return sliceOf(chosen, slice + 1);
   }
   throw faulty(
     `the first line has ${first.length} numbers: neither a square of ${lines.length} lines nor whole slices`,
   );
 }
 
+/** All points in time of a file of slices, in order. Throws `invalid_argument`. */
+export function parseRttSlices(text: string): RttMatrix[] {
+  const slices = linesOf(text).map((line, i) => sliceOf(line, i + 1));
+  const sizes = new Set(slices.map(({ size }) => size));
+  if (sizes.size !== 1) throw faulty(`slices of ${sizes.size} different sizes`);
+  return slices;
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line.trim() !== '');
+}
+
+function sliceOf(line: string, number: number): RttMatrix {
+  return square(numbers(line, number), 1_000_000, SECONDS_FLOOR_US);
+}
+
+function isWholeSquare(count: number): boolean {
+  return count > 1 && Number.isInteger(Math.sqrt(count));
+}
+
 function square(values: readonly number[], toUs: number, floorUs: number): RttMatrix {
   const n = Math.sqrt(values.length);
-  if (!Number.isInteger(n)) throw faulty(`${values.length} numbers are not a square`);
+  if (!isWholeSquare(values.length)) throw faulty(`${values.length} numbers are not a square`);
   const us = Float64Array.from(values, (value, at) =>
     at % (n + 1) === 0 ? Number.NaN : value < 0 ? value * toUs : Math.max(value * toUs, floorUs),
   );

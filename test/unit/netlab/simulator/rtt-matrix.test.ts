@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { parseRttMatrix } from '../../../../netlab/simulator/rtt-matrix.ts';
+import { parseRttMatrix, parseRttSlices } from '../../../../netlab/simulator/rtt-matrix.ts';
 import { SyntheticRtts } from '../../../../netlab/simulator/synthetic-rtts.ts';
 
 const DATA = new URL('../../../../../shared/data/', import.meta.url);
@@ -19,12 +19,27 @@ describe('a matrix of RTTs', () => {
     expect(parseRttMatrix(text).rttUs(0, 1)).toBe((100_000 + 2_500) / 2);
     expect(parseRttMatrix(text, 1).rttUs(0, 1)).toBe(300_000);
     expect(() => parseRttMatrix(text, 2)).toThrow('there is no slice 2: the file has 2');
+    const slices = parseRttSlices(text);
+    expect(slices.map((slice) => [slice.measuredUs(0, 1), slice.measuredUs(1, 0)])).toEqual([
+      [100_000, 2_500],
+      [300_000, 300_000],
+    ]);
+  });
+
+  it.each([
+    ['', 'slices of 0 different sizes'],
+    ['0 1 1 0\n0 1 1 1 0 1 1 1 0\n', 'slices of 2 different sizes'],
+    ['0 1 1 0\n0 1 1\n', '3 numbers are not a square'],
+    ['0 1 1 0\n0 1 x 0\n', 'line 2: "x" is not a number'],
+  ])('refuses the slices %j', (text, message) => {
+    expect(() => parseRttSlices(text)).toThrow(message);
   });
 
   it('reads pings, some of them missing', () => {
     const matrix = parseRttMatrix('src,dst,rtt_avg_ms,rtt_min_ms\nB,A,10,9\nA,C,20,19\nC,A,30,29\n');
     expect(matrix.names).toEqual(['A', 'B', 'C']);
     expect([matrix.rttUs(0, 1), matrix.rttUs(0, 2), matrix.rttUs(1, 2)]).toEqual([10_000, 25_000, null]);
+    expect([matrix.measuredUs(0, 1), matrix.measuredUs(1, 0), matrix.measuredUs(2, 0)]).toEqual([null, 10_000, 30_000]);
   });
 
   it('reads profiles without broken samples', () => {
