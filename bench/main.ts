@@ -12,6 +12,7 @@ import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
+import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
 import { benchThroughput } from './throughput.ts';
 import { text, type Values, whole } from './values.ts';
 
@@ -40,6 +41,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
   backups: { keys: BACKUPS_KEYS, run: benchBackups },
+  steering: { keys: STEERING_KEYS, run: benchSteering },
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },

@@ -9,6 +9,7 @@ import { PathChangeLog } from './rib/path-change-log.ts';
 import { rowKey } from './rib/rib.ts';
 import { NodeTable } from './rollout/node-table.ts';
 import { Rollout, type Tables } from './rollout/rollout.ts';
+import { RowDictionary } from './rollout/row-dictionary.ts';
 import { FREE, FROZEN, FROZEN_SOURCE, type SpfRules, SpfTree } from './spf/spf-tree.ts';
 import type { SteeringNode } from './steering-engine-port.ts';
 import type { SteeringOptions } from './steering-options.ts';
@@ -46,6 +47,7 @@ export class MeshState implements Tables {
   readonly log: PathChangeLog;
   readonly nodes = new Map<number, MeshNode>();
   readonly #bySlot: (MeshNode | undefined)[] = [];
+  readonly #rows = new RowDictionary();
   readonly #formerNames = new LRUCache<number, string>({ max: FORMER_NAMES_MAX });
 
   constructor(options: SteeringOptions) {
@@ -85,7 +87,7 @@ export class MeshState implements Tables {
       joinedMs: nowMs,
       everConnected: false,
       reported: false,
-      table: new NodeTable(table),
+      table: new NodeTable(table, this.#rows),
       rollout: new Rollout(index, slot, this, rollout),
       tree: new SpfTree(),
       timers: new MoveTimers(),

@@ -1,17 +1,11 @@
 /**
  * The table of one node from the core's side: what the node is known to hold, what is on its way, and what it should
- * hold. At most one delta is on its way at a time; what changes meanwhile goes with the next one. Pure.
+ * hold. At most one delta is on its way at a time; what changes meanwhile goes with the next one. Pure. Rows are numbers
+ * in typed arrays (see RowDictionary): a mesh of 1,000 nodes has three million of them.
  */
-import {
-  checksumOf,
-  deltaFrom,
-  type RouteDelta,
-  type RouteRow,
-  RouteTable,
-  type RowKey,
-  rowKeyText,
-  rowsEqual,
-} from '../../protocol/route-table.ts';
+import type { RouteDelta, RouteRow, RowKey } from '../../protocol/route-table.ts';
+import { RowDelta } from './row-delta.ts';
+import { longer, NO_CONTENT, RowDictionary } from './row-dictionary.ts';
 
 export interface NodeTableOptions {
   /** After this long without an answer the node is not waited for: ten times what a busy host takes to apply. */
@@ -24,16 +18,28 @@ export interface NodeTableOptions {
 export const DEFAULT_NODE_TABLE_OPTIONS: NodeTableOptions = { ackTimeoutMs: 2_000, retryMs: 1_000, retryMaxMs: 30_000 };
 
 interface InFlight {
-  readonly delta: RouteDelta;
-  readonly keys: ReadonlyMap<string, RouteRow | undefined>;
+  readonly delta: RowDelta;
   readonly sentAtMs: number;
 }
 
+/** Flags of a cell: the delta on its way changes it; it must be looked at for the next delta. */
+const COMING = 1;
+const TOUCHED = 2;
+
 export class NodeTable {
   readonly #options: NodeTableOptions;
-  readonly #wanted = new Map<string, RouteRow>();
-  readonly #touched = new Map<string, RowKey>();
-  #held = new RouteTable();
+  readonly #dictionary: RowDictionary;
+  /** By cell: the content that the node should hold, and that it is known to hold. */
+  #wanted = new Int32Array(0);
+  #held = new Int32Array(0);
+  #flags = new Uint8Array(0);
+  #touched: number[] = [];
+  /** Rows wanted. */
+  #size = 0;
+  #heldGeneration = 0n;
+  /** Sum of the hashes of the rows held, modulo 2^64: two halves. */
+  #sumLow = 0;
+  #sumHigh = 0;
   /** False: what the node holds is not what `#held` says, so the next delta is full. */
   #known = true;
   #inFlight: InFlight | null = null;
@@ -42,8 +48,10 @@ export class NodeTable {
   #refusals = 0;
   #retryAtMs = 0;
 
-  constructor(options: NodeTableOptions) {
+  /** `dictionary`: shared by the tables of a mesh. */
+  constructor(options: NodeTableOptions, dictionary = new RowDictionary()) {
     this.#options = options;
+    this.#dictionary = dictionary;
   }
 
   get connected(): boolean {
@@ -56,7 +64,7 @@ export class NodeTable {
   }
 
   get acknowledged(): bigint {
-    return this.#known ? this.#held.generation : 0n;
+    return this.#known ? this.#heldGeneration : 0n;
   }
 
   get inFlightGeneration(): bigint | null {
@@ -65,7 +73,7 @@ export class NodeTable {
 
   /** Everything wanted is held. */
   get converged(): boolean {
-    return this.#known && this.#inFlight === null && this.#touched.size === 0;
+    return this.#known && this.#inFlight === null && this.#touched.length === 0;
   }
 
   get dueMs(): number {
@@ -77,33 +85,32 @@ export class NodeTable {
   }
 
   want(row: RouteRow): void {
-    const key = rowKeyText(row);
-    const before = this.#wanted.get(key);
-    if (before !== undefined && rowsEqual(before, row)) return;
-    this.#wanted.set(key, row);
-    this.#touch(key, row);
+    this.#want(this.#cellOf(row), this.#dictionary.contentOf(row));
   }
 
   unwant(rowKey: RowKey): void {
-    const key = rowKeyText(rowKey);
-    if (this.#wanted.delete(key)) this.#touch(key, rowKey);
+    this.#want(this.#cellOf(rowKey), NO_CONTENT);
   }
 
   wanted(key: RowKey): RouteRow | undefined {
-    return this.#wanted.get(rowKeyText(key));
+    const cell = this.#cellOf(key);
+    return this.#rowOf(cell, this.#wanted[cell] ?? NO_CONTENT);
+  }
+
+  wants(key: RowKey): boolean {
+    return this.#wanted[this.#cellOf(key)] !== NO_CONTENT;
   }
 
   /** The node certainly forwards by what is wanted for this key now. */
   holdsWanted(key: RowKey): boolean {
-    const wanted = this.wanted(key);
-    if (!this.#isCertain(key)) return false;
-    const held = this.#held.get(key);
-    return wanted === undefined ? held === undefined : held !== undefined && rowsEqual(held, wanted);
+    const cell = this.#cellOf(key);
+    return this.#isCertain(cell) && this.#held[cell] === this.#wanted[cell];
   }
 
   /** The row that the node certainly forwards by; undefined: none, or not certain. */
   certain(key: RowKey): RouteRow | undefined {
-    return this.#isCertain(key) ? this.#held.get(key) : undefined;
+    const cell = this.#cellOf(key);
+    return this.#isCertain(cell) ? this.#rowOf(cell, this.#held[cell] ?? NO_CONTENT) : undefined;
   }
 
   /** A session began; the node holds the table with this generation and checksum (0 and 0: none). */
@@ -112,12 +119,11 @@ export class NodeTable {
     this.#late = false;
     this.#refusals = 0;
     this.#retryAtMs = 0;
-    const flight = this.#inFlight;
-    this.#inFlight = null;
+    const flight = this.#land();
     if (flight !== null && generation === flight.delta.generation && checksum === flight.delta.checksum) {
-      this.#complete(flight);
-    } else if (this.#known && generation === this.#held.generation && checksum === this.#held.checksum) {
-      for (const [key, row] of flight?.keys ?? []) this.#touch(key, row ?? parseKey(key));
+      this.#complete(flight.delta);
+    } else if (this.#known && generation === this.#heldGeneration && checksum === this.#checksum) {
+      if (flight !== null) this.#touchAll(flight.delta.cells);
     } else {
       this.#forget();
       // a node without a table is known to hold nothing
@@ -131,13 +137,12 @@ export class NodeTable {
 
   /** An answer. True when it was to the delta on its way and changed what is known. */
   acknowledge(generation: bigint, checksum: bigint, error: string | null, nowMs: number): boolean {
-    const flight = this.#inFlight;
-    if (flight === null || generation !== flight.delta.generation) return false;
-    this.#inFlight = null;
+    if (this.#inFlight === null || generation !== this.#inFlight.delta.generation) return false;
+    const { delta } = this.#land() as InFlight;
     this.#late = false;
     if (error !== null) {
-      for (const [key, row] of flight.keys) this.#touch(key, row ?? parseKey(key));
-      if (flight.delta.full) this.#forget();
+      this.#touchAll(delta.cells);
+      if (delta.full) this.#forget();
       const pause = Math.min(this.#options.retryMs * 2 ** this.#refusals, this.#options.retryMaxMs);
       this.#refusals++;
       this.#retryAtMs = nowMs + pause;
@@ -145,14 +150,14 @@ export class NodeTable {
     }
     this.#refusals = 0;
     this.#retryAtMs = 0;
-    if (checksum === flight.delta.checksum) this.#complete(flight);
+    if (checksum === delta.checksum) this.#complete(delta);
     else this.#forget();
     return true;
   }
 
   /** The node asked for the whole table. */
   request(): void {
-    this.#inFlight = null;
+    this.#land();
     this.#late = false;
     this.#retryAtMs = 0;
     this.#forget();
@@ -168,55 +173,30 @@ export class NodeTable {
   /** The delta to send now, if any; from then on it is on its way. `nextGeneration` is called only then. */
   takeDelta(nowMs: number, nextGeneration: () => bigint): RouteDelta | null {
     if (!this.#connected || this.#inFlight !== null || nowMs < this.#retryAtMs) return null;
-    if (this.#known && this.#touched.size === 0) return null;
-    const keys = new Map<string, RouteRow | undefined>();
-    let delta: RouteDelta;
-    if (!this.#known || this.#held.generation === 0n) {
-      if (this.#known && this.#wanted.size === 0) {
-        this.#touched.clear();
-        return null;
-      }
-      for (const [key, row] of this.#wanted) keys.set(key, row);
-      const set = [...this.#wanted.values()];
-      delta = {
-        generation: nextGeneration(),
-        baseGeneration: 0n,
-        full: true,
-        set,
-        remove: [],
-        checksum: checksumOf(set),
-      };
-    } else {
-      const set: RouteRow[] = [];
-      const remove: RowKey[] = [];
-      for (const [key, rowKey] of this.#touched) {
-        const wanted = this.#wanted.get(key);
-        const held = this.#held.get(rowKey);
-        if (wanted === undefined) {
-          if (held === undefined) continue;
-          remove.push({ table: rowKey.table, destination: rowKey.destination, blockBits: rowKey.blockBits });
-        } else {
-          if (held !== undefined && rowsEqual(held, wanted)) continue;
-          set.push(wanted);
-        }
-        keys.set(key, wanted);
-      }
-      if (keys.size === 0) {
-        this.#touched.clear();
-        return null;
-      }
-      delta = deltaFrom(this.#held, nextGeneration(), set, remove);
+    if (this.#known && this.#touched.length === 0) return null;
+    const full = !this.#known || this.#heldGeneration === 0n;
+    if (full && this.#known && this.#size === 0) {
+      this.#untouch();
+      return null;
     }
-    this.#touched.clear();
-    this.#inFlight = { delta, keys, sentAtMs: nowMs };
+    const cells = full ? this.#allWanted() : this.#changed();
+    this.#untouch();
+    if (!full && cells.length === 0) return null;
+    const delta = this.#deltaOf(cells, full, nextGeneration());
+    this.#launch(delta, nowMs);
     return delta;
   }
 
   /** Rows and generation that the node certainly holds, and the delta whose fate is unknown. */
   export(): { generation: bigint; rows: RouteRow[]; known: boolean; inFlight: RouteDelta | null } {
+    const rows: RouteRow[] = [];
+    for (let cell = 0; cell < this.#held.length; cell++) {
+      const row = this.#rowOf(cell, this.#held[cell] ?? NO_CONTENT);
+      if (row !== undefined) rows.push(row);
+    }
     return {
-      generation: this.#held.generation,
-      rows: this.#held.rows(),
+      generation: this.#heldGeneration,
+      rows,
       known: this.#known,
       inFlight: this.#inFlight?.delta ?? null,
     };
@@ -224,57 +204,181 @@ export class NodeTable {
 
   /** Takes over what an earlier core knew. Before any other call. */
   import(generation: bigint, rows: readonly RouteRow[], known: boolean, inFlight: RouteDelta | null): void {
-    this.#held = tableOf(generation, rows);
+    this.#forget();
+    this.#heldGeneration = generation;
     this.#known = known;
-    for (const row of rows) this.#touch(rowKeyText(row), row);
-    if (inFlight === null) return;
-    const keys = new Map<string, RouteRow | undefined>();
-    for (const key of inFlight.remove) keys.set(rowKeyText(key), undefined);
-    for (const row of inFlight.set) keys.set(rowKeyText(row), row);
-    this.#inFlight = { delta: inFlight, keys, sentAtMs: 0 };
+    for (const row of rows) {
+      const cell = this.#cellOf(row);
+      this.#hold(cell, this.#dictionary.contentOf(row));
+      this.#touch(cell);
+    }
+    if (inFlight !== null) this.#launch(RowDelta.of(this.#dictionary, inFlight), 0);
   }
 
-  #isCertain(key: RowKey): boolean {
-    if (!this.#known) return false;
+  // ---- cells
+
+  #cellOf(key: RowKey): number {
+    const cell = this.#dictionary.cellOf(key);
+    if (cell >= this.#wanted.length) this.#grow();
+    return cell;
+  }
+
+  /** Makes room for all cells of the mesh. */
+  #grow(): void {
+    if (this.#wanted.length >= this.#dictionary.cells) return;
+    const length = Math.max(48, Math.ceil(1.25 * this.#dictionary.cells));
+    this.#wanted = longer(this.#wanted, length);
+    this.#held = longer(this.#held, length);
+    const flags = new Uint8Array(length);
+    flags.set(this.#flags);
+    this.#flags = flags;
+  }
+
+  #rowOf(cell: number, content: number): RouteRow | undefined {
+    return content === NO_CONTENT ? undefined : this.#dictionary.row(cell, content);
+  }
+
+  #want(cell: number, content: number): void {
+    const before = this.#wanted[cell] ?? NO_CONTENT;
+    if (before === content) return;
+    this.#wanted[cell] = content;
+    if (before === NO_CONTENT) this.#size++;
+    else if (content === NO_CONTENT) this.#size--;
+    this.#touch(cell);
+  }
+
+  #isCertain(cell: number): boolean {
+    return this.#known && ((this.#flags[cell] ?? 0) & COMING) === 0;
+  }
+
+  #touch(cell: number): void {
+    const flags = this.#flags[cell] ?? 0;
+    if ((flags & TOUCHED) !== 0) return;
+    this.#flags[cell] = flags | TOUCHED;
+    this.#touched.push(cell);
+  }
+
+  #touchAll(cells: Int32Array): void {
+    for (let i = 0; i < cells.length; i++) this.#touch(cells[i] ?? 0);
+  }
+
+  #untouch(): void {
+    for (const cell of this.#touched) this.#flags[cell] = (this.#flags[cell] ?? 0) & ~TOUCHED;
+    this.#touched = [];
+  }
+
+  // ---- deltas
+
+  get #checksum(): bigint {
+    return (BigInt(this.#sumHigh) << 32n) | BigInt(this.#sumLow);
+  }
+
+  #allWanted(): Int32Array {
+    const cells = new Int32Array(this.#size);
+    let count = 0;
+    for (let cell = 0; cell < this.#wanted.length; cell++) {
+      if (this.#wanted[cell] !== NO_CONTENT) cells[count++] = cell;
+    }
+    return cells;
+  }
+
+  /** Touched cells in which something else is wanted than held. */
+  #changed(): Int32Array {
+    return Int32Array.from(this.#touched.filter((cell) => this.#wanted[cell] !== this.#held[cell]));
+  }
+
+  #deltaOf(cells: Int32Array, full: boolean, generation: bigint): RowDelta {
+    const contents = new Int32Array(cells.length);
+    const [sumLow, sumHigh] = [this.#sumLow, this.#sumHigh];
+    if (full) this.#sumLow = this.#sumHigh = 0;
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] ?? 0;
+      const content = this.#wanted[cell] ?? NO_CONTENT;
+      contents[i] = content;
+      if (!full) this.#sum(cell, this.#held[cell] ?? NO_CONTENT, -1);
+      this.#sum(cell, content, 1);
+    }
+    const checksum = this.#checksum;
+    [this.#sumLow, this.#sumHigh] = [sumLow, sumHigh];
+    const baseGeneration = full ? 0n : this.#heldGeneration;
+    return new RowDelta(this.#dictionary, { generation, baseGeneration, full, checksum }, cells, contents);
+  }
+
+  /** Adds the hash of a row to the checksum, or takes it away. */
+  #sum(cell: number, content: number, sign: 1 | -1): void {
+    if (content === NO_CONTENT) return;
+    this.#dictionary.hash(cell, content);
+    const { hashLow, hashHigh } = this.#dictionary;
+    const low = this.#sumLow + sign * hashLow;
+    const carry = low < 0 ? -1 : low > 0xffff_ffff ? 1 : 0;
+    this.#sumLow = low >>> 0;
+    this.#sumHigh = (this.#sumHigh + sign * hashHigh + carry) >>> 0;
+  }
+
+  #hold(cell: number, content: number): void {
+    this.#sum(cell, this.#held[cell] ?? NO_CONTENT, -1);
+    this.#held[cell] = content;
+    this.#sum(cell, content, 1);
+  }
+
+  #launch(delta: RowDelta, nowMs: number): void {
+    this.#grow();
+    this.#inFlight = { delta, sentAtMs: nowMs };
+    const flags = this.#flags;
+    // a full delta also does away with what it does not name
+    if (delta.full && this.#heldGeneration !== 0n) {
+      for (let cell = 0; cell < flags.length; cell++) {
+        if (this.#held[cell] !== NO_CONTENT) flags[cell] = (flags[cell] ?? 0) | COMING;
+      }
+    }
+    for (let i = 0; i < delta.cells.length; i++) {
+      const cell = delta.cells[i] ?? 0;
+      const differs = this.#held[cell] !== delta.contents[i];
+      flags[cell] = differs ? (flags[cell] ?? 0) | COMING : (flags[cell] ?? 0) & ~COMING;
+    }
+  }
+
+  /** The delta is not on its way any more. */
+  #land(): InFlight | null {
     const flight = this.#inFlight;
-    if (flight === null) return true;
-    const text = rowKeyText(key);
-    if (!flight.delta.full && !flight.keys.has(text)) return true;
-    const held = this.#held.get(key);
-    const coming = flight.keys.get(text);
-    return held === undefined || coming === undefined ? held === coming : rowsEqual(held, coming);
+    this.#inFlight = null;
+    if (flight === null) return null;
+    const flags = this.#flags;
+    if (flight.delta.full) for (let cell = 0; cell < flags.length; cell++) flags[cell] = (flags[cell] ?? 0) & ~COMING;
+    for (const cell of flight.delta.cells) flags[cell] = (flags[cell] ?? 0) & ~COMING;
+    return flight;
   }
 
-  #complete(flight: InFlight): void {
-    const applied = this.#held.apply(flight.delta);
-    if (applied.ok) this.#known = true;
-    else this.#forget();
+  /** The node holds what the delta made of its table. */
+  #complete(delta: RowDelta): void {
+    if (!delta.full && delta.baseGeneration !== this.#heldGeneration) {
+      this.#forget();
+      return;
+    }
+    if (delta.full) {
+      this.#held.fill(NO_CONTENT);
+      this.#sumLow = this.#sumHigh = 0;
+    }
+    const { cells, contents } = delta;
+    for (let i = 0; i < cells.length; i++) this.#hold(cells[i] ?? 0, contents[i] ?? NO_CONTENT);
+    if (this.#checksum !== delta.checksum) {
+      this.#forget();
+      return;
+    }
+    this.#known = true;
+    this.#heldGeneration = delta.generation;
+    if (delta.full) return;
     // rows that an import brought but that are wanted no more must be looked at again
-    for (const row of flight.delta.full ? [] : flight.delta.set) {
-      if (!this.#wanted.has(rowKeyText(row))) this.#touch(rowKeyText(row), row);
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] ?? 0;
+      if (contents[i] !== NO_CONTENT && this.#wanted[cell] === NO_CONTENT) this.#touch(cell);
     }
   }
 
   #forget(): void {
     this.#known = false;
-    this.#held = new RouteTable();
+    this.#held.fill(NO_CONTENT);
+    this.#heldGeneration = 0n;
+    this.#sumLow = this.#sumHigh = 0;
   }
-
-  #touch(key: string, rowKey: RowKey): void {
-    this.#touched.set(key, rowKey);
-  }
-}
-
-function tableOf(generation: bigint, rows: readonly RouteRow[]): RouteTable {
-  const table = new RouteTable();
-  table.apply({ generation, baseGeneration: 0n, full: true, set: rows, remove: [], checksum: checksumOf(rows) });
-  return table;
-}
-
-const TABLES = [undefined, 'source', 'transitA', 'transitB'] as const;
-
-/** The inverse of rowKeyText. */
-function parseKey(text: string): RowKey {
-  const [table, destination, blockBits] = text.split('/').map(Number);
-  return { table: TABLES[table ?? 1] ?? 'source', destination: destination ?? 0, blockBits: blockBits ?? 0 };
 }
