@@ -3,6 +3,7 @@ import type { PathChangeReason } from '../protocol/api.ts';
 import type { LinkEnd } from './link-state/link-state.ts';
 import type { MeshState } from './mesh-state.ts';
 import { type PersistedState, packDelta, packRow, unpackDelta, unpackRow } from './persisted-state.ts';
+import { HopChoice, spreadBySlot } from './rib/hop-choice.ts';
 
 export function exportMesh(mesh: MeshState, generation: bigint): PersistedState {
   const nodes = [...mesh.nodes.values()].sort((a, b) => a.index - b.index);
@@ -23,9 +24,13 @@ export function exportMesh(mesh: MeshState, generation: bigint): PersistedState 
       index,
       plane: rollout.plane,
       nextHops: nodes.flatMap(({ slot, index: from }): [number, number][] => {
-        const hop = rollout.committed(slot);
+        const hop = rollout.committed.nextHop(slot);
         return hop < 0 ? [] : [[from, mesh.graph.indexOf(hop)]];
       }),
+      spread: [...rollout.committed.spread].map(([slot, members]): [number, [number, number][]] => [
+        mesh.graph.indexOf(slot),
+        members.map((m) => [mesh.graph.indexOf(m.slot), m.weight]),
+      ]),
     })),
     paths: nodes.flatMap((from) =>
       nodes.flatMap((to) => {
@@ -63,7 +68,7 @@ export function importMesh(
     node.table.import(BigInt(held), rows.map(unpackRow), known, unpackDelta(inFlight));
     node.everConnected = rows.length > 0;
   }
-  for (const { index, plane, nextHops } of destinations) {
+  for (const { index, plane, nextHops, spread } of destinations) {
     const node = mesh.nodes.get(index);
     if (node === undefined) continue;
     const committed = new Int32Array(mesh.graph.slotCount).fill(-1);
@@ -72,7 +77,11 @@ export function importMesh(
       const hopSlot = mesh.graph.slotOf(hop);
       if (slot !== undefined && hopSlot !== undefined) committed[slot] = hopSlot;
     }
-    node.rollout.import(plane, committed, nowMs);
+    node.spread = spreadBySlot(
+      mesh.graph,
+      spread.map(([from, group]) => [from, group.map(([neighbour, weight]) => ({ neighbour, weight }))]),
+    );
+    node.rollout.import(plane, new HopChoice(committed, node.spread), nowMs);
   }
   for (const { from, to, path, sinceUnixMs, reason } of paths) {
     if (![from, to, ...path].every((index) => mesh.nodes.has(index))) continue;

@@ -4,14 +4,16 @@ import type { CostTerms } from '../protocol/api.ts';
 import { CsrGraph } from './graph/csr-graph.ts';
 import { pathCost } from './link-state/link-cost.ts';
 import { LinkState } from './link-state/link-state.ts';
+import { NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
 import { MoveTimers } from './rib/incumbency.ts';
 import { PathChangeLog } from './rib/path-change-log.ts';
 import { rowKey } from './rib/rib.ts';
+import { usableSpread } from './rib/usable-spread.ts';
 import { NodeTable } from './rollout/node-table.ts';
 import { Rollout, type Tables } from './rollout/rollout.ts';
 import { RowDictionary } from './rollout/row-dictionary.ts';
 import { FREE, FROZEN, FROZEN_SOURCE, type SpfRules, SpfTree } from './spf/spf-tree.ts';
-import type { SteeringNode } from './steering-engine-port.ts';
+import type { LoadGroups, SteeringNode } from './steering-engine-port.ts';
 import type { SteeringOptions } from './steering-options.ts';
 
 /** A node and the destination that it is. */
@@ -33,6 +35,10 @@ export interface MeshNode {
   readonly timers: MoveTimers;
   /** When a hold time towards this destination ends; Infinity: none. */
   moveDueMs: number;
+  /** Groups towards it, as load asks for; none: one next hop each, the best by latency. */
+  spread: Spread;
+  /** Its tables have groups, or are to have. */
+  readonly isSpread: boolean;
   /** Bytes per second by peer. */
   demands: ReadonlyMap<number, number>;
 }
@@ -92,6 +98,10 @@ export class MeshState implements Tables {
       tree: new SpfTree(),
       timers: new MoveTimers(),
       moveDueMs: Number.POSITIVE_INFINITY,
+      spread: NO_SPREAD,
+      get isSpread() {
+        return this.spread !== NO_SPREAD || this.rollout.wanted.spread !== NO_SPREAD;
+      },
       demands: new Map(),
     };
     this.nodes.set(index, node);
@@ -105,6 +115,8 @@ export class MeshState implements Tables {
   }
 
   remove(node: MeshNode): void {
+    // another node may get its slot
+    for (const other of this.nodes.values()) other.spread = withoutMember(other.spread, node.slot);
     this.links.removeNode(node.index);
     this.graph.removeNode(node.index);
     this.log.removeNode(node.index);
@@ -127,14 +139,70 @@ export class MeshState implements Tables {
     const frozen = new Uint8Array(slots).fill(FREE);
     for (const node of frozenNodes) {
       if (node === destination) continue;
-      const [source, a, b] = (['source', 'transitA', 'transitB'] as const).map(
-        (table) => node.table.certain(rowKey(table, destination.index))?.nextHops[0]?.neighbour,
-      );
+      const [source, a, b] = (['source', 'transitA', 'transitB'] as const).map((table) => {
+        const hops = node.table.certain(rowKey(table, destination.index))?.nextHops ?? [];
+        // a group is no next hop that a tree could have
+        return hops.length === 1 || table === 'source' ? hops[0]?.neighbour : undefined;
+      });
       const transits = a !== undefined && a === b;
       frozen[node.slot] = transits ? FROZEN : FROZEN_SOURCE;
       inUse[node.slot] = this.graph.slotOf((transits ? a : source) ?? 0) ?? -1;
     }
     return { transitHopUs, frozen, inUse, banned: null };
+  }
+
+  /** True where a node can be told its group, or holds rows on both planes that go to the same next hops. */
+  forwardsBy(node: MeshNode, destination: MeshNode): boolean {
+    if (!node.table.frozen) return true;
+    const wanted = destination.spread.get(node.slot) ?? [];
+    const indices = new Set(wanted.map(({ slot }) => this.graph.indexOf(slot)));
+    return (['transitA', 'transitB'] as const).every((table) => {
+      const held = node.table.certain(rowKey(table, destination.index))?.nextHops ?? [];
+      return held.length === indices.size && held.every(({ neighbour }) => indices.has(neighbour));
+    });
+  }
+
+  /** Brings what changed in the link state into the graph; true when a decision may change by it. */
+  takeLinks(nowMs: number): boolean {
+    const { links, graph, options, nodes } = this;
+    links.tick(nowMs);
+    let changed = false;
+    for (const link of links.takeChanged()) {
+      const low = nodes.get(link.low)?.slot;
+      const high = nodes.get(link.high)?.slot;
+      if (low === undefined || high === undefined) continue;
+      // not every change is one of the graph: a pair may have lost its unmeasured link, or only a band's bottom moved
+      changed = true;
+      const { effective, held } = link.filter;
+      if (effective === null) {
+        graph.removeArc(low, high);
+        graph.removeArc(high, low);
+        continue;
+      }
+      const weight = link.band.topUs + (held ? options.untrustedUs : 0);
+      graph.setArc(low, high, weight);
+      graph.setArc(high, low, weight);
+    }
+    return changed;
+  }
+
+  /** Takes new groups for all destinations; true when they are not those of before. */
+  takeSpreads(groups: LoadGroups): boolean {
+    let changed = false;
+    for (const node of this.nodes.values()) {
+      const spread = spreadBySlot(this.graph, groups.get(node.index));
+      if (sameSpread(spread, node.spread)) continue;
+      node.spread = spread;
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** The groups towards a node, as far as links and nodes allow them now. */
+  usableSpread(destination: MeshNode): Spread {
+    const { slot, spread, tree } = destination;
+    const forwards = (at: number): boolean => this.forwardsBy(this.at(at), destination);
+    return usableSpread(this.graph, slot, spread, forwards, (at) => (tree.nextHop[at] ?? -1) >= 0);
   }
 
   /**
@@ -145,7 +213,7 @@ export class MeshState implements Tables {
     if (!from.everConnected || !to.everConnected) return [];
     const path = [from.slot];
     for (let v = from.slot; v !== to.slot; ) {
-      v = to.rollout.committed(v);
+      v = to.rollout.committed.main(v);
       if (v < 0 || path.length > this.graph.nodeCount) {
         if (path.length > 1) return [];
         return this.links.get(from.index, to.index)?.filter.health === 'down' ? [] : [from.slot, to.slot];

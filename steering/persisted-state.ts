@@ -1,14 +1,16 @@
 /**
  * What a core keeps across a restart so that it need not touch tables that are right: the tables that nodes hold, the
  * plane and next hops of each destination, the paths' ages and the last link observations. JSON, compact: a row is
- * [table, destination, plane, next hop].
+ * [table, destination, plane, next hop], and [table, destination, plane, 0, [[next hop, weight], ...]] for a group.
  */
 import { z } from 'zod';
 import type { Parsed } from '../protocol/error.ts';
 import { type PlaneName, type RouteDelta, type RouteRow, type RowKey, rowFault } from '../protocol/route-table.ts';
 
 const index = z.number().int().min(1);
-const row = z.tuple([z.number().int().min(1).max(3), index, z.number().int().min(0).max(2), index]);
+const group = z.array(z.tuple([index, z.number().int().min(1).max(256)])).min(1);
+const [table, plane] = [z.number().int().min(1).max(3), z.number().int().min(0).max(2)];
+const row = z.union([z.tuple([table, index, plane, index]), z.tuple([table, index, plane, z.literal(0), group])]);
 const key = z.tuple([z.number().int().min(1).max(3), index]);
 const count = z.number().nullable();
 const bigint = z.string().regex(/^\d{1,20}$/);
@@ -35,7 +37,13 @@ const persisted = z.strictObject({
     }),
   ),
   destinations: z.array(
-    z.strictObject({ index, plane: z.enum(['a', 'b']), nextHops: z.array(z.tuple([index, index])) }),
+    z.strictObject({
+      index,
+      plane: z.enum(['a', 'b']),
+      nextHops: z.array(z.tuple([index, index])),
+      /** From whom, and the group that stands in for the one next hop. */
+      spread: z.array(z.tuple([index, group])).default([]),
+    }),
   ),
   paths: z.array(
     z.strictObject({ path: z.array(index), from: index, to: index, sinceUnixMs: z.number(), reason: z.string() }),
@@ -70,16 +78,20 @@ const TABLES = ['source', 'source', 'transitA', 'transitB'] as const;
 const PLANES: readonly (PlaneName | null)[] = [null, 'a', 'b'];
 
 export function packRow(row: RouteRow): PersistedRow {
-  return [TABLES.lastIndexOf(row.table), row.destination, PLANES.indexOf(row.plane), row.nextHops[0]?.neighbour ?? 0];
+  const [table, plane] = [TABLES.lastIndexOf(row.table), PLANES.indexOf(row.plane)];
+  const [only] = row.nextHops;
+  if (row.nextHops.length === 1) return [table, row.destination, plane, only?.neighbour ?? 0];
+  return [table, row.destination, plane, 0, row.nextHops.map(({ neighbour, weight }) => [neighbour, weight])];
 }
 
-export function unpackRow([table, destination, plane, neighbour]: PersistedRow): RouteRow {
+export function unpackRow([table, destination, plane, only, members]: PersistedRow): RouteRow {
+  const hops = members ?? [[only, 1] as const];
   return {
     table: TABLES[table] ?? 'source',
     destination,
     blockBits: 0,
     plane: PLANES[plane] ?? null,
-    nextHops: [{ neighbour, weight: 1 }],
+    nextHops: hops.map(([neighbour, weight]) => ({ neighbour, weight })),
     backups: [],
   };
 }

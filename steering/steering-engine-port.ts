@@ -3,7 +3,7 @@
  * runs the pipeline  link state -> graph -> SPF -> incumbency (hysteresis) -> RIB -> rollout (two planes) -> delta.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import type { RouteDelta } from '../protocol/route-table.ts';
+import type { NextHop, RouteDelta } from '../protocol/route-table.ts';
 
 /** A node as steering needs to know it. */
 export interface SteeringNode {
@@ -24,6 +24,9 @@ export interface LinkObservation {
   readonly lossInPpm: number | null;
   readonly handshakeAgeS: number | null;
 }
+
+/** Weighted next hops by destination and by who sends; stable indices. Without a loop: see rib/hop-choice.ts. */
+export type LoadGroups = ReadonlyMap<number, ReadonlyMap<number, readonly NextHop[]>>;
 
 export type SteeringAction =
   /** Send this delta to a node that is online; answered by `tableAcked` or `tableRequested`. */
@@ -61,6 +64,11 @@ export interface SteeringEngine {
   nodeDisconnected(index: number, nowMs: number): void;
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void;
   demandReported(index: number, demands: readonly { peerIndex: number; bytesPerSecond: number }[], nowMs: number): void;
+  /**
+   * What load asks for: all nodes' groups towards the destinations that are named, one next hop each towards all others.
+   * Groups hold until the next call, without the members whose links or nodes go; where too much goes, none are used.
+   */
+  loadSpread(groups: LoadGroups, nowMs: number): void;
   /** `error` null: the node's kernel holds this generation. */
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void;
   /** The node's table is not what a delta started from: its next delta must be full. */

@@ -15,6 +15,7 @@ import { KeptTrees } from './spf/kept-trees.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
 import type {
   LinkObservation,
+  LoadGroups,
   SteeringAction,
   SteeringCounters,
   SteeringEngine,
@@ -169,6 +170,11 @@ export class OneStepSteeringEngine implements SteeringEngine {
     if (node !== undefined) node.demands = new Map(demands.map((d) => [d.peerIndex, d.bytesPerSecond]));
   }
 
+  loadSpread(groups: LoadGroups, nowMs: number): void {
+    this.#begin(nowMs);
+    this.#spfPending = this.#mesh.takeSpreads(groups) || this.#spfPending;
+  }
+
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void {
     this.#begin(nowMs);
     const table = this.#mesh.nodes.get(index)?.table;
@@ -191,12 +197,12 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const startMs = this.#deps.stopwatchMs();
     if (!this.#isWarm(nowMs)) return [];
     const actions: SteeringAction[] = [];
-    this.#takeLinks(nowMs);
+    if (this.#mesh.takeLinks(nowMs)) this.#spfPending = true;
     for (const node of this.#mesh.nodes.values()) if (node.table.tick(nowMs)) this.#spfPending = true;
     if (this.#mesh.graph.commit()) this.#spfPending = true;
     if (!this.#spfPending) {
-      for (const node of this.#mesh.nodes.values())
-        if (node.moveDueMs <= nowMs) this.#decide(node, this.#frozen(), nowMs);
+      const due = [...this.#mesh.nodes.values()].filter((node) => node.moveDueMs <= nowMs);
+      for (const node of due) this.#decide(node, this.#frozen(), nowMs);
     } else if (nowMs >= this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs) {
       this.#computeAll(nowMs);
     }
@@ -265,8 +271,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   explainPath(fromIndex: number, toIndex: number): PathExplanation | undefined {
-    const from = this.#mesh.nodes.get(fromIndex);
-    const to = this.#mesh.nodes.get(toIndex);
+    const [from, to] = [this.#mesh.nodes.get(fromIndex), this.#mesh.nodes.get(toIndex)];
     if (from === undefined || to === undefined || from === to) return undefined;
     return explanation(this.#mesh, from, to, this.#nowMs, this.#computeTree, this.#deps.toUnixMs);
   }
@@ -277,10 +282,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   tableState(index: number): { readonly acknowledged: bigint; readonly wanted: bigint } | undefined {
     const table = this.#mesh.nodes.get(index)?.table;
-    if (table === undefined) return undefined;
-    const { acknowledged } = table;
-    const wanted = table.inFlightGeneration ?? (table.converged ? acknowledged : this.#generation + 1n);
-    return { acknowledged, wanted };
+    return table && { acknowledged: table.acknowledged, wanted: table.newest(this.#generation) };
   }
 
   // ---- stages
@@ -289,8 +291,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
   #begin(nowMs: number): void {
     this.#nowMs = nowMs;
     const saved = this.#saved;
-    if (saved === null) return;
     this.#saved = null;
+    if (saved === null) return;
     importMesh(this.#mesh, saved, nowMs, this.#deps.toUnixMs);
     for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
   }
@@ -304,27 +306,6 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const back = nodes.every((node) => node.table.connected && node.reported);
     this.#warm = back || nowMs >= this.#warmUntilMs;
     return this.#warm;
-  }
-
-  #takeLinks(nowMs: number): void {
-    const { links, graph, options, nodes } = this.#mesh;
-    links.tick(nowMs);
-    for (const link of links.takeChanged()) {
-      const low = nodes.get(link.low)?.slot;
-      const high = nodes.get(link.high)?.slot;
-      if (low === undefined || high === undefined) continue;
-      // not every change is one of the graph: a pair may have lost its unmeasured link, or only a band's bottom moved
-      this.#spfPending = true;
-      const { effective, held } = link.filter;
-      if (effective === null) {
-        graph.removeArc(low, high);
-        graph.removeArc(high, low);
-        continue;
-      }
-      const weight = link.band.topUs + (held ? options.untrustedUs : 0);
-      graph.setArc(low, high, weight);
-      graph.setArc(high, low, weight);
-    }
   }
 
   #frozen(): MeshNode[] {
@@ -343,7 +324,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     for (const node of this.#mesh.nodes.values()) {
       this.#trees.load(node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
       const rest = restOf(this.#mesh.graph, node.slot, (slot) => node.rollout.decided(slot), node.tree);
-      if (rest === 'moving' || unsteady.has(node.index)) {
+      if (rest === 'moving' || unsteady.has(node.index) || node.isSpread) {
         this.#decide(node, frozen, nowMs);
         continue;
       }
@@ -368,7 +349,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
       (slot) => this.#mesh.links.get(graph.indexOf(slot), node.index)?.band ?? null,
     );
     node.moveDueMs = dueMs;
-    node.rollout.decide(nextHop);
+    node.spread = this.#mesh.usableSpread(node);
+    node.rollout.decide(nextHop, node.spread);
     this.#rolling.add(node);
     for (const slot of graph.slots()) {
       if (nextHop[slot] === -1 && slot !== node.slot) {

@@ -109,7 +109,7 @@ function runnerUp(
   const hold = {
     winsForMs: since(to.timers.winsSinceMs[from.slot]),
     settlesForMs: since(to.timers.settlesSinceMs[from.slot]),
-    moving: to.rollout.decided(from.slot) !== to.rollout.committed(from.slot),
+    moving: !to.rollout.wanted.equalAt(to.rollout.committed, from.slot),
     untrustedForMs: untrusted ? mesh.options.filter.recoverHoldMs : null,
     unprovenUs: path.length === 2 ? unprovenUs(mesh, other) : null,
   };

@@ -71,6 +71,11 @@ export class NodeTable {
     return this.#inFlight?.delta.generation ?? null;
   }
 
+  /** Generation of the table that the node is to hold, given the newest of the mesh: one more while nothing is on its way. */
+  newest(generation: bigint): bigint {
+    return this.#inFlight?.delta.generation ?? (this.converged ? this.acknowledged : generation + 1n);
+  }
+
   /** Everything wanted is held. */
   get converged(): boolean {
     return this.#known && this.#inFlight === null && this.#touched.length === 0;

@@ -13,11 +13,15 @@
  *    |                                   v
  *    +------------------------------ draining        packets on the old plane arrive; then it gets the same rows
  *
+ * A change of weights alone needs no other plane: the same next hops cannot loop, whoever has the new weights already. So
+ * kernels move as few flows as the weights ask for.
+ *
  * At rest both planes hold the same transit rows. So a transit node that cannot be told (no session) can stay in use:
  * whichever plane comes next, its rows are there, as long as its own next hop stays.
  */
-import type { PlaneName } from '../../protocol/route-table.ts';
+import type { NextHop, PlaneName } from '../../protocol/route-table.ts';
 import type { CsrGraph } from '../graph/csr-graph.ts';
+import { HopChoice, NO_SPREAD, type Spread } from '../rib/hop-choice.ts';
 import { otherPlane, rowKey, sourceRow, transitRow, transitTable } from '../rib/rib.ts';
 import type { NodeTable } from './node-table.ts';
 
@@ -52,10 +56,10 @@ export class Rollout {
   #plane: PlaneName = 'a';
   #target: PlaneName = 'a';
   #sinceMs = 0;
-  /** Next hops by slot that the sources use (-1: direct as a last resort), that are decided, and that are prepared. */
-  #committed: Int32Array = new Int32Array(0);
-  #decided: Int32Array = new Int32Array(0);
-  #prepared: Int32Array = new Int32Array(0);
+  /** Next hops that the sources use (none: direct as a last resort), that are decided, and that are prepared. */
+  #committed = new HopChoice();
+  #decided = new HopChoice();
+  #prepared = new HopChoice();
 
   constructor(destination: number, root: number, tables: Tables, options: RolloutOptions) {
     this.destination = destination;
@@ -73,33 +77,39 @@ export class Rollout {
     return this.#plane;
   }
 
-  committed(slot: number): number {
-    return this.#committed[slot] ?? -1;
+  /** What the sources use. */
+  get committed(): HopChoice {
+    return this.#committed;
   }
 
+  /** What the sources are to use. */
+  get wanted(): HopChoice {
+    return this.#decided;
+  }
+
+  /** The one next hop that was decided, whether or not a group stands in for it. */
   decided(slot: number): number {
-    return this.#decided[slot] ?? -1;
+    return this.#decided.nextHop(slot);
   }
 
-  /** What the sources are to use; a move of it is on its way unless idle. */
-  decide(nextHop: Int32Array): void {
-    this.#decided = nextHop.slice();
+  /** What the sources are to use: a group where `spread` has one. A move of it is on its way unless idle. */
+  decide(nextHop: Int32Array, spread: Spread = NO_SPREAD): void {
+    this.#decided = new HopChoice(nextHop, spread);
   }
 
   /** Makes room, and gives a slot that is new its first row: direct, until something is decided. */
   addNode(slot: number): void {
-    this.#committed = set(this.#committed, slot, -1);
-    this.#decided = set(this.#decided, slot, -1);
-    this.#prepared = set(this.#prepared, slot, -1);
+    this.#committed = this.#committed.withNode(slot);
+    this.#decided = this.#decided.withNode(slot);
+    this.#prepared = this.#prepared.withNode(slot);
     this.#writeSource(slot);
   }
 
   /** Forgets a slot that is being removed, also as a next hop of others. */
   removeNode(slot: number): void {
-    for (const nextHops of [this.#committed, this.#decided, this.#prepared]) {
-      for (let v = 0; v < nextHops.length; v++) if (nextHops[v] === slot) nextHops[v] = -1;
-      if (slot < nextHops.length) nextHops[slot] = -1;
-    }
+    this.#committed = this.#committed.withoutNode(slot);
+    this.#decided = this.#decided.withoutNode(slot);
+    this.#prepared = this.#prepared.withoutNode(slot);
     for (const v of this.#tables.graph.slots()) this.#rewrite(v);
   }
 
@@ -109,11 +119,11 @@ export class Rollout {
   }
 
   /** Takes over what an earlier core had committed; sources may still be on either plane. */
-  import(plane: PlaneName, committed: Int32Array, nowMs: number): void {
+  import(plane: PlaneName, committed: HopChoice, nowMs: number): void {
     this.#plane = plane;
-    this.#committed = committed.slice();
-    this.#decided = committed.slice();
-    this.#prepared = committed.slice();
+    this.#committed = committed;
+    this.#decided = committed;
+    this.#prepared = committed;
     this.#enter('switching', nowMs);
     for (const v of this.#tables.graph.slots()) {
       this.#writeSource(v);
@@ -157,17 +167,17 @@ export class Rollout {
   }
 
   #begin(nowMs: number): void {
-    if (!this.#differs(this.#decided, this.#committed, () => true)) return;
-    const flips = this.#differs(this.#decided, this.#committed, (v) => this.#isTransitSlot(v));
+    if (!this.#differs(this.#decided, this.#committed)) return;
+    const flips = this.#turns(this.#decided, this.#committed);
     this.#target = flips ? otherPlane(this.#plane) : this.#plane;
-    this.#prepared = this.#decided.slice();
+    this.#prepared = this.#decided;
     if (flips) for (const v of this.#tables.graph.slots()) this.#writeTransit(v, this.#target, this.#prepared);
     this.#enter('preparing', nowMs);
   }
 
   /** True when it committed. */
   #prepare(nowMs: number): boolean {
-    if (this.#differs(this.#decided, this.#prepared, () => true)) {
+    if (this.#differs(this.#decided, this.#prepared)) {
       // nothing uses the target plane yet: start over with what is decided now
       this.#sync();
       this.#phase = 'idle';
@@ -177,8 +187,14 @@ export class Rollout {
     for (const v of this.#traversed(this.#prepared)) if (!this.#holdsTransit(v, this.#target)) return false;
     const flipped = this.#target !== this.#plane;
     this.#plane = this.#target;
-    this.#committed = this.#prepared.slice();
-    for (const v of this.#tables.graph.slots()) this.#writeSource(v);
+    this.#committed = this.#prepared;
+    for (const v of this.#tables.graph.slots()) {
+      this.#writeSource(v);
+      if (flipped) continue;
+      // nothing but weights may differ there
+      this.#writeTransit(v, 'a', this.#committed);
+      this.#writeTransit(v, 'b', this.#committed);
+    }
     this.#enter(flipped ? 'switching' : 'idle', nowMs);
     return true;
   }
@@ -204,10 +220,11 @@ export class Rollout {
   #drainMs(): number {
     const { urgentDrainMs, drainMs } = this.#options;
     const graph = this.#tables.graph;
-    const broken = this.#differs(this.#decided, this.#committed, (v) => {
-      const hop = this.#committed[v] ?? -1;
-      return hop >= 0 && graph.weight(v, hop) === Number.POSITIVE_INFINITY;
-    });
+    const broken = [...graph.slots()].some(
+      (v) =>
+        !this.#decided.equalAt(this.#committed, v) &&
+        this.#committed.members(v).some(({ slot }) => graph.weight(v, slot) === Number.POSITIVE_INFINITY),
+    );
     return broken ? Math.min(urgentDrainMs, drainMs) : drainMs;
   }
 
@@ -235,17 +252,21 @@ export class Rollout {
 
   #writeSource(slot: number): void {
     if (slot === this.#root) return;
-    const hop = this.#committed[slot] ?? -1;
-    const index = hop < 0 ? 0 : this.#tables.graph.indexOf(hop);
-    this.#tables.table(slot).want(sourceRow(this.destination, index, this.#plane));
+    const hops = this.#neighbours(this.#committed, slot);
+    this.#tables.table(slot).want(sourceRow(this.destination, hops, this.#plane));
   }
 
-  #writeTransit(slot: number, plane: PlaneName, nextHops: Int32Array): void {
+  #writeTransit(slot: number, plane: PlaneName, choice: HopChoice): void {
     if (slot === this.#root) return;
-    const hop = nextHops[slot] ?? -1;
+    const hops = this.#neighbours(choice, slot);
     const table = this.#tables.table(slot);
-    if (hop < 0 || !this.#isTransitSlot(slot)) table.unwant(rowKey(transitTable(plane), this.destination));
-    else table.want(transitRow(this.destination, this.#tables.graph.indexOf(hop), plane));
+    if (hops.length === 0 || !this.#isTransitSlot(slot)) table.unwant(rowKey(transitTable(plane), this.destination));
+    else table.want(transitRow(this.destination, hops, plane));
+  }
+
+  #neighbours(choice: HopChoice, slot: number): NextHop[] {
+    const { graph } = this.#tables;
+    return choice.members(slot).map((member) => ({ neighbour: graph.indexOf(member.slot), weight: member.weight }));
   }
 
   #holdsTransit(slot: number, plane: PlaneName): boolean {
@@ -258,25 +279,23 @@ export class Rollout {
     return slot !== this.#root && this.#tables.keepsTransitRows(slot);
   }
 
-  #differs(a: Int32Array, b: Int32Array, where: (slot: number) => boolean): boolean {
-    for (const v of this.#tables.graph.slots()) if ((a[v] ?? -1) !== (b[v] ?? -1) && where(v)) return true;
+  #differs(a: HopChoice, b: HopChoice): boolean {
+    for (const v of this.#tables.graph.slots()) if (!a.equalAt(b, v)) return true;
+    return false;
+  }
+
+  /** A transit node gets another next hop: packets must not meet old and new rows on their way. */
+  #turns(a: HopChoice, b: HopChoice): boolean {
+    for (const v of this.#tables.graph.slots()) if (!a.sameHopsAt(b, v) && this.#isTransitSlot(v)) return true;
     return false;
   }
 
   /** Slots that others pass through. */
-  #traversed(nextHops: Int32Array): Set<number> {
+  #traversed(choice: HopChoice): Set<number> {
     const through = new Set<number>();
     for (const v of this.#tables.graph.slots()) {
-      const hop = nextHops[v] ?? -1;
-      if (hop >= 0 && hop !== this.#root) through.add(hop);
+      for (const { slot } of choice.members(v)) if (slot !== this.#root) through.add(slot);
     }
     return through;
   }
-}
-
-function set(array: Int32Array, slot: number, value: number): Int32Array {
-  const copy = slot < array.length ? array : new Int32Array(Math.max(16, slot * 2)).fill(-1);
-  if (copy !== array) copy.set(array);
-  copy[slot] = value;
-  return copy;
 }

@@ -75,6 +75,8 @@ export class SmallEngine implements SteeringEngine {
     if (error === null) this.#state(index).held = { generation, checksum };
   }
 
+  loadSpread(): void {}
+
   tableRequested(index: number): void {
     this.#state(index).needsFull = true;
     this.#dirty = true;

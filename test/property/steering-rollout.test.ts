@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checksumOf } from '../../protocol/route-table.ts';
-import { SteeringLab } from '../unit/steering/steering-lab.ts';
+import type { LoadGroups } from '../../steering/steering-engine-port.ts';
+import { SteeringLab, traceEach } from '../unit/steering/steering-lab.ts';
 
 const SIZE = 6;
 const node = fc.integer({ min: 1, max: SIZE });
@@ -20,9 +21,41 @@ const calm = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 800, max: 12_000 }) }),
   },
 );
+/** Load asks for groups towards some destinations: each node sends by some of those that stand before it in an order. */
+const spread = fc.record({
+  kind: fc.constant('spread' as const),
+  destinations: fc.uniqueArray(
+    fc.record({
+      to: node,
+      order: fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: SIZE }),
+      weights: fc.array(fc.integer({ min: 0, max: 256 }), { minLength: SIZE * SIZE, maxLength: SIZE * SIZE }),
+    }),
+    { selector: ({ to }) => to, maxLength: 3 },
+  ),
+});
+type SpreadEvent = typeof spread extends fc.Arbitrary<infer T> ? T : never;
+
+function loadGroups({ destinations }: SpreadEvent): LoadGroups {
+  return new Map(
+    destinations.map(({ to, order, weights }) => {
+      const line = [to, ...order.filter((index) => index !== to && index !== SIZE), ...(to === SIZE ? [] : [SIZE])];
+      const groups = line.slice(1).map((from, i): [number, { neighbour: number; weight: number }[]] => {
+        const before = line.slice(0, i + 1);
+        const hops = before
+          .map((neighbour, k) => ({ neighbour, weight: weights[i * SIZE + k] ?? 0 }))
+          .filter(({ weight }) => weight > 0);
+        const [first] = before;
+        return [from, hops.length > 0 ? hops : [{ neighbour: first ?? to, weight: 7 }]];
+      });
+      return [to, new Map(groups)];
+    }),
+  );
+}
+
 const storm = fc.oneof(
   { weight: 10, arbitrary: calm },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut' as const), a: node, b: node }) },
+  { weight: 1, arbitrary: spread },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), a: node, goodbye: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('return' as const), a: node, amnesia: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('refuse' as const), a: node }) },
@@ -48,6 +81,9 @@ function perform(lab: SteeringLab, event: Event): void {
       break;
     case 'cut':
       if (event.a !== event.b) lab.link(event.a, event.b, null);
+      break;
+    case 'spread':
+      lab.engine.loadSpread(loadGroups(event), lab.nowMs);
       break;
     case 'apply':
       lab.apply(event.a);
@@ -92,17 +128,20 @@ describe('rollout', { timeout: 60_000 }, () => {
   it('never sends a packet round a loop or to a node without a row while links also die', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof({ weight: 9, arbitrary: calm }, { weight: 1, arbitrary: cut }), {
-          minLength: 20,
-          maxLength: 120,
-        }),
+        fc.array(
+          fc.oneof({ weight: 9, arbitrary: calm }, { weight: 1, arbitrary: cut }, { weight: 1, arbitrary: spread }),
+          {
+            minLength: 20,
+            maxLength: 120,
+          },
+        ),
         (events) => {
           const lab = mesh();
           for (const event of events) {
             if (event.kind === 'wait')
               for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
             perform(lab, event);
-            eachPair((a, b) => expect(['delivered', 'dead_link'], `${a} to ${b}`).toContain(lab.trace(a, b).end));
+            eachPair((a, b) => expect(['delivered', 'dead_link'], `${a} to ${b}`).toContain(traceEach(lab, a, b).end));
           }
         },
       ),
@@ -112,15 +151,22 @@ describe('rollout', { timeout: 60_000 }, () => {
 
   it('delivers every packet on one plane without a loop at every moment while links only change in length', () => {
     fc.assert(
-      fc.property(fc.array(calm, { minLength: 20, maxLength: 120 }), (events) => {
-        const lab = mesh();
-        for (const event of events) {
-          // an agent that is alive applies within the time for which it is waited
-          if (event.kind === 'wait') for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
-          perform(lab, event);
-          eachPair((a, b) => expect(lab.trace(a, b), `${a} to ${b}`).toMatchObject({ end: 'delivered' }));
-        }
-      }),
+      fc.property(
+        fc.array(fc.oneof({ weight: 9, arbitrary: calm }, { weight: 1, arbitrary: spread }), {
+          minLength: 20,
+          maxLength: 120,
+        }),
+        (events) => {
+          const lab = mesh();
+          for (const event of events) {
+            // an agent that is alive applies within the time for which it is waited
+            if (event.kind === 'wait')
+              for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
+            perform(lab, event);
+            eachPair((a, b) => expect(traceEach(lab, a, b), `${a} to ${b}`).toMatchObject({ end: 'delivered' }));
+          }
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -146,7 +192,9 @@ describe('rollout', { timeout: 60_000 }, () => {
           const [from, to] = [path.from, path.to].map((name) => Number(name.slice(1)));
           const trace = lab.trace(from ?? 0, to ?? 0);
           if (path.kind === 'unreachable') expect(trace.end).toBe('dead_link');
-          else expect(trace).toEqual({ end: 'delivered', path: path.path.map((name) => Number(name.slice(1))) });
+          else expect(traceEach(lab, from ?? 0, to ?? 0).end).toBe('delivered');
+          if (path.kind !== 'unreachable')
+            expect(trace).toEqual({ end: 'delivered', path: path.path.map((name) => Number(name.slice(1))) });
           expect(path.kind === 'unreachable' || path.installed).toBe(true);
         }
         expect(lab.engine.step(lab.nowMs)).toEqual([]);

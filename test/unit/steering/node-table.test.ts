@@ -22,9 +22,9 @@ function connected(): { table: NodeTable; agent: RouteTable; take: (nowMs: numbe
 describe('node table', () => {
   it('has one delta on its way at a time and sends later changes with the next', () => {
     const { table, agent, take } = connected();
-    table.want(sourceRow(2, 2, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
     expect(take(0)).toBe(1n);
-    table.want(sourceRow(2, 3, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 3, weight: 1 }], 'a'));
     expect(take(0)).toBeNull();
     expect(table.certain(rowKey('source', 2))).toBeUndefined();
     table.acknowledge(1n, agent.checksum, null, 0);
@@ -35,22 +35,22 @@ describe('node table', () => {
 
   it('sends nothing for a change that was taken back', () => {
     const { table, agent, take } = connected();
-    table.want(sourceRow(2, 2, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
     take(0);
     table.acknowledge(1n, agent.checksum, null, 0);
-    table.want(sourceRow(2, 3, 'a'));
-    table.want(sourceRow(2, 2, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 3, weight: 1 }], 'a'));
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
     expect([take(0), table.converged]).toEqual([null, true]);
   });
 
   it('is frozen while it is late or refuses, and tries again after growing pauses', () => {
     const { table, agent, take } = connected();
-    table.want(sourceRow(2, 2, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
     take(0);
     expect([table.tick(1_999), table.dueMs, table.tick(2_000), table.frozen]).toEqual([false, 2_000, true, true]);
     table.acknowledge(1n, agent.checksum, null, 2_100);
     expect(table.frozen).toBe(false);
-    table.want(sourceRow(2, 4, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 4, weight: 1 }], 'a'));
     const refused = table.takeDelta(3_000, () => 2n);
     table.acknowledge(refused?.generation ?? 0n, 0n, 'command_failed', 3_000);
     expect([table.frozen, table.dueMs, take(3_999), take(4_000)]).toEqual([true, 4_000, null, 2n]);
@@ -59,28 +59,36 @@ describe('node table', () => {
   it('knows at reconnect whether the delta on its way arrived', () => {
     for (const arrived of [true, false]) {
       const { table, agent, take } = connected();
-      table.want(sourceRow(2, 2, 'a'));
+      table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
       take(0);
       table.acknowledge(1n, agent.checksum, null, 0);
       const [generation, checksum] = [agent.generation, agent.checksum];
-      table.want(sourceRow(2, 3, 'a'));
+      table.want(sourceRow(2, [{ neighbour: 3, weight: 1 }], 'a'));
       take(0);
       table.disconnect();
       table.connect(arrived ? agent.generation : generation, arrived ? agent.checksum : checksum);
       const delta = table.takeDelta(0, () => 9n);
       if (arrived) expect(delta).toBeNull();
-      else expect(delta).toMatchObject({ full: false, baseGeneration: 1n, set: [sourceRow(2, 3, 'a')] });
+      else
+        expect(delta).toMatchObject({
+          full: false,
+          baseGeneration: 1n,
+          set: [sourceRow(2, [{ neighbour: 3, weight: 1 }], 'a')],
+        });
     }
   });
 
   it('sends a full table to a node that holds something else, or asks for it', () => {
     const { table, agent, take } = connected();
-    table.want(sourceRow(2, 2, 'a'));
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
     take(0);
     table.acknowledge(1n, agent.checksum, null, 0);
     table.disconnect();
     table.connect(77n, 5n);
-    expect(table.takeDelta(0, () => 78n)).toMatchObject({ full: true, set: [sourceRow(2, 2, 'a')] });
+    expect(table.takeDelta(0, () => 78n)).toMatchObject({
+      full: true,
+      set: [sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a')],
+    });
     table.request();
     expect(table.takeDelta(0, () => 79n)).toMatchObject({ full: true, generation: 79n });
   });

@@ -2,7 +2,7 @@
  * A mesh in memory for tests of the steering engine: simulated agents that hold real RouteTables, a clock that tests
  * turn, and packets that follow the rows hop by hop.
  */
-import { type RouteDelta, RouteTable } from '../../../protocol/route-table.ts';
+import { type NextHop, type RouteDelta, RouteTable } from '../../../protocol/route-table.ts';
 import { OneStepSteeringEngine } from '../../../steering/steering-engine.ts';
 import type { LinkObservation } from '../../../steering/steering-engine-port.ts';
 import type { PartialSteeringOptions } from '../../../steering/steering-options.ts';
@@ -158,13 +158,13 @@ export class SteeringLab {
     }
   }
 
-  /** Follows a packet through the rows that nodes hold now. */
+  /** Follows a packet through the rows that nodes hold now, by the heaviest member of each group. */
   trace(from: number, to: number): Trace {
     const path = [from];
     const row = this.node(from).table.get({ table: 'source', destination: to, blockBits: 0 });
     if (row === undefined) return { end: 'no_row', path };
     const plane = row.plane;
-    let next = row.nextHops[0]?.neighbour ?? 0;
+    let next = mainHop(row.nextHops);
     for (;;) {
       const at = path.at(-1) ?? 0;
       if (!this.isUp(at, next)) return { end: 'dead_link', path: [...path, next] };
@@ -175,9 +175,39 @@ export class SteeringLab {
       const table = plane === 'a' ? ('transitA' as const) : ('transitB' as const);
       const transit = this.node(next).table.get({ table, destination: to, blockBits: 0 });
       if (transit === undefined) return { end: 'no_row', path };
-      next = transit.nextHops[0]?.neighbour ?? 0;
+      next = mainHop(transit.nextHops);
     }
   }
+}
+
+function mainHop(hops: readonly NextHop[]): number {
+  return hops.reduce((best, hop) => (hop.weight > best.weight ? hop : best), { neighbour: 0, weight: 0 }).neighbour;
+}
+
+/** Every way that packets may take, by any member of any group: the first that is not delivered, or one that is. */
+export function traceEach(lab: SteeringLab, from: number, to: number): Trace {
+  const row = lab.node(from).table.get({ table: 'source', destination: to, blockBits: 0 });
+  if (row === undefined) return { end: 'no_row', path: [from] };
+  const table = row.plane === 'b' ? 'transitB' : 'transitA';
+  let delivered: Trace = { end: 'no_row', path: [from] };
+  const follow = (path: number[], hops: readonly NextHop[]): Trace | undefined => {
+    for (const { neighbour } of hops) {
+      const on = [...path, neighbour];
+      if (!lab.isUp(path.at(-1) ?? 0, neighbour)) return { end: 'dead_link', path: on };
+      if (path.includes(neighbour)) return { end: 'loop', path: on };
+      if (neighbour === to) {
+        delivered = { end: 'delivered', path: on };
+        continue;
+      }
+      if (row.plane === null) return { end: 'plane_change', path: on };
+      const transit = lab.node(neighbour).table.get({ table, destination: to, blockBits: 0 });
+      if (transit === undefined) return { end: 'no_row', path: on };
+      const fault = follow(on, transit.nextHops);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  };
+  return follow([from], row.nextHops) ?? delivered;
 }
 
 export function observation(peerIndex: number, rttUs: number | null): LinkObservation {
