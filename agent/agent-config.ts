@@ -1,6 +1,9 @@
 /** Configuration of `thalweg agent`: one schema for types, defaults, ranges, `--help` and the reference page. */
 import { z } from 'zod';
 
+/** 2,000 transit nodes with room for 2,000 each carry a million leaves with 3 sessions each. */
+export const DEFAULT_LEAF_CAPACITY = 2000;
+
 const port = (description: string, fallback: number) =>
   z.coerce.number().int().min(1).max(65_535).default(fallback).describe(description);
 
@@ -12,6 +15,13 @@ export const agentConfigSchema = z.strictObject({
     .describe('directory of the identity, the keys and the remembered table'),
   listenPort: port('UDP port of WireGuard', 51_820),
   transit: z.boolean().default(true).describe('forward packets of other nodes'),
+  leafCapacity: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(DEFAULT_LEAF_CAPACITY)
+    .describe('leaves that may have this node as their home, where the core knows leaves; 0: none'),
   metrics: z
     .string()
     .regex(/^(none|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5})$/, 'is not address:port, nor "none"')

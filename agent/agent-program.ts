@@ -60,6 +60,7 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
       publicKey,
       listenPort: config.listenPort,
       transit: config.transit,
+      leafCapacity: config.leafCapacity,
       stampPort: config.stampPort,
       reconcileIntervalMs: config.reconcileIntervalMs,
     },

@@ -133,21 +133,27 @@ export class DataPlane {
       peerIndices: peers.map((peer) => peer.index),
       rows: table.rows,
       transit,
+      home: transit && peers.some((peer) => peer.leaf),
       down: links.down,
     });
+    const { routes } = this.#fib;
+    const isLeaf = routes.some((route) =>
+      route.nextHops.some((hop) => hop.kind === 'detour' && hop.plane === 'uplink'),
+    );
     return {
       addresses: own,
       ranges: identity.addressPlan,
       listenPort,
       tunnelMtuBytes: tunnelMtuBytes(this.#situation),
       transit,
+      uplink: isLeaf || (transit && peers.some((peer) => peer.leaf)),
       stampPort,
       peers: peers.map((peer) => ({
         publicKey: peer.publicKey,
         allowedIps: allowedIpsOf(ranges, peer.index),
         ...links.endpointOf(peer.publicKey),
       })),
-      routes: this.#fib.routes,
+      routes,
     };
   }
 

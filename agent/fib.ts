@@ -6,12 +6,16 @@
  * A row becomes two routes (node4, node6). A source row's next hop that is the destination itself is direct; every
  * other next hop, and every next hop of a transit row, is a detour on a plane. A destination without a row is reached
  * directly where it is a peer: so a mesh works before the core has computed anything.
+ *
+ * A home forwards what its leaves send as it forwards its own packets: its uplink table is its source table with detours
+ * for direct routes, since WireGuard at the destination takes no leaf's address from the home. So the plane is chosen at
+ * the home, for each destination by itself, and a leaf's packets too follow one generation of a path from end to end.
  */
 
 import type { OverlayNextHop, OverlayRoute } from '../overlay/overlay-state.ts';
 import type { AddressRanges } from '../protocol/address-plan.ts';
 import type { NodeIndex } from '../protocol/identifier.ts';
-import type { NextHop, PlaneName, RouteRow } from '../protocol/route-table.ts';
+import type { NextHop, RouteRow, RowPlane } from '../protocol/route-table.ts';
 
 export interface FibInput {
   readonly ownIndex: number;
@@ -21,6 +25,8 @@ export interface FibInput {
   readonly rows: readonly RouteRow[];
   /** False: rows of the transit tables are left out, whatever the core sent. */
   readonly transit: boolean;
+  /** Some peer hangs off this node, or may come to: what it sends is forwarded. */
+  readonly home: boolean;
   /** Neighbours whose forwarding path is down by our own probes: repaired from the rows' backups. */
   readonly down: ReadonlySet<number>;
 }
@@ -40,7 +46,7 @@ export function allowedIpsOf(ranges: AddressRanges, index: NodeIndex): readonly 
 
 /** Never throws. Routes in the order of (table, destination, blockBits), direct ones of peers without a row last. */
 export function computeFib(input: FibInput): Fib {
-  const { ownIndex, ranges, rows, transit, down } = input;
+  const { ownIndex, ranges, rows, transit, home, down } = input;
   const peers = new Set(input.peerIndices);
   const routes: OverlayRoute[] = [];
   const covered = new CoveredDestinations();
@@ -62,14 +68,20 @@ export function computeFib(input: FibInput): Fib {
     if (repaired) repairedRows++;
     if (row.table === 'source') covered.add(row);
     const nextHops = hops.map((hop) => overlayNextHop(row, hop, ranges));
+    const forwards = home && row.table === 'source';
+    const onward = forwards ? hops.map((hop) => onwardNextHop(row, hop, ranges)) : [];
     for (const prefix of ranges.nodePrefixes(row.destination, row.blockBits)) {
       routes.push({ table: row.table, prefix, nextHops });
+      if (forwards) routes.push({ table: 'uplink', prefix, nextHops: onward });
     }
   }
   for (const index of [...peers].sort((a, b) => a - b)) {
     if (index === ownIndex || index > ranges.maxIndex || covered.has(index)) continue;
     for (const prefix of ranges.nodePrefixes(index)) {
       routes.push({ table: 'source', prefix, nextHops: [{ kind: 'direct', weight: 1 }] });
+      if (!home) continue;
+      const via = ranges.tunnelAddress(index as NodeIndex);
+      routes.push({ table: 'uplink', prefix, nextHops: [{ kind: 'detour', plane: 'a', via, weight: 1 }] });
     }
   }
   return { routes, skippedRows, repairedRows };
@@ -102,8 +114,13 @@ function overlayNextHop(row: RouteRow, hop: NextHop, ranges: AddressRanges): Ove
   if (row.table === 'source' && row.blockBits === 0 && hop.neighbour === row.destination) {
     return { kind: 'direct', weight: hop.weight };
   }
+  return onwardNextHop(row, hop, ranges);
+}
+
+/** For packets with somebody else's source: always encapsulated, to their last hop too. */
+function onwardNextHop(row: RouteRow, hop: NextHop, ranges: AddressRanges): OverlayNextHop {
   // A backup of a row whose next hops are all direct travels on the plane that the row names, or on a.
-  const plane: PlaneName = row.table === 'transitA' ? 'a' : row.table === 'transitB' ? 'b' : (row.plane ?? 'a');
+  const plane: RowPlane = row.table === 'transitA' ? 'a' : row.table === 'transitB' ? 'b' : (row.plane ?? 'a');
   return { kind: 'detour', plane, via: ranges.tunnelAddress(hop.neighbour as NodeIndex), weight: hop.weight };
 }
 

@@ -53,6 +53,8 @@ export interface MeshAgentOptions {
   readonly publicKey: PublicKey;
   readonly listenPort: number;
   readonly transit: boolean;
+  /** Leaves that may have this node as their home; a node that does not transit takes none. */
+  readonly leafCapacity: number;
   readonly stampPort: number;
   readonly reconcileIntervalMs: number;
   readonly reconnect?: ReconnectOptions;
@@ -258,6 +260,7 @@ export class MeshAgent {
       instanceId: this.#deps.instanceId,
       stampPort: this.#options.stampPort,
       wireguardBackend: this.#wireguardBackend,
+      leafCapacity: this.#options.transit ? this.#options.leafCapacity : 0,
     };
   }
 

@@ -11,6 +11,8 @@ export interface MeshPeer {
   /** Candidates, best first. */
   readonly endpoints: readonly HostPort[];
   readonly stampPort: number;
+  /** It hangs off this node, or may come to. */
+  readonly leaf: boolean;
 }
 
 /** STAMP's port (RFC 8762 section 4.1), where a peer names none. */
@@ -30,7 +32,14 @@ export function peerFromMessage(message: Peer): Parsed<MeshPeer> {
   const stampPort = message.stampPort >= 1 && message.stampPort <= 65_535 ? message.stampPort : DEFAULT_STAMP_PORT;
   return {
     ok: true,
-    value: { index: index.value, name: message.name.slice(0, 63), publicKey: publicKey.value, endpoints, stampPort },
+    value: {
+      index: index.value,
+      name: message.name.slice(0, 63),
+      publicKey: publicKey.value,
+      endpoints,
+      stampPort,
+      leaf: message.leaf,
+    },
   };
 }
 

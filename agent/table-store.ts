@@ -3,7 +3,7 @@
  * the core is reached, so that a device that reboots while the core is away forwards as before.
  *
  * table.json: { version: 1, savedAtUnixMs, coreClockUnixMs, generation, checksum, rows: [[table, destination, blockBits,
- * plane, [[neighbour, weight], …], [backup, …]], …], peers: [[index, name, publicKey, [endpoint, …], stampPort], …] }
+ * plane, [[neighbour, weight], …], [backup, …]], …], peers: [[index, name, publicKey, [endpoint, …], stampPort, leaf], …] }
  *
  * A file from a disk is as untrusted as a frame from a socket: everything in it is parsed and checked.
  */
@@ -14,7 +14,7 @@ import type { Parsed } from '../protocol/error.ts';
 import { MAX_PEERS_PER_UPDATE, MAX_ROWS_PER_DELTA } from '../protocol/frame-codec.ts';
 import { parseNodeIndex, parsePublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
-import { type RouteRow, RouteTable, rowFault, type TableKind } from '../protocol/route-table.ts';
+import { type RouteRow, RouteTable, type RowPlane, rowFault, type TableKind } from '../protocol/route-table.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import { readCheckedFile } from './checked-file.ts';
 import type { MeshPeer } from './mesh-peer.ts';
@@ -121,7 +121,7 @@ export function formatStoredState({ table, peers, savedAtUnixMs, coreClockUnixMs
     generation: String(table.generation),
     checksum: String(table.checksum),
     rows,
-    peers: peers.map((p) => [p.index, p.name, p.publicKey, p.endpoints.map(formatEndpoint), p.stampPort]),
+    peers: peers.map((p) => [p.index, p.name, p.publicKey, p.endpoints.map(formatEndpoint), p.stampPort, p.leaf]),
   });
 }
 
@@ -175,11 +175,13 @@ export function parseStoredState(text: string): Parsed<RememberedState> {
 
 const TABLES: ReadonlySet<unknown> = new Set<TableKind>(['source', 'transitA', 'transitB']);
 
+const PLANES: ReadonlySet<unknown> = new Set<RowPlane>(['a', 'b', 'uplink']);
+
 function parseRow(value: unknown): Parsed<RouteRow> {
   if (!Array.isArray(value) || value.length !== 6) return { ok: false, reason: 'not six fields' };
   const [table, destination, blockBits, plane, nextHops, backups] = value as unknown[];
   if (!TABLES.has(table)) return { ok: false, reason: 'unknown table' };
-  if (plane !== null && plane !== 'a' && plane !== 'b') return { ok: false, reason: 'unknown plane' };
+  if (plane !== null && !PLANES.has(plane)) return { ok: false, reason: 'unknown plane' };
   if (typeof destination !== 'number' || typeof blockBits !== 'number') return { ok: false, reason: 'no destination' };
   if (!Array.isArray(nextHops) || !nextHops.every(isNumberPair))
     return { ok: false, reason: 'next hops are not pairs' };
@@ -190,7 +192,7 @@ function parseRow(value: unknown): Parsed<RouteRow> {
     table: table as TableKind,
     destination,
     blockBits,
-    plane,
+    plane: plane as RowPlane | null,
     nextHops: nextHops.map(([neighbour, weight]) => ({ neighbour, weight })),
     backups,
   };
@@ -199,8 +201,9 @@ function parseRow(value: unknown): Parsed<RouteRow> {
 }
 
 function parsePeer(value: unknown): Parsed<MeshPeer> {
-  if (!Array.isArray(value) || value.length !== 5) return { ok: false, reason: 'not five fields' };
-  const [index, name, publicKey, endpoints, stampPort] = value as unknown[];
+  // a file of an agent that knew no leaves has five
+  if (!Array.isArray(value) || value.length < 5 || value.length > 6) return { ok: false, reason: 'not six fields' };
+  const [index, name, publicKey, endpoints, stampPort, leaf = false] = value as unknown[];
   const parsedIndex = parseNodeIndex(typeof index === 'number' ? index : -1);
   if (!parsedIndex.ok) return parsedIndex;
   const parsedKey = parsePublicKey(typeof publicKey === 'string' ? publicKey : '');
@@ -210,6 +213,7 @@ function parsePeer(value: unknown): Parsed<MeshPeer> {
   if (typeof stampPort !== 'number' || !Number.isInteger(stampPort) || stampPort < 1 || stampPort > 65_535) {
     return { ok: false, reason: 'its STAMP port is no port' };
   }
+  if (typeof leaf !== 'boolean') return { ok: false, reason: 'whether it is a leaf is not said' };
   const parsedEndpoints: HostPort[] = [];
   for (const endpoint of endpoints) {
     const parsed = parseEndpoint(typeof endpoint === 'string' ? endpoint : '');
@@ -218,7 +222,7 @@ function parsePeer(value: unknown): Parsed<MeshPeer> {
   }
   return {
     ok: true,
-    value: { index: parsedIndex.value, name, publicKey: parsedKey.value, endpoints: parsedEndpoints, stampPort },
+    value: { index: parsedIndex.value, name, publicKey: parsedKey.value, endpoints: parsedEndpoints, stampPort, leaf },
   };
 }
 

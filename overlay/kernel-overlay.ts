@@ -7,7 +7,7 @@ import { type CommandRunner, commandFailure, runChecked } from './command-runner
 import { KernelWatch } from './kernel-watch.ts';
 import { holdsRuleset, type NftTable, parseNftTable } from './nft/nft-json.ts';
 import { REMOVE_SCRIPT, renderRuleset } from './nft/ruleset.ts';
-import { NFT_TABLE, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
+import { detourDevices, NFT_TABLE, OWN_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
 import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } from './overlay-state.ts';
 import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
@@ -315,7 +315,7 @@ function onlyPeersOrRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay):
 
 /** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */
 function ownLinks({ links }: KernelSnapshot): string[] {
-  const planes = Object.values(PLANE_DEVICES).map((plane) => plane.device);
+  const planes = detourDevices(true).map(({ device }) => device);
   return links
     .filter(({ name, kind }) =>
       name === TUNNEL_DEVICE ? kind === 'wireguard' || kind === 'tun' : planes.includes(name) && kind === 'vxlan',

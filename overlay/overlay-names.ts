@@ -1,33 +1,54 @@
 /** Names and numbers of everything of ours in a kernel: what is recognised as ours, and nothing else is. */
-import type { PlaneName } from '../protocol/route-table.ts';
+import type { RowPlane } from '../protocol/route-table.ts';
 
 /** The WireGuard device. */
 export const TUNNEL_DEVICE = 'tw0';
 
-/** VXLAN-GPE device of each plane (IANA gives 4790 to VXLAN-GPE; 4791 is ours alone inside the tunnel). */
-export const PLANE_DEVICES: Readonly<Record<PlaneName, { readonly device: string; readonly port: number }>> = {
+export interface DetourDevice {
+  readonly device: string;
+  readonly port: number;
+}
+
+/** VXLAN-GPE device of each plane (IANA gives 4790 to VXLAN-GPE; the others are ours alone inside the tunnel). */
+export const PLANE_DEVICES: Readonly<Record<RowPlane, DetourDevice>> = {
   a: { device: 'twx-a', port: 4790 },
   b: { device: 'twx-b', port: 4791 },
+  uplink: { device: 'twx-l', port: 4792 },
 };
 
-export const OWN_DEVICES: readonly string[] = [TUNNEL_DEVICE, PLANE_DEVICES.a.device, PLANE_DEVICES.b.device];
+/** Devices that a host has: the uplink between leaves and their homes only where there is one of them. */
+export function detourDevices(uplink: boolean): readonly DetourDevice[] {
+  const { a, b, uplink: leaf } = PLANE_DEVICES;
+  return uplink ? [a, b, leaf] : [a, b];
+}
 
-/** Tables: routes of packets this node sends, and of packets that arrived on plane a and plane b. */
-export const TABLE_NUMBERS = { source: 8400, transitA: 8401, transitB: 8402 } as const;
+/** Every name that is ours, whether or not the host needs it now. */
+export const OWN_DEVICES: readonly string[] = [TUNNEL_DEVICE, ...detourDevices(true).map(({ device }) => device)];
+
+/** Tables: routes of packets this node sends, and of packets that arrived on plane a, on plane b, from a leaf. */
+export const TABLE_NUMBERS = { source: 8400, transitA: 8401, transitB: 8402, uplink: 8403 } as const;
 
 /**
- * Rules, lowest preference first. A rule without `iif` matches forwarded packets too, so those of the planes stand
+ * A rule of ours, lowest preference first. A rule without `iif` matches forwarded packets too, so those of the planes stand
  * before it: what arrived encapsulated must never be looked up among the routes of this node's own packets.
  */
-export const OWN_RULES: readonly {
+export interface OwnRule {
   readonly preference: number;
   readonly iif: string | null;
   readonly table: number;
-}[] = [
+}
+
+const PLANE_RULES: readonly OwnRule[] = [
   { preference: 8398, iif: PLANE_DEVICES.a.device, table: TABLE_NUMBERS.transitA },
   { preference: 8399, iif: PLANE_DEVICES.b.device, table: TABLE_NUMBERS.transitB },
   { preference: 8400, iif: null, table: TABLE_NUMBERS.source },
 ];
+
+const UPLINK_RULE: OwnRule = { preference: 8397, iif: PLANE_DEVICES.uplink.device, table: TABLE_NUMBERS.uplink };
+
+export function ownRules(uplink: boolean): readonly OwnRule[] {
+  return uplink ? [UPLINK_RULE, ...PLANE_RULES] : PLANE_RULES;
+}
 
 /** Routing protocol number of our routes, rules and next hops ('T'); free in iproute2's rt_protos. */
 export const ROUTE_PROTOCOL = 84;

@@ -8,12 +8,13 @@
  *                      and `unreachable` for node addresses without a route, so that none leaves unencrypted
  *   table 8401, 8402   transit routes of packets arriving on twx-a, twx-b (rules `iif twx-*` at preference 8398 and
  *                      8399, so before the one of table 8400); ends in a blackhole
+ *   twx-l, table 8403  the uplink: from a leaf to its home (UDP 4792, rule at preference 8397), where there is one
  *   next hops, groups  ids 0x54480000 to 0x5448ffff, protocol 84
  *   nft table inet thalweg
  */
 import type { HostPort } from '../protocol/endpoint.ts';
 import type { PublicKey } from '../protocol/identifier.ts';
-import type { PlaneName } from '../protocol/route-table.ts';
+import type { RowPlane, TableKind } from '../protocol/route-table.ts';
 
 export interface OverlayPeer {
   readonly publicKey: PublicKey;
@@ -30,11 +31,11 @@ export interface OverlayPeer {
 /** One next hop of a group. `direct`: plain WireGuard. `detour`: VXLAN-GPE on a plane to a neighbour's tunnel address. */
 export type OverlayNextHop =
   | { readonly kind: 'direct'; readonly weight: number }
-  | { readonly kind: 'detour'; readonly plane: PlaneName; readonly via: string; readonly weight: number };
+  | { readonly kind: 'detour'; readonly plane: RowPlane; readonly via: string; readonly weight: number };
 
 export interface OverlayRoute {
-  /** Which table: packets this node sends, or that arrive on a plane. */
-  readonly table: 'source' | 'transitA' | 'transitB';
+  /** Which table: packets this node sends, or that arrive on a plane, or from a leaf. */
+  readonly table: TableKind | 'uplink';
   /** IPv4 or IPv6 prefix in CIDR notation. */
   readonly prefix: string;
   readonly nextHops: readonly OverlayNextHop[];
@@ -49,6 +50,8 @@ export interface DesiredOverlay {
   /** MTU of tw0; node addresses get 36 bytes less. */
   readonly tunnelMtuBytes: number;
   readonly transit: boolean;
+  /** This host is a leaf, or the home of leaves: it has the uplink's device, rule and table. */
+  readonly uplink: boolean;
   /** UDP port of the STAMP reflector, let in on tw0. */
   readonly stampPort: number;
   readonly peers: readonly OverlayPeer[];

@@ -2,7 +2,7 @@
 import { parsePrefix } from '../protocol/address-plan.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { type CommandRunner, commandFailure, missingProgram } from './command-runner.ts';
-import { OWN_DEVICES, PLANE_DEVICES, TABLE_NUMBERS, TUNNEL_DEVICE } from './overlay-names.ts';
+import { detourDevices, OWN_DEVICES, TABLE_NUMBERS, TUNNEL_DEVICE } from './overlay-names.ts';
 import type { DesiredOverlay } from './overlay-state.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
 import { assertOurs } from './route/link-plan.ts';
@@ -42,7 +42,7 @@ export async function findWireGuard(runner: CommandRunner, snapshot: KernelSnaps
 
 /** Throws missing_kernel_feature when the kernel refuses VXLAN-GPE devices. */
 export async function checkDetours(runner: CommandRunner, snapshot: KernelSnapshot): Promise<void> {
-  for (const { device, port } of Object.values(PLANE_DEVICES)) {
+  for (const { device, port } of detourDevices(false)) {
     const link = snapshot.links.find((candidate) => candidate.name === device);
     if (link !== undefined) {
       assertOurs(link, 'vxlan');

@@ -17,7 +17,7 @@ import {
   TableKind as TableKindNumber,
 } from './gen/thalweg/v1/session_pb.ts';
 import { MAX_NODE_INDEX } from './identifier.ts';
-import { type RouteDelta, type RouteRow, type RowKey, rowFault, type TableKind } from './route-table.ts';
+import { type RouteDelta, type RouteRow, type RowKey, type RowPlane, rowFault, type TableKind } from './route-table.ts';
 
 /** Largest frame an agent may send: a report of 1,000 links is about 30 KiB. */
 export const MAX_AGENT_FRAME_BYTES = 256 * 1024;
@@ -80,6 +80,13 @@ const NUMBER_TO_TABLE = new Map<number, TableKind>([
   [TableKindNumber.TRANSIT_B, 'transitB'],
 ]);
 
+const PLANE_TO_NUMBER: Record<RowPlane, Plane> = { a: Plane.A, b: Plane.B, uplink: Plane.UPLINK };
+const NUMBER_TO_PLANE = new Map<number, RowPlane>([
+  [Plane.A, 'a'],
+  [Plane.B, 'b'],
+  [Plane.UPLINK, 'uplink'],
+]);
+
 export function routeDeltaToMessage(delta: RouteDelta): RouteDeltaMessage {
   return create(RouteDeltaSchema, {
     generation: delta.generation,
@@ -90,7 +97,7 @@ export function routeDeltaToMessage(delta: RouteDelta): RouteDeltaMessage {
       table: TABLE_TO_NUMBER[row.table],
       destination: row.destination,
       blockBits: row.blockBits,
-      plane: row.plane === null ? Plane.UNSPECIFIED : row.plane === 'a' ? Plane.A : Plane.B,
+      plane: row.plane === null ? Plane.UNSPECIFIED : PLANE_TO_NUMBER[row.plane],
       nextHops: row.nextHops.map(({ neighbour, weight }) => ({ neighbour, weight })),
       backups: [...row.backups],
     })),
@@ -123,12 +130,11 @@ export function routeDeltaFromMessage(message: RouteDeltaMessage): Parsed<RouteD
 function rowFromMessage(message: RouteRowMessage): Parsed<RouteRow> {
   const table = NUMBER_TO_TABLE.get(message.table);
   if (table === undefined) return { ok: false, reason: `table ${message.table} is unknown` };
-  const plane = message.plane === Plane.A ? 'a' : message.plane === Plane.B ? 'b' : null;
   const row: RouteRow = {
     table,
     destination: message.destination,
     blockBits: message.blockBits,
-    plane,
+    plane: NUMBER_TO_PLANE.get(message.plane) ?? null,
     nextHops: message.nextHops.map(({ neighbour, weight }) => ({ neighbour, weight })),
     backups: message.backups,
   };
@@ -146,6 +152,7 @@ function agentFrameFault({ body }: AgentFrame): string | undefined {
       if (body.value.software.length > 64) return 'hello.software is longer than 64 characters';
       if (body.value.instanceId.length > 32) return 'hello.instance_id is longer than 32 bytes';
       if (body.value.wireguardBackend.length > 32) return 'hello.wireguard_backend is longer than 32 characters';
+      if ((body.value.leafCapacity ?? 0) > 65_535) return 'hello.leaf_capacity is over 65535';
       if (body.value.stampPort < 1 || body.value.stampPort > 65_535) return 'hello.stamp_port is not 1 to 65535';
       return hostFault('hello', body.value);
     case 'hostUpdate':

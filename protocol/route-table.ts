@@ -8,6 +8,8 @@ import { MAX_NODE_INDEX } from './identifier.ts';
 /** `source`: packets this node sends. `transitA`/`transitB`: packets that arrive encapsulated on plane a or b. */
 export type TableKind = 'source' | 'transitA' | 'transitB';
 export type PlaneName = 'a' | 'b';
+/** What a source row's detour travels on. `uplink`: from a leaf to its home, which puts it on a plane as its own packets. */
+export type RowPlane = PlaneName | 'uplink';
 
 export interface NextHop {
   /** Node index of the neighbour. In a source row, neighbour === destination is plain WireGuard. */
@@ -22,7 +24,7 @@ export interface RouteRow {
   readonly destination: number;
   readonly blockBits: number;
   /** Plane of a source row's encapsulated next hops; null in transit rows and where every next hop is direct. */
-  readonly plane: PlaneName | null;
+  readonly plane: RowPlane | null;
   /** At least one, sorted by neighbour, no neighbour twice. */
   readonly nextHops: readonly NextHop[];
   /** Loop-free alternates, best first. */

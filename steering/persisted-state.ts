@@ -5,11 +5,11 @@
  */
 import { z } from 'zod';
 import type { Parsed } from '../protocol/error.ts';
-import { type PlaneName, type RouteDelta, type RouteRow, type RowKey, rowFault } from '../protocol/route-table.ts';
+import { type RouteDelta, type RouteRow, type RowKey, type RowPlane, rowFault } from '../protocol/route-table.ts';
 
 const index = z.number().int().min(1);
 const group = z.array(z.tuple([index, z.number().int().min(1).max(256)])).min(1);
-const [table, plane] = [z.number().int().min(1).max(3), z.number().int().min(0).max(2)];
+const [table, plane] = [z.number().int().min(1).max(3), z.number().int().min(0).max(3)];
 const row = z.union([z.tuple([table, index, plane, index]), z.tuple([table, index, plane, z.literal(0), group])]);
 const key = z.tuple([z.number().int().min(1).max(3), index]);
 const count = z.number().nullable();
@@ -75,7 +75,7 @@ export function parsePersistedState(bytes: Uint8Array): Parsed<PersistedState> {
 }
 
 const TABLES = ['source', 'source', 'transitA', 'transitB'] as const;
-const PLANES: readonly (PlaneName | null)[] = [null, 'a', 'b'];
+const PLANES: readonly (RowPlane | null)[] = [null, 'a', 'b', 'uplink'];
 
 export function packRow(row: RouteRow): PersistedRow {
   const [table, plane] = [TABLES.lastIndexOf(row.table), PLANES.indexOf(row.plane)];

@@ -2,12 +2,12 @@
  * The one nft table, as text for `nft -f -`: one transaction that replaces the table whole.
  *
  *   input        VXLAN only out of the tunnel; the tunnel address only over the tunnel; no redirects
- *   forward      plane to plane on a transit node; nothing else into, out of or through the overlay
+ *   forward      plane or uplink to plane on a transit node; nothing else into, out of or through the overlay
  *   output       no redirects
  *   postrouting  TCP MSS; bytes and packets per node address (demand4, demand6)
  */
 import { createHash } from 'node:crypto';
-import { NFT_TABLE, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
+import { detourDevices, NFT_TABLE, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
 
 export interface NftRule {
@@ -70,12 +70,12 @@ export function renderRuleset(desired: DesiredOverlay): NftRuleset {
 /** Removes the table, also where there is none. */
 export const REMOVE_SCRIPT = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
 
-function ruleList({ addresses, ranges, transit, stampPort }: DesiredOverlay): NftRule[] {
-  const own = interfaces(OWN_DEVICES);
-  const planes = interfaces(Object.values(PLANE_DEVICES).map((plane) => plane.device));
-  const ports = Object.values(PLANE_DEVICES)
-    .map((plane) => plane.port)
-    .join(', ');
+function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOverlay): NftRule[] {
+  const detours = detourDevices(uplink);
+  const own = interfaces([TUNNEL_DEVICE, ...detours.map(({ device }) => device)]);
+  const planes = interfaces(detourDevices(false).map(({ device }) => device));
+  const arriving = interfaces(detours.map(({ device }) => device));
+  const ports = detours.map(({ port }) => port).join(', ');
   const rules: NftRule[] = [
     { chain: 'input', expression: `iifname != "${TUNNEL_DEVICE}" udp dport { ${ports} } counter drop` },
     // A neighbour on the underlay could otherwise reach what listens on the tunnel address (weak host model, RFC 1122).
@@ -97,7 +97,7 @@ function ruleList({ addresses, ranges, transit, stampPort }: DesiredOverlay): Nf
     rules.push({ chain, expression: `${direction} ${own} icmp type redirect drop` });
     rules.push({ chain, expression: `${direction} ${own} icmpv6 type nd-redirect drop` });
   }
-  if (transit) rules.push({ chain: 'forward', expression: `iifname ${planes} oifname ${planes} accept` });
+  if (transit) rules.push({ chain: 'forward', expression: `iifname ${arriving} oifname ${planes} accept` });
   rules.push({ chain: 'forward', expression: `iifname ${own} counter drop` });
   rules.push({ chain: 'forward', expression: `oifname ${own} counter drop` });
   rules.push({

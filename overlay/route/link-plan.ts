@@ -1,7 +1,7 @@
 /** Computes the commands for the devices and their addresses. tw0 itself is made by the WireGuard device. Pure. */
 import { parsePrefix, prefixesOverlap } from '../../protocol/address-plan.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { DETOUR_OVERHEAD_BYTES, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
+import { DETOUR_OVERHEAD_BYTES, detourDevices, OWN_DEVICES, PLANE_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
 import { canonicalAddress, type KernelLink, type KernelSnapshot } from './kernel-snapshot.ts';
 
@@ -17,7 +17,8 @@ export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapsho
   const addresses: string[] = [];
   const links = new Map(snapshot.links.map((link) => [link.name, link]));
 
-  for (const { device, port } of Object.values(PLANE_DEVICES)) {
+  const detours = detourDevices(desired.uplink);
+  for (const { device, port } of detours) {
     const link = links.get(device);
     const right = link?.vxlan?.port === port && link.vxlan.external && link.vxlan.gpe;
     if (link !== undefined && !right) {
@@ -30,17 +31,19 @@ export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapsho
     devices.push(`link set ${device} addrgenmode none`);
   }
 
-  const planeDevices = Object.values(PLANE_DEVICES).map((plane) => plane.device);
+  const leaf = links.get(PLANE_DEVICES.uplink.device);
+  if (!desired.uplink && leaf?.kind === 'vxlan') devices.push(`link del ${leaf.name}`);
+
   const wanted = [
     { device: TUNNEL_DEVICE, text: `${desired.addresses.tunnel}/32` },
     { device: TUNNEL_DEVICE, text: `${desired.addresses.node4}/32` },
     { device: TUNNEL_DEVICE, text: `${canonicalAddress(desired.addresses.node6)}/128` },
     // A loose reverse path filter on a device without an address is a strict one (no_addr in __fib_validate_source),
     // and a host that sets `all` to 1 or 2 makes ours at least loose.
-    ...planeDevices.map((device) => ({ device, text: `${desired.addresses.tunnel}/32` })),
+    ...detours.map(({ device }) => ({ device, text: `${desired.addresses.tunnel}/32` })),
   ];
   const held = snapshot.addresses
-    .filter(({ device }) => OWN_DEVICES.includes(device))
+    .filter(({ device }) => OWN_DEVICES.includes(device) && wanted.some((want) => want.device === device))
     .map(({ device, address, prefixLength }) => ({ device, address, text: `${address}/${prefixLength}` }));
   for (const { device, text } of wanted) {
     if (held.some((have) => have.device === device && have.text === text)) continue;
@@ -53,8 +56,7 @@ export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapsho
   const nodeMtuBytes = desired.tunnelMtuBytes - DETOUR_OVERHEAD_BYTES;
   const mtus: readonly (readonly [string, number])[] = [
     [TUNNEL_DEVICE, desired.tunnelMtuBytes],
-    [PLANE_DEVICES.a.device, nodeMtuBytes],
-    [PLANE_DEVICES.b.device, nodeMtuBytes],
+    ...detours.map(({ device }) => [device, nodeMtuBytes] as const),
   ];
   for (const [device, mtuBytes] of mtus) {
     const link = links.get(device);

@@ -8,7 +8,14 @@
  *   4. routes, groups and next hops no longer wanted
  */
 import { ThalwegError } from '../../protocol/error.ts';
-import { DETOUR_OVERHEAD_BYTES, OWN_RULES, ROUTE_PROTOCOL, TABLE_NUMBERS, TUNNEL_DEVICE } from '../overlay-names.ts';
+import {
+  DETOUR_OVERHEAD_BYTES,
+  type OwnRule,
+  ownRules,
+  ROUTE_PROTOCOL,
+  TABLE_NUMBERS,
+  TUNNEL_DEVICE,
+} from '../overlay-names.ts';
 import type { DesiredOverlay, OverlayRoute } from '../overlay-state.ts';
 import {
   canonicalAddress,
@@ -31,6 +38,8 @@ export interface RoutePlan {
 export interface RouteUpdate extends RoutePlan {
   readonly after: Pick<KernelSnapshot, 'rules' | 'nextHops' | 'routes'>;
 }
+
+const OWN_TABLES: ReadonlySet<number> = new Set(Object.values(TABLE_NUMBERS));
 
 /** RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE of linux/rtnetlink.h. */
 const UNICAST = 1;
@@ -66,15 +75,16 @@ export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapsh
   }
   for (const [key, route] of wanted) if (!agreed.has(key)) replace.push(replaceCommand(route));
 
-  const rules4 = ruleCommands(snapshot.rules, 4);
-  const rules6 = ruleCommands(snapshot.rules, 6);
+  const rules = ownRules(desired.uplink);
+  const rules4 = ruleCommands(snapshot.rules, 4, rules);
+  const rules6 = ruleCommands(snapshot.rules, 6, rules);
   return {
     sixNextHops: nextHops.addSix,
     main: [...nextHops.add, ...replace, ...rules4, ...remove, ...nextHops.deletions()],
     sixRules: rules6,
     after: {
       rules: ([4, 6] as const).flatMap((family) =>
-        OWN_RULES.map(({ preference, iif, table }) => ({ family, preference, iif, table, protocol: ROUTE_PROTOCOL })),
+        rules.map(({ preference, iif, table }) => ({ family, preference, iif, table, protocol: ROUTE_PROTOCOL })),
       ),
       nextHops: nextHops.wanted(),
       routes: [...wanted.values()].map((route) => ({ ...route, metric: DEFAULT_METRIC[route.family] })),
@@ -98,7 +108,7 @@ export function computeRouteRemoval(snapshot: KernelSnapshot): RoutePlan {
 }
 
 /** Routes that stand whatever steering says. */
-function standingRoutes({ addresses, ranges }: DesiredOverlay): WantedRoute[] {
+function standingRoutes({ addresses, ranges, uplink }: DesiredOverlay): WantedRoute[] {
   const base = { nextHopId: null, source: null, mtuBytes: null, device: null };
   const source = TABLE_NUMBERS.source;
   return [
@@ -116,10 +126,12 @@ function standingRoutes({ addresses, ranges }: DesiredOverlay): WantedRoute[] {
     { ...base, family: 4, table: source, prefix: canonicalPrefix(ranges.node4), type: UNREACHABLE },
     { ...base, family: 6, table: source, prefix: canonicalPrefix(ranges.node6), type: UNREACHABLE },
     // What arrived encapsulated is forwarded by the transit table or not at all.
-    ...[TABLE_NUMBERS.transitA, TABLE_NUMBERS.transitB].flatMap((table): WantedRoute[] => [
-      { ...base, family: 4, table, prefix: '0.0.0.0/0', type: BLACKHOLE },
-      { ...base, family: 6, table, prefix: '::/0', type: BLACKHOLE },
-    ]),
+    ...[TABLE_NUMBERS.transitA, TABLE_NUMBERS.transitB, ...(uplink ? [TABLE_NUMBERS.uplink] : [])].flatMap(
+      (table): WantedRoute[] => [
+        { ...base, family: 4, table, prefix: '0.0.0.0/0', type: BLACKHOLE },
+        { ...base, family: 6, table, prefix: '::/0', type: BLACKHOLE },
+      ],
+    ),
   ];
 }
 
@@ -181,18 +193,18 @@ function deleteCommand(route: KernelRoute): string {
   return `route del ${type}${route.prefix} table ${route.table} protocol ${ROUTE_PROTOCOL}${metric}`;
 }
 
-function ruleCommands(rules: readonly KernelRule[], family: Family): string[] {
+function ruleCommands(rules: readonly KernelRule[], family: Family, own: readonly OwnRule[]): string[] {
   const commands: string[] = [];
   const held = rules.filter((rule) => rule.family === family && isOwnRule(rule));
   const key = (rule: { preference: number; iif: string | null; table: number }) =>
     `${rule.preference} ${rule.iif} ${rule.table}`;
   const heldKeys = new Set(held.map(key));
-  for (const rule of OWN_RULES) {
+  for (const rule of own) {
     if (heldKeys.has(key(rule))) continue;
     const iif = rule.iif === null ? '' : ` iif ${rule.iif}`;
     commands.push(`rule add preference ${rule.preference}${iif} lookup ${rule.table} protocol ${ROUTE_PROTOCOL}`);
   }
-  const ownKeys = new Set(OWN_RULES.map(key));
+  const ownKeys = new Set(own.map(key));
   for (const rule of held) if (!ownKeys.has(key(rule))) commands.push(deleteRuleCommand(rule));
   return commands;
 }
@@ -207,5 +219,5 @@ function isOwnRule(rule: KernelRule): boolean {
 }
 
 function isOwnTable(table: number): boolean {
-  return table === TABLE_NUMBERS.source || table === TABLE_NUMBERS.transitA || table === TABLE_NUMBERS.transitB;
+  return OWN_TABLES.has(table);
 }

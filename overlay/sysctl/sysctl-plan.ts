@@ -1,6 +1,6 @@
 /** Computes which kernel settings the overlay needs. Pure. */
 import { createHash } from 'node:crypto';
-import { OWN_DEVICES, PLANE_DEVICES } from '../overlay-names.ts';
+import { detourDevices, OWN_DEVICES, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
 
 export interface SysctlWrite {
@@ -35,7 +35,7 @@ export function sysctlKeys(devices: readonly string[]): string[] {
 
 /** Writes that are needed, in order. A key that the kernel does not have is left out. */
 export function computeSysctls(
-  desired: Pick<DesiredOverlay, 'transit' | 'addresses'>,
+  desired: Pick<DesiredOverlay, 'transit' | 'uplink' | 'addresses'>,
   current: ReadonlyMap<string, string>,
   devices: readonly string[],
 ): readonly SysctlWrite[] {
@@ -47,7 +47,8 @@ export function computeSysctls(
   // The kernel takes the greater of `all` and the interface (IN_DEV_MAXCONF): under a strict `all` (1) the interface
   // must say loose (2), which lets a source in that is reachable by any interface.
   const strict = current.get('net/ipv4/conf/all/rp_filter') === '1';
-  for (const device of OWN_DEVICES) {
+  const planes = detourDevices(desired.uplink).map(({ device }) => device);
+  for (const device of [TUNNEL_DEVICE, ...planes]) {
     want(`net/ipv6/conf/${device}/disable_ipv6`, '0');
     want(`net/ipv6/conf/${device}/accept_ra`, '0');
     want(`net/ipv4/conf/${device}/rp_filter`, strict ? '2' : '0');
@@ -63,7 +64,6 @@ export function computeSysctls(
     want(FLOW_HASH_SEED, String(flowHashSeed(desired.addresses.tunnel)), true);
   }
   const forwarding = desired.transit ? '1' : '0';
-  const planes = Object.values(PLANE_DEVICES).map((plane) => plane.device);
   // IPv4 asks the input interface (IN_DEV_FORWARD in ip_route_input): the host's ip_forward stays as it is.
   for (const device of planes) want(`net/ipv4/conf/${device}/forwarding`, forwarding);
   if (planes.some((device) => current.has(`net/ipv6/conf/${device}/force_forwarding`))) {

@@ -25,6 +25,7 @@ export function desiredOverlay(changes: Partial<DesiredOverlay> = {}): DesiredOv
     listenPort: 51820,
     tunnelMtuBytes: 1420,
     transit: true,
+    uplink: false,
     stampPort: 862,
     peers: peerKeys.map((publicKey, i) => ({
       publicKey,

@@ -180,6 +180,7 @@ export class OverlayLab {
       listenPort: 51820,
       tunnelMtuBytes: 1420,
       transit: options.transit ?? true,
+      uplink: false,
       stampPort: 862,
       peers: this.peersOf(host),
       routes: routes.map((route) => overrides.get(`${route.table} ${route.prefix}`) ?? route),

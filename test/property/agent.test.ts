@@ -32,6 +32,7 @@ describe('computeFib', () => {
   it('never throws, names each prefix once a table, and forwards only through peers', () => {
     fc.assert(
       fc.property(rows, fc.uniqueArray(index), fc.uniqueArray(index), fc.boolean(), (table, peers, down, transit) => {
+        const home = transit && down.length % 2 === 0;
         const ranges = rangesOf(DEFAULT_ADDRESS_PLAN);
         const result = computeFib({
           ownIndex: 1,
@@ -39,6 +40,7 @@ describe('computeFib', () => {
           peerIndices: peers,
           rows: table,
           transit,
+          home,
           down: new Set(down),
         });
         const keys = result.routes.map((r) => `${r.table} ${r.prefix}`);
@@ -48,7 +50,11 @@ describe('computeFib', () => {
           expect(nextHops.length).toBeGreaterThan(0);
           if (!transit) expect(name).toBe('source');
           for (const hop of nextHops) if (hop.kind === 'detour') expect(known.has(hop.via)).toBe(true);
+          // an inner source that is not the sender's must be wrapped
+          if (name !== 'source') expect(nextHops.every((hop) => hop.kind === 'detour')).toBe(true);
         }
+        const prefixes = (name: string) => result.routes.filter((r) => r.table === name).map((r) => r.prefix);
+        expect(prefixes('uplink')).toEqual(home ? prefixes('source') : []);
       }),
     );
   });
@@ -71,6 +77,7 @@ describe('computeFib', () => {
           peerIndices: peers,
           rows: checked,
           transit: true,
+          home: true,
           down: new Set(),
         });
       }),
@@ -94,7 +101,7 @@ describe('table.json', () => {
     .map(({ index: i, name, key, endpoints }) => {
       const publicKey = publicKeyFromBytes(key);
       if (!publicKey.ok) throw new Error(publicKey.reason);
-      return { index: i as NodeIndex, name, publicKey: publicKey.value, endpoints, stampPort: 862 };
+      return { index: i as NodeIndex, name, publicKey: publicKey.value, endpoints, stampPort: 862, leaf: i % 2 === 0 };
     });
 
   it('reads back what it wrote', () => {
@@ -164,6 +171,7 @@ describe('parsers of what others wrote', () => {
           endpoints: [{ $typeName: 'thalweg.v1.Endpoint', address, port }],
           transit: true,
           stampPort: port,
+          leaf: false,
         });
       }),
     );

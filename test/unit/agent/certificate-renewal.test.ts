@@ -81,6 +81,7 @@ it('is renewed over the session; the old one and the new one open the next sessi
         publicKey: wireGuardPublicKey(await readFile(identityStore.path('wireguard.key'), 'utf8')),
         listenPort: 51820,
         transit: true,
+        leafCapacity: 2000,
         stampPort: 862,
         reconcileIntervalMs: 4000,
       },

@@ -78,6 +78,7 @@ describe('MeshAgent', () => {
         publicKey: wireGuardPublicKey(await readFile(join(stateDir, 'wireguard.key'), 'utf8')),
         listenPort: 51820,
         transit: true,
+        leafCapacity: 2000,
         stampPort: 862,
         reconcileIntervalMs: 4000,
         reconnect: { baseMs: 20 },

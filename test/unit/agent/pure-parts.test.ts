@@ -27,13 +27,14 @@ const row = (change: Partial<RouteRow>): RouteRow => ({
   backups: [],
   ...change,
 });
-const fib = (rows: RouteRow[], more: { peers?: number[]; transit?: boolean; down?: number[] } = {}) =>
+const fib = (rows: RouteRow[], more: { peers?: number[]; transit?: boolean; home?: boolean; down?: number[] } = {}) =>
   computeFib({
     ownIndex: 1,
     ranges,
     peerIndices: more.peers ?? [2, 3, 4],
     rows,
     transit: more.transit ?? true,
+    home: more.home ?? false,
     down: new Set(more.down ?? []),
   });
 const routeTo = (result: ReturnType<typeof fib>, prefix: string, table = 'source') =>
@@ -87,6 +88,32 @@ describe('computeFib', () => {
     ]);
   });
 
+  it('forwards what leaves send as its own packets, but always wrapped, since their source is not its own', () => {
+    const rows = [
+      row({ destination: 2, plane: null, nextHops: [{ neighbour: 2, weight: 1 }] }),
+      row({ destination: 8 }),
+    ];
+    const home = fib(rows, { home: true });
+    expect(routeTo(home, '100.96.0.2/32')).toEqual([{ kind: 'direct', weight: 1 }]);
+    expect(routeTo(home, '100.96.0.2/32', 'uplink')).toEqual([
+      { kind: 'detour', plane: 'a', via: '100.112.0.2', weight: 1 },
+    ]);
+    expect(routeTo(home, '100.96.0.8/32', 'uplink')).toEqual(routeTo(home, '100.96.0.8/32'));
+    // a peer without a row too
+    expect(routeTo(home, '100.96.0.4/32', 'uplink')).toEqual([
+      { kind: 'detour', plane: 'a', via: '100.112.0.4', weight: 1 },
+    ]);
+    expect(fib(rows).routes.filter((route) => route.table === 'uplink')).toEqual([]);
+  });
+
+  it("sends a leaf's default to its home by the uplink, and to another of its transit nodes when the home is down", () => {
+    const rows = [row({ destination: 0, blockBits: 20, plane: 'uplink', backups: [4] })];
+    const up = [{ kind: 'detour', plane: 'uplink', via: '100.112.0.3', weight: 1 }];
+    expect(routeTo(fib(rows, { transit: false }), '100.96.0.0/12')).toEqual(up);
+    const down = fib(rows, { transit: false, down: [3] });
+    expect(routeTo(down, '100.96.0.0/12')).toEqual([{ ...up[0], via: '100.112.0.4' }]);
+  });
+
   it('repairs by what is left of the group, then by the backup, then not at all', () => {
     const nextHops = [
       { neighbour: 2, weight: 1 },
@@ -112,7 +139,7 @@ describe('computeFib', () => {
 describe('FirstWord', () => {
   const key = 'k'.repeat(43) as PublicKey;
   const peer = (index: number): MeshPeer[] => [
-    { index: index as NodeIndex, name: 'b', publicKey: key, endpoints: [], stampPort: 862 },
+    { index: index as NodeIndex, name: 'b', publicKey: key, endpoints: [], stampPort: 862, leaf: false },
   ];
   const ages = (ageMs: number | null) => new Map([[key, ageMs]]);
 
@@ -147,6 +174,7 @@ describe('EndpointChoice', () => {
     publicKey: key,
     endpoints: addresses.map(at),
     stampPort: 862,
+    leaf: false,
   });
   const any = (): boolean => true;
   const ages = (ageMs: number | null) => new Map([[key, ageMs]]);
@@ -298,6 +326,7 @@ describe('PeerSet', () => {
       publicKey: key as PublicKey,
       endpoints: [],
       stampPort: 862,
+      leaf: false,
     });
     expect(peers.add(peer(1, 'a'))).toBe(false);
     peers.add(peer(2, 'a'));

@@ -11,6 +11,7 @@ const desired: DesiredOverlay = {
   listenPort: 51820,
   tunnelMtuBytes: 1420,
   transit: true,
+  uplink: false,
   stampPort: 862,
   peers: [],
   routes: [{ table: 'source', prefix: '100.96.0.2/32', nextHops: [{ kind: 'direct', weight: 1 }] }],

@@ -52,6 +52,34 @@ describe('computeRoutePlan', () => {
     }
   });
 
+  it("makes the uplink's device, rule and table where there is a leaf, and takes them away again", async () => {
+    const { kernel, overlay } = onFake();
+    const plain = desiredOverlay();
+    await overlay.apply(plain);
+    const state = () => [
+      [...kernel.routes].map((r) => JSON.stringify(r)).sort(),
+      [...kernel.rules].map((r) => JSON.stringify(r)).sort(),
+      [...kernel.links.keys()].sort(),
+      kernel.nftScript,
+    ];
+    const before = state();
+    const route: OverlayRoute = {
+      table: 'uplink',
+      prefix: '100.96.0.3/32',
+      nextHops: [{ kind: 'detour', plane: 'a', via: '100.112.0.3', weight: 1 }],
+    };
+    const home = { ...plain, uplink: true, routes: [...plain.routes, route] };
+    const { changes } = await overlay.apply(home);
+    expect(changes).toContain('link add twx-l type vxlan dstport 4792 external gpe');
+    expect(changes).toContain('rule add preference 8397 iif twx-l lookup 8403 protocol 84');
+    expect(changes.findIndex((line) => line.startsWith('rule add'))).toBeGreaterThan(
+      changes.findIndex((line) => line.startsWith('route replace 100.96.0.3/32') && line.includes('table 8403')),
+    );
+    expect((await overlay.apply(home)).changes).toEqual([]);
+    await overlay.apply(plain);
+    expect(state()).toEqual(before);
+  });
+
   it('goes past an id that a foreign object has', () => {
     const direct: OverlayRoute = {
       table: 'source',
