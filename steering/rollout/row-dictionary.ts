@@ -1,17 +1,16 @@
 /**
  * Numbers for the rows of a mesh's tables, so that a table is typed arrays and a comparison of rows is one of numbers.
  *
- *   cell      = 3 * position + kind: one (table, destination); kind 0 source, 1 transit on plane a, 2 transit on plane b
+ *   cell      = 3 * position + kind: one (table, destination or block); kind 0 source, 1 transit on plane a, 2 transit on plane b
  *   content   what stands in it: plane, next hops and backups, from 1; 0 is no row
  *
- * Positions are given to destinations as they come up and are kept: node indices are used again when a node is gone, so
+ * Positions are given to destinations and blocks as they come up and are kept: node indices are used again when a node is gone, so
  * there are as many as the mesh was ever large. Contents that forward alike have one number; without backups there are
  * three for each neighbour, with backups as many as there are combinations in use. Hashes are those of
- * protocol/route-table.ts, whose text of a row is `table/destination/0|plane|neighbour*weight,...|backup,...`.
+ * protocol/route-table.ts, whose text of a row is `table/destination/bits|plane|neighbour*weight,...|backup,...`.
  */
 
-import { ThalwegError } from '../../protocol/error.ts';
-import type { NextHop, PlaneName, RouteRow, RowKey, TableKind } from '../../protocol/route-table.ts';
+import type { NextHop, RouteRow, RowKey, RowPlane, TableKind } from '../../protocol/route-table.ts';
 
 /** No row. */
 export const NO_CONTENT = 0;
@@ -19,13 +18,16 @@ export const KINDS = 3;
 
 const TABLES = ['source', 'transitA', 'transitB'] as const;
 const KIND: Record<TableKind, number> = { source: 0, transitA: 1, transitB: 2 };
-const PLANE: Record<PlaneName, number> = { a: 1, b: 2 };
+const PLANE: Record<RowPlane, number> = { a: 1, b: 2, uplink: 3 };
+const PLANES = 4;
+/** Blocks have at most 2^20 nodes: a destination and its block bits are one exact number. */
+const BLOCK_SIZES = 32;
 
 const OFFSET_LOW = 0x8422_2325 | 0;
 const OFFSET_HIGH = 0xcbf2_9ce4 | 0;
 
 interface Content {
-  readonly plane: PlaneName | null;
+  readonly plane: RowPlane | null;
   readonly nextHops: readonly NextHop[];
   readonly backups: readonly number[];
   /** The end of the row's text, from the plane on, as ASCII. */
@@ -38,8 +40,9 @@ export class RowDictionary {
   hashHigh = 0;
   readonly #positions = new Map<number, number>();
   readonly #destinations: number[] = [];
+  readonly #blockBits: number[] = [];
   readonly #contents: Content[] = [{ plane: null, nextHops: [], backups: [], text: new Uint8Array(0) }];
-  /** One next hop of weight 1 and no backups, by 3 * neighbour + plane; and everything else by its text. */
+  /** One next hop of weight 1 and no backups, by 4 * neighbour + plane; and everything else by its text. */
   readonly #plain = new Map<number, number>();
   readonly #others = new Map<string, number>();
   /** By cell: the hash's state after the text up to the plane. */
@@ -53,19 +56,14 @@ export class RowDictionary {
 
   /** The cell of a key; gives the destination a position if it has none. */
   cellOf(key: RowKey): number {
-    if (key.blockBits !== 0) {
-      throw new ThalwegError('internal', `row for a block of 2^${key.blockBits} nodes from ${key.destination}`, {
-        nextStep: 'Tables by blocks are made by the fleet engine',
-      });
-    }
-    return KINDS * this.#positionOf(key.destination) + KIND[key.table];
+    return KINDS * this.#positionOf(key.destination, key.blockBits) + KIND[key.table];
   }
 
   /** The number of what a row says. */
   contentOf(row: RouteRow): number {
     const only = row.nextHops[0];
     if (row.nextHops.length === 1 && only !== undefined && only.weight === 1 && row.backups.length === 0) {
-      const key = only.neighbour * 3 + (row.plane === null ? 0 : PLANE[row.plane]);
+      const key = only.neighbour * PLANES + (row.plane === null ? 0 : PLANE[row.plane]);
       const known = this.#plain.get(key);
       if (known !== undefined) return known;
       this.#plain.set(key, this.#contents.length);
@@ -82,7 +80,7 @@ export class RowDictionary {
     return {
       table: TABLES[cell % KINDS] ?? 'source',
       destination: this.#destinations[Math.floor(cell / KINDS)] ?? 0,
-      blockBits: 0,
+      blockBits: this.#blockBits[Math.floor(cell / KINDS)] ?? 0,
     };
   }
 
@@ -91,7 +89,7 @@ export class RowDictionary {
     return {
       table: TABLES[cell % KINDS] ?? 'source',
       destination: this.#destinations[Math.floor(cell / KINDS)] ?? 0,
-      blockBits: 0,
+      blockBits: this.#blockBits[Math.floor(cell / KINDS)] ?? 0,
       plane,
       nextHops,
       backups,
@@ -115,18 +113,20 @@ export class RowDictionary {
     this.hashHigh = high >>> 0;
   }
 
-  #positionOf(destination: number): number {
-    const known = this.#positions.get(destination);
+  #positionOf(destination: number, blockBits: number): number {
+    const place = destination * BLOCK_SIZES + blockBits;
+    const known = this.#positions.get(place);
     if (known !== undefined) return known;
     const position = this.#destinations.length;
-    this.#positions.set(destination, position);
+    this.#positions.set(place, position);
     this.#destinations.push(destination);
+    this.#blockBits.push(blockBits);
     if (this.#prefixLow.length < this.cells) {
       this.#prefixLow = longer(this.#prefixLow, 2 * this.cells);
       this.#prefixHigh = longer(this.#prefixHigh, 2 * this.cells);
     }
     for (let kind = 0; kind < KINDS; kind++) {
-      const text = `${kind + 1}/${destination}/0|`;
+      const text = `${kind + 1}/${destination}/${blockBits}|`;
       let [low, high] = [OFFSET_LOW, OFFSET_HIGH];
       for (let i = 0; i < text.length; i++) {
         low ^= text.charCodeAt(i);

@@ -7,12 +7,12 @@ import { RowDictionary } from '../../steering/rollout/row-dictionary.ts';
 import { KeyedNodeTable } from '../oracle/keyed-node-table.ts';
 
 const table = fc.constantFrom('source' as const, 'transitA' as const, 'transitB' as const);
-const key = fc.record({ table, destination: fc.integer({ min: 1, max: 9 }), blockBits: fc.constant(0) });
+const key = fc.record({ table, destination: fc.integer({ min: 1, max: 9 }), blockBits: fc.constantFrom(0, 1) });
 const row: fc.Arbitrary<RouteRow> = fc.record({
   table,
   destination: fc.integer({ min: 1, max: 9 }),
-  blockBits: fc.constant(0),
-  plane: fc.constantFrom(null, 'a' as const, 'b' as const),
+  blockBits: fc.constantFrom(0, 1),
+  plane: fc.constantFrom(null, 'a' as const, 'b' as const, 'uplink' as const),
   nextHops: fc.uniqueArray(
     fc.record({ neighbour: fc.integer({ min: 1, max: 4 }), weight: fc.constantFrom(1, 1, 1, 7) }),
     { minLength: 1, maxLength: 2, selector: (hop) => hop.neighbour },
@@ -112,7 +112,7 @@ describe('a node table of numbers', { timeout: 60_000 }, () => {
           both((of) => [of.connected, of.frozen, of.acknowledged, of.inFlightGeneration, of.converged, of.dueMs]);
           for (let destination = 1; destination <= 9; destination++) {
             for (const kind of ['source', 'transitA', 'transitB'] as const) {
-              const at = { table: kind, destination, blockBits: 0 };
+              const at = { table: kind, destination, blockBits: destination % 2 };
               both((of) => [of.wanted(at), of.holdsWanted(at), of.certain(at)]);
             }
           }
@@ -132,7 +132,7 @@ describe('a node table of numbers', { timeout: 60_000 }, () => {
           dictionary.hash(cell, content);
           const hops = one.nextHops.map((hop) => `${hop.neighbour}*${hop.weight}`).join(',');
           const number = { source: 1, transitA: 2, transitB: 3 }[one.table];
-          const text = `${number}/${one.destination}/0|${one.plane ?? '-'}|${hops}|${one.backups.join(',')}`;
+          const text = `${number}/${one.destination}/${one.blockBits}|${one.plane ?? '-'}|${hops}|${one.backups.join(',')}`;
           expect((BigInt(dictionary.hashHigh) << 32n) | BigInt(dictionary.hashLow)).toBe(fnv1a64(text));
         }
       }),
