@@ -1,11 +1,29 @@
 /** Configuration of `thalweg agent`: one schema for types, defaults, ranges, `--help` and the reference page. */
 import { z } from 'zod';
+import { parseBitRate } from '../protocol/bit-rate.ts';
 
 /** 2,000 transit nodes with room for 2,000 each carry a million leaves with 3 sessions each. */
 export const DEFAULT_LEAF_CAPACITY = 2000;
 
 const port = (description: string, fallback: number) =>
   z.coerce.number().int().min(1).max(65_535).default(fallback).describe(description);
+
+/** `learned`, or what the access carries. */
+const rate = (direction: string) =>
+  z
+    .string()
+    .superRefine((text, context) => {
+      const parsed = text === 'learned' ? undefined : parseBitRate(text);
+      if (parsed?.ok === false) context.addIssue({ code: 'custom', message: parsed.reason });
+    })
+    .default('learned')
+    .describe(`what this host's access can ${direction}, such as 100mbit or 1gbit; "learned": found out by use`);
+
+/** Bits per second of a rate that the schema has taken; null: to be learned. */
+export function configuredRate(text: string): number | null {
+  const parsed = parseBitRate(text);
+  return parsed.ok ? parsed.value : null;
+}
 
 export const agentConfigSchema = z.strictObject({
   stateDir: z
@@ -14,6 +32,8 @@ export const agentConfigSchema = z.strictObject({
     .default('/var/lib/thalweg')
     .describe('directory of the identity, the keys and the remembered table'),
   listenPort: port('UDP port of WireGuard', 51_820),
+  uplink: rate('send'),
+  downlink: rate('receive'),
   transit: z.boolean().default(true).describe('forward packets of other nodes'),
   leafCapacity: z.coerce
     .number()

@@ -5,7 +5,7 @@ import { WorkerProber } from '../overlay/stamp/worker-prober.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { Logger } from '../protocol/log.ts';
-import type { AgentConfig } from './agent-config.ts';
+import { type AgentConfig, configuredRate } from './agent-config.ts';
 import { LEAVE_SIGNAL, lockStateDir } from './agent-lock.ts';
 import { ensurePrivateDirectory, readSmallFile } from './atomic-file.ts';
 import { openCoreStream } from './core-stream.ts';
@@ -61,6 +61,8 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
       listenPort: config.listenPort,
       transit: config.transit,
       leafCapacity: config.leafCapacity,
+      uplinkBps: configuredRate(config.uplink),
+      downlinkBps: configuredRate(config.downlink),
       stampPort: config.stampPort,
       reconcileIntervalMs: config.reconcileIntervalMs,
     },

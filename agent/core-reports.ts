@@ -3,7 +3,7 @@ import type { Overlay } from '../overlay/overlay-state.ts';
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { type AgentBody, MAX_DEMANDS_PER_REPORT } from '../protocol/frame-codec.ts';
 import type { Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
-import { DemandMeter, indexByAddress } from './demand-meter.ts';
+import { DemandMeter, indexByAddress, largest } from './demand-meter.ts';
 import type { LinkWatch } from './link-watch.ts';
 import type { PeerSet } from './mesh-peer.ts';
 import type { NodePlace } from './node-place.ts';
@@ -30,6 +30,7 @@ export class CoreReports {
   readonly #demand = new DemandMeter();
   #fullIntervalMs = 5000;
   #demandIntervalMs = 5000;
+  #toldDemand = false;
   #sentAtMonoMs = Number.NEGATIVE_INFINITY;
   #postponed: Timer | undefined;
 
@@ -71,11 +72,15 @@ export class CoreReports {
   async reportDemand(): Promise<void> {
     const { clock, overlay, peers, place, send } = this.#deps;
     const counters = await overlay.demandCounters();
-    const demands = this.#demand
-      .measure(counters, indexByAddress(peers().list(), place.ranges), clock.monoMs())
-      .slice(0, MAX_DEMANDS_PER_REPORT)
-      .map(({ peerIndex, bytesPerSecond }) => ({ peerIndex, bytesPerSecond: BigInt(bytesPerSecond) }));
-    if (demands.length > 0) send({ case: 'demandReport', value: { demands } });
+    const measured = this.#demand.measure(counters, indexByAddress(peers().list(), place.ranges), clock.monoMs());
+    if (measured === undefined) return;
+    const demands = largest(measured, MAX_DEMANDS_PER_REPORT).map(({ peerIndex, bytesPerSecond }) => ({
+      peerIndex,
+      bytesPerSecond: BigInt(bytesPerSecond),
+    }));
+    // that nothing is sent any more is worth saying once
+    if (demands.length > 0 || this.#toldDemand) send({ case: 'demandReport', value: { demands } });
+    this.#toldDemand = demands.length > 0;
   }
 
   /** Idempotent. */

@@ -27,14 +27,14 @@ export class DemandMeter {
   #previousMonoMs: number | undefined;
 
   /**
-   * The rates since the call before, in the order of the index; the first call returns []. A counter that went back was
+   * The rates since the call before, in the order of the index; undefined: the first call, nothing to compare with. A counter that went back was
    * made anew (the table was rebuilt): what it counts now was sent since. An address that is no peer's is left out.
    */
   measure(
     counters: readonly DemandCounter[],
     indexOf: (address: string) => number | undefined,
     monoMs: number,
-  ): PeerDemand[] {
+  ): PeerDemand[] | undefined {
     const elapsedS = this.#previousMonoMs === undefined ? 0 : (monoMs - this.#previousMonoMs) / 1000;
     const bytesByPeer = new Map<number, number>();
     const current = new Map<string, number>();
@@ -48,9 +48,18 @@ export class DemandMeter {
     }
     this.#previous = current;
     this.#previousMonoMs = monoMs;
-    if (elapsedS <= 0) return [];
+    if (elapsedS <= 0) return undefined;
     return [...bytesByPeer]
       .sort(([a], [b]) => a - b)
       .map(([peerIndex, bytes]) => ({ peerIndex, bytesPerSecond: Math.round(bytes / elapsedS) }));
   }
+}
+
+/** The `count` largest, those with something to say only, in the order of the index. */
+export function largest(demands: readonly PeerDemand[], count: number): PeerDemand[] {
+  return demands
+    .filter(({ bytesPerSecond }) => bytesPerSecond > 0)
+    .sort((a, b) => b.bytesPerSecond - a.bytesPerSecond || a.peerIndex - b.peerIndex)
+    .slice(0, count)
+    .sort((a, b) => a.peerIndex - b.peerIndex);
 }

@@ -15,6 +15,12 @@ const RTT_CHANGE_RATIO = 0.05;
 /** One per cent: about one lost probe in the loss window. */
 const LOSS_CHANGE_PPM = 10_000;
 
+/** What is known of a peer's WireGuard session; undefined: not known. */
+export interface SessionReading {
+  readonly handshakeAgeS: number | undefined;
+  readonly sentBytesPerSecond: number | undefined;
+}
+
 /** Mutable; one per session's agent. */
 export class LinkReporter {
   readonly #reported = new Map<number, LinkSummary>();
@@ -28,11 +34,11 @@ export class LinkReporter {
 
   /**
    * Takes all links as they are now; returns the measurements to send, in the order of their index, or [] for none.
-   * @param handshakeAgesS seconds since the last WireGuard handshake by peer index; absent: never
+   * @param sessions what WireGuard says, by peer index
    */
   observe(
     summaries: readonly LinkSummary[],
-    handshakeAgesS: ReadonlyMap<number, number>,
+    sessions: ReadonlyMap<number, SessionReading>,
     reportIntervalMs: number,
     monoMs: number,
   ): LinkMeasurementInit[] {
@@ -47,7 +53,7 @@ export class LinkReporter {
     return [...sent]
       .sort((a, b) => a.peerIndex - b.peerIndex)
       .slice(0, MAX_LINKS_PER_REPORT)
-      .map((summary) => measurement(summary, handshakeAgesS.get(summary.peerIndex)));
+      .map((summary) => measurement(summary, sessions.get(summary.peerIndex)));
   }
 }
 
@@ -78,7 +84,8 @@ const HEALTH: Record<LinkSummary['health'], LinkHealth> = {
   down: LinkHealth.DOWN,
 };
 
-function measurement(summary: LinkSummary, handshakeAgeS: number | undefined): LinkMeasurementInit {
+function measurement(summary: LinkSummary, session: SessionReading | undefined): LinkMeasurementInit {
+  const { handshakeAgeS, sentBytesPerSecond } = session ?? {};
   const { peerIndex, health, rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, samples } = summary;
   return {
     peerIndex,
@@ -90,6 +97,7 @@ function measurement(summary: LinkSummary, handshakeAgeS: number | undefined): L
     ...(lossOutPpm === null ? {} : { lossOutPpm: uint32(lossOutPpm) }),
     ...(lossInPpm === null ? {} : { lossInPpm: uint32(lossInPpm) }),
     ...(handshakeAgeS === undefined ? {} : { handshakeAgeS: uint32(handshakeAgeS) }),
+    ...(sentBytesPerSecond === undefined ? {} : { sentBytesPerSecond: BigInt(Math.round(sentBytesPerSecond)) }),
   };
 }
 

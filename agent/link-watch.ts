@@ -11,10 +11,11 @@ import type { PublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { type ChosenEndpoint, EndpointChoice, usableEndpoint } from './endpoint-choice.ts';
 import { FirstWord } from './first-word.ts';
-import { type LinkMeasurementInit, LinkReporter } from './link-reporter.ts';
+import { type LinkMeasurementInit, LinkReporter, type SessionReading } from './link-reporter.ts';
 import { LocalRepair } from './local-repair.ts';
 import type { MeshPeer, PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, PeerSnapshot } from './metrics.ts';
+import { SentRates } from './sent-rates.ts';
 
 export interface LinkWatchDeps {
   readonly clock: Clock;
@@ -52,6 +53,7 @@ export class LinkWatch {
   #proberLagMs = 0;
   #statuses = new Map<PublicKey, PeerStatus>();
   #learned = new Map<PublicKey, HostPort>();
+  readonly #sent = new SentRates();
 
   constructor(deps: LinkWatchDeps, options: LinkWatchOptions) {
     this.#deps = deps;
@@ -105,6 +107,7 @@ export class LinkWatch {
   async readSessions(): Promise<void> {
     const statuses = await this.#deps.overlay.peerStatus();
     this.#statuses = new Map(statuses.map((status) => [status.publicKey, status]));
+    this.#sent.observe(statuses, this.#deps.clock.monoMs());
   }
 
   /** True when an endpoint is to be set anew. */
@@ -137,12 +140,13 @@ export class LinkWatch {
 
   /** What the core is to hear now; [] for nothing. */
   takeReport(reportIntervalMs: number): LinkMeasurementInit[] {
-    const ages = new Map<number, number>();
+    const sessions = new Map<number, SessionReading>();
     for (const peer of this.#deps.peers().list()) {
       const ageMs = this.#handshakeAgeMs(peer.publicKey);
-      if (ageMs !== null) ages.set(peer.index, ageMs / 1000);
+      const sentBytesPerSecond = this.#sent.get(peer.publicKey);
+      sessions.set(peer.index, { handshakeAgeS: ageMs === null ? undefined : ageMs / 1000, sentBytesPerSecond });
     }
-    return this.#reporter.observe(this.#summaries, ages, reportIntervalMs, this.#deps.clock.monoMs());
+    return this.#reporter.observe(this.#summaries, sessions, reportIntervalMs, this.#deps.clock.monoMs());
   }
 
   snapshot(): PeerSnapshot[] {

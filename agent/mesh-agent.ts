@@ -55,6 +55,9 @@ export interface MeshAgentOptions {
   readonly transit: boolean;
   /** Leaves that may have this node as their home; a node that does not transit takes none. */
   readonly leafCapacity: number;
+  /** What the access was configured to carry, in bits per second; absent or null: to be learned. */
+  readonly uplinkBps?: number | null;
+  readonly downlinkBps?: number | null;
   readonly stampPort: number;
   readonly reconcileIntervalMs: number;
   readonly reconnect?: ReconnectOptions;
@@ -261,6 +264,7 @@ export class MeshAgent {
       stampPort: this.#options.stampPort,
       wireguardBackend: this.#wireguardBackend,
       leafCapacity: this.#options.transit ? this.#options.leafCapacity : 0,
+      ...accessFields(this.#options),
     };
   }
 
@@ -376,4 +380,12 @@ export class MeshAgent {
       coreClockSkewMs: coreNow === undefined ? null : coreNow - clock.nowMs(),
     };
   }
+}
+
+/** Absent where nothing was configured. */
+function accessFields({ uplinkBps = null, downlinkBps = null }: MeshAgentOptions) {
+  return {
+    ...(uplinkBps === null ? {} : { uplinkBps: BigInt(uplinkBps) }),
+    ...(downlinkBps === null ? {} : { downlinkBps: BigInt(downlinkBps) }),
+  };
 }

@@ -10,6 +10,7 @@ import type { CliIo } from './cli-io.ts';
 import { closestWord } from './closest-word.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addCoreCommand } from './core-command.ts';
+import { addDemandCommand } from './demand-command.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { addJoinCommand } from './join-command.ts';
 import { addLabCommand } from './lab-command.ts';
@@ -64,6 +65,7 @@ export async function buildProgram(
   addNodeCommand(program, session);
   addLinkCommand(program, session);
   addPathCommand(program, session);
+  addDemandCommand(program, session);
   addStatusCommand(program, session);
   addLabCommand(program, session);
   addCompletionCommand(program, session);

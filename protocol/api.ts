@@ -12,6 +12,7 @@
  *   GET    /v1/paths                   PathView[]  (every ordered pair)
  *   GET    /v1/paths/:from/:to         PathExplanation
  *   GET    /v1/path-changes?after=SEQ  PathChange[]
+ *   GET    /v1/demand?limit=N          DemandView
  *   GET    /v1/tokens                  TokenView[] (local socket only)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (local socket only)
  *   DELETE /v1/tokens/:id              {} (local socket only)
@@ -88,7 +89,40 @@ export interface LinkView {
   readonly handshakeAgeS: number | null;
   readonly cost: CostTerms | null;
   readonly updatedAtMs: number | null;
+  /** Bits per second that the one sends to the other, by whatever path. */
   readonly demandBps: number | null;
+  /** What the link carries now, for whomever, what it can carry as learned, and the one over the other. */
+  readonly carriedBps: number | null;
+  readonly capacityBps: number | null;
+  readonly utilisation: number | null;
+}
+
+/** One direction of a node's access; bits per second. */
+export interface AccessSideView {
+  readonly capacityBps: number | null;
+  readonly source: 'configured' | 'learned' | 'unknown';
+  readonly carriedBps: number;
+  /** Null where the capacity is unknown. */
+  readonly utilisation: number | null;
+}
+
+export interface AccessView {
+  readonly node: string;
+  readonly uplink: AccessSideView;
+  readonly downlink: AccessSideView;
+}
+
+/** Demand: bits per second from node address to node address, smoothed, whatever the path. */
+export interface DemandView {
+  readonly totalBps: number;
+  /** Pairs that are known one by one; `pairs` holds the largest of them. */
+  readonly pairCount: number;
+  readonly pairs: readonly { readonly from: string; readonly to: string; readonly bps: number }[];
+  /** By sender: the sum of pairs too small to be kept one by one. */
+  readonly others: readonly { readonly from: string; readonly bps: number }[];
+  /** Values of reports that were not believed, since the core started. */
+  readonly refused: number;
+  readonly access: readonly AccessView[];
 }
 
 export interface PathView {

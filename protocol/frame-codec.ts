@@ -3,6 +3,7 @@
  * never throw: what is malformed comes back as `{ ok: false, reason }`.
  */
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { bitRateFault } from './bit-rate.ts';
 import type { Parsed } from './error.ts';
 import {
   type AgentFrame,
@@ -154,6 +155,13 @@ function agentFrameFault({ body }: AgentFrame): string | undefined {
       if (body.value.wireguardBackend.length > 32) return 'hello.wireguard_backend is longer than 32 characters';
       if ((body.value.leafCapacity ?? 0) > 65_535) return 'hello.leaf_capacity is over 65535';
       if (body.value.stampPort < 1 || body.value.stampPort > 65_535) return 'hello.stamp_port is not 1 to 65535';
+      for (const [field, bps] of [
+        ['uplink_bps', body.value.uplinkBps],
+        ['downlink_bps', body.value.downlinkBps],
+      ] as const) {
+        const fault = bps === undefined ? undefined : bitRateFault(Number(bps));
+        if (fault !== undefined) return `hello.${field}: ${fault}`;
+      }
       return hostFault('hello', body.value);
     case 'hostUpdate':
       return hostFault('host_update', body.value);

@@ -1,5 +1,5 @@
 /** Sets the gauges that are read at a scrape rather than kept. */
-import type { LinkView } from '../protocol/api.ts';
+import type { DemandView, LinkView } from '../protocol/api.ts';
 import type { CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreMetrics } from './metrics.ts';
 import type { SteeringCounters } from './steering-engine-port.ts';
@@ -22,7 +22,9 @@ export function collectCoreMetrics(
     metrics.oldestPushSeconds.set(parts.loop.oldestPushS());
     metrics.caExpiry.set(Date.parse(parts.authority.certificate.validTo) / 1000);
     setIgnored(metrics, parts.loop.engine.counters);
-    setLinks(metrics, parts.registry.size <= options.maxLinkNodes ? views.links() : []);
+    const isSmall = parts.registry.size <= options.maxLinkNodes;
+    setLinks(metrics, isSmall ? views.links() : []);
+    setDemand(metrics, views.demand(isSmall ? options.maxLinkNodes ** 2 : 0), isSmall);
   });
 }
 
@@ -43,10 +45,34 @@ function setIgnored(
 
 /** A link without a measurement has no sample, rather than a 0. */
 function setLinks(metrics: CoreMetrics, links: readonly LinkView[]): void {
-  for (const gauge of [metrics.linkRtt, metrics.linkJitter, metrics.linkLoss]) gauge.reset();
-  for (const { from, to, rttUs, jitterUs, lossOutPpm } of links) {
+  const { linkRtt, linkJitter, linkLoss, linkUtilisation, linkCapacity } = metrics;
+  for (const gauge of [linkRtt, linkJitter, linkLoss, linkUtilisation, linkCapacity]) gauge.reset();
+  for (const { from, to, rttUs, jitterUs, lossOutPpm, utilisation, capacityBps } of links) {
+    if (utilisation !== null) linkUtilisation.set({ from, to }, utilisation);
+    if (capacityBps !== null) linkCapacity.set({ from, to }, capacityBps / 8);
     if (rttUs !== null) metrics.linkRtt.set({ from, to }, rttUs / 1e6);
     if (jitterUs !== null) metrics.linkJitter.set({ from, to }, jitterUs / 1e6);
     if (lossOutPpm !== null) metrics.linkLoss.set({ from, to }, lossOutPpm / 1e6);
+  }
+}
+
+/** `each`: the mesh is small enough for a series per pair and node. */
+function setDemand(metrics: CoreMetrics, demand: DemandView, each: boolean): void {
+  metrics.demandPairs.set(demand.pairCount);
+  metrics.demandTotal.set(demand.totalBps / 8);
+  metrics.refusedDemands.reset();
+  metrics.refusedDemands.inc(demand.refused);
+  for (const gauge of [metrics.demand, metrics.accessUtilisation, metrics.accessCapacity]) gauge.reset();
+  if (!each) return;
+  for (const { from, to, bps } of demand.pairs) metrics.demand.set({ from, to }, bps / 8);
+  for (const { node, uplink, downlink } of demand.access) {
+    for (const [direction, side] of [
+      ['up', uplink],
+      ['down', downlink],
+    ] as const) {
+      if (side.capacityBps === null || side.utilisation === null) continue;
+      metrics.accessCapacity.set({ node, direction }, side.capacityBps / 8);
+      metrics.accessUtilisation.set({ node, direction }, side.utilisation);
+    }
   }
 }

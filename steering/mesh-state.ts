@@ -4,6 +4,7 @@ import type { CostTerms } from '../protocol/api.ts';
 import { CsrGraph } from './graph/csr-graph.ts';
 import { pathCost } from './link-state/link-cost.ts';
 import { LinkState } from './link-state/link-state.ts';
+import { TrafficState } from './load/traffic-state.ts';
 import { NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
 import { MoveTimers } from './rib/incumbency.ts';
 import { PathChangeLog } from './rib/path-change-log.ts';
@@ -39,8 +40,6 @@ export interface MeshNode {
   spread: Spread;
   /** Its tables have groups, or are to have. */
   readonly isSpread: boolean;
-  /** Bytes per second by peer. */
-  demands: ReadonlyMap<number, number>;
 }
 
 /** Names of removed nodes that are kept: the changes that their removal brings are recorded within a loop or two. */
@@ -51,6 +50,7 @@ export class MeshState implements Tables {
   readonly graph = new CsrGraph();
   readonly links: LinkState;
   readonly log: PathChangeLog;
+  readonly traffic = new TrafficState();
   readonly nodes = new Map<number, MeshNode>();
   readonly #bySlot: (MeshNode | undefined)[] = [];
   readonly #rows = new RowDictionary();
@@ -102,7 +102,6 @@ export class MeshState implements Tables {
       get isSpread() {
         return this.spread !== NO_SPREAD || this.rollout.wanted.spread !== NO_SPREAD;
       },
-      demands: new Map(),
     };
     this.nodes.set(index, node);
     this.#bySlot[slot] = node;
@@ -118,6 +117,7 @@ export class MeshState implements Tables {
     // another node may get its slot
     for (const other of this.nodes.values()) other.spread = withoutMember(other.spread, node.slot);
     this.links.removeNode(node.index);
+    this.traffic.removeNode(node.index);
     this.graph.removeNode(node.index);
     this.log.removeNode(node.index);
     this.nodes.delete(node.index);

@@ -68,6 +68,35 @@ export class CoreMetrics {
   readonly linkRtt = this.#gauge('thalweg_link_rtt_seconds', 'Smoothed RTT of a link.', ['from', 'to']);
   readonly linkJitter = this.#gauge('thalweg_link_jitter_seconds', 'Delay variation of a link.', ['from', 'to']);
   readonly linkLoss = this.#gauge('thalweg_link_loss_ratio', 'Loss of a link towards its peer.', ['from', 'to']);
+  readonly linkUtilisation = this.#gauge('thalweg_link_utilisation_ratio', 'Rate of a link over what it can carry.', [
+    'from',
+    'to',
+  ]);
+  readonly linkCapacity = this.#gauge(
+    'thalweg_link_capacity_bytes_per_second',
+    'What a link can carry, learned from what it carried before loss and delay rose.',
+    ['from', 'to'],
+  );
+  readonly accessUtilisation = this.#gauge(
+    'thalweg_access_utilisation_ratio',
+    "Rate of a node's uplink or downlink over what it can carry.",
+    ['node', 'direction'],
+  );
+  readonly accessCapacity = this.#gauge(
+    'thalweg_access_capacity_bytes_per_second',
+    "What a node's uplink or downlink can carry, configured or learned.",
+    ['node', 'direction'],
+  );
+  readonly demand = this.#gauge('thalweg_demand_bytes_per_second', 'Smoothed demand from node to node address.', [
+    'from',
+    'to',
+  ]);
+  readonly demandPairs = this.#gauge('thalweg_core_demand_pairs', 'Pairs of nodes whose demand is kept one by one.');
+  readonly demandTotal = this.#gauge('thalweg_core_demand_bytes_per_second', 'Sum of all demands.');
+  readonly refusedDemands = this.#counter(
+    'thalweg_core_refused_demands_total',
+    'Demands of reports that were not believed.',
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

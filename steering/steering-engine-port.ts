@@ -4,6 +4,8 @@
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
 import type { NextHop, RouteDelta } from '../protocol/route-table.ts';
+import type { AccessLimits } from './capacity/capacity-book.ts';
+import type { TrafficState } from './load/traffic-state.ts';
 
 /** A node as steering needs to know it. */
 export interface SteeringNode {
@@ -23,6 +25,8 @@ export interface LinkObservation {
   readonly lossOutPpm: number | null;
   readonly lossInPpm: number | null;
   readonly handshakeAgeS: number | null;
+  /** Bytes per second that the node sends over the link, for whomever; absent: not told. */
+  readonly sentBytesPerSecond?: number | null;
 }
 
 /** Weighted next hops by destination and by who sends; stable indices. Without a loop: see rib/hop-choice.ts. */
@@ -63,6 +67,8 @@ export interface SteeringEngine {
   /** The session ended. What the node forwards by stays as it is. */
   nodeDisconnected(index: number, nowMs: number): void;
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void;
+  /** What a node's access was configured to carry; null: to be learned. */
+  accessConfigured(index: number, limits: AccessLimits, nowMs: number): void;
   demandReported(index: number, demands: readonly { peerIndex: number; bytesPerSecond: number }[], nowMs: number): void;
   /**
    * What load asks for: all nodes' groups towards the destinations that are named, one next hop each towards all others.
@@ -93,6 +99,9 @@ export interface SteeringEngine {
 
   /** Packets of others may meet the node: a path leads through it, or did until so recently that packets are on their way. */
   isTransit(index: number): boolean;
+
+  /** Demand and capacities, to read. */
+  readonly traffic: TrafficState;
 
   // ---- views; `toUnixMs` turns monotonic into wall-clock milliseconds
   links(): LinkView[];

@@ -3,6 +3,8 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
+import { type AccessLimits, carriedSample } from './capacity/capacity-book.ts';
+import type { TrafficState } from './load/traffic-state.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
@@ -69,6 +71,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  get traffic(): TrafficState {
+    return this.#mesh.traffic;
   }
 
   get timings(): SteeringTimings {
@@ -157,7 +163,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.reported = true;
-    for (const link of links) this.#mesh.links.report(index, link, (peer) => this.#mesh.nodes.has(peer), nowMs);
+    for (const link of links) {
+      const isBelieved = this.#mesh.links.report(index, link, (peer) => this.#mesh.nodes.has(peer), nowMs);
+      if (isBelieved) this.traffic.capacity.observe(index, link.peerIndex, carriedSample(link), nowMs);
+    }
   }
 
   demandReported(
@@ -166,8 +175,13 @@ export class OneStepSteeringEngine implements SteeringEngine {
     nowMs: number,
   ): void {
     this.#begin(nowMs);
-    const node = this.#mesh.nodes.get(index);
-    if (node !== undefined) node.demands = new Map(demands.map((d) => [d.peerIndex, d.bytesPerSecond]));
+    const known = demands.filter(({ peerIndex }) => this.#mesh.nodes.has(peerIndex));
+    if (this.#mesh.nodes.has(index)) this.traffic.demand.report(index, known, nowMs);
+  }
+
+  accessConfigured(index: number, limits: AccessLimits, nowMs: number): void {
+    this.#begin(nowMs);
+    if (this.#mesh.nodes.has(index)) this.traffic.capacity.configure(index, limits);
   }
 
   loadSpread(groups: LoadGroups, nowMs: number): void {
@@ -263,7 +277,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   // ---- views
 
   links(): LinkView[] {
-    return linkViews(this.#mesh, this.#deps.toUnixMs);
+    return linkViews(this.#mesh, this.#nowMs, this.#deps.toUnixMs);
   }
 
   paths(): PathView[] {

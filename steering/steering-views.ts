@@ -8,7 +8,7 @@ import { type ComputeTree, SpfTree } from './spf/spf-tree.ts';
 type ToUnixMs = (monoMs: number) => number;
 
 /** Every ordered pair, in order of the names' indices. */
-export function linkViews(mesh: MeshState, toUnixMs: ToUnixMs): LinkView[] {
+export function linkViews(mesh: MeshState, nowMs: number, toUnixMs: ToUnixMs): LinkView[] {
   const views: LinkView[] = [];
   for (const [from, to] of pairs(mesh)) {
     const link = mesh.links.get(from.index, to.index);
@@ -26,7 +26,8 @@ export function linkViews(mesh: MeshState, toUnixMs: ToUnixMs): LinkView[] {
       handshakeAgeS: seen?.handshakeAgeS ?? null,
       cost: link?.filter.effective ?? null,
       updatedAtMs: end === null ? null : toUnixMs(end.atMs),
-      demandBps: bitsPerSecond(from.demands.get(to.index)),
+      demandBps: Math.round(mesh.traffic.demand.rate(from.index, to.index, nowMs) * 8),
+      ...use(mesh, from.index, to.index, nowMs),
     });
   }
   return views;
@@ -134,6 +135,13 @@ function pairs(mesh: MeshState): [MeshNode, MeshNode][] {
   return nodes.flatMap((from) => nodes.filter((to) => to !== from).map((to): [MeshNode, MeshNode] => [from, to]));
 }
 
-function bitsPerSecond(bytesPerSecond: number | undefined): number | null {
-  return bytesPerSecond === undefined ? null : bytesPerSecond * 8;
+function use(mesh: MeshState, from: number, to: number, nowMs: number) {
+  const { capacity } = mesh.traffic;
+  const carried = capacity.carried(from, to, nowMs);
+  const { bytesPerSecond } = capacity.link(from, to);
+  return {
+    carriedBps: carried === null ? null : Math.round(carried * 8),
+    capacityBps: bytesPerSecond === null ? null : Math.round(bytesPerSecond * 8),
+    utilisation: carried === null || bytesPerSecond === null ? null : carried / bytesPerSecond,
+  };
 }

@@ -1,7 +1,7 @@
 /** Links on screen. */
 import type { LinkView } from '../../protocol/api.ts';
 import type { Paint } from './paint.ts';
-import { age, cost, duration, latency, loss, MISSING, rate } from './quantity.ts';
+import { age, bitRate, cost, duration, latency, loss, MISSING, percent } from './quantity.ts';
 import { plain, table } from './table.ts';
 
 export function linkList(links: readonly LinkView[], nowMs: number, paint: Paint): string {
@@ -17,6 +17,8 @@ export function linkList(links: readonly LinkView[], nowMs: number, paint: Paint
     { title: 'LOSS OUT', ...right },
     { title: 'LOSS IN', ...right },
     { title: 'DEMAND', ...right },
+    { title: 'CARRIES', ...right },
+    { title: 'USED', ...right },
     { title: 'COST', ...right },
     { title: 'HANDSHAKE', ...right },
     { title: 'UPDATED', ...right },
@@ -30,7 +32,9 @@ export function linkList(links: readonly LinkView[], nowMs: number, paint: Paint
     latency(link.jitterUs),
     loss(link.lossOutPpm),
     loss(link.lossInPpm),
-    rate(link.demandBps),
+    bitRate(link.demandBps),
+    bitRate(link.carriedBps),
+    percent(link.utilisation),
     cost(link.cost?.totalUs ?? null),
     link.handshakeAgeS === null ? MISSING : duration(link.handshakeAgeS * 1000),
     age(link.updatedAtMs, nowMs),

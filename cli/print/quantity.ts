@@ -37,14 +37,24 @@ export function loss(ppm: number | null): string {
 
 /** Bytes per second as bits per second in steps of 1000, as networks count: `12.3 Mbit/s`. */
 export function rate(bytesPerSecond: number | null): string {
-  if (bytesPerSecond === null) return MISSING;
-  let value = bytesPerSecond * 8;
+  return bitRate(bytesPerSecond === null ? null : bytesPerSecond * 8);
+}
+
+/** Bits per second, likewise. */
+export function bitRate(bps: number | null): string {
+  if (bps === null) return MISSING;
+  let value = bps;
   for (const unit of ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']) {
     if (value < 999.5 || unit === 'Gbit/s')
       return `${Number(value.toFixed(value < 10 && unit !== 'bit/s' ? 1 : 0))} ${unit}`;
     value /= 1000;
   }
   return MISSING;
+}
+
+/** A ratio as per cent: `3 %`, `98 %`, `103 %`. */
+export function percent(ratio: number | null): string {
+  return ratio === null ? MISSING : `${Number((ratio * 100).toFixed(ratio < 0.0995 ? 1 : 0))} %`;
 }
 
 /** A duration in its largest unit: `0 s`, `45 s`, `3 min`, `5 h`, `12 d`. */

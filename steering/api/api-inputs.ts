@@ -33,6 +33,14 @@ export const pathChangesQuery = z.strictObject({
     .default(0),
 });
 
+export const demandQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d{1,6}$/, 'must be a whole number')
+    .transform(Number)
+    .default(1000),
+});
+
 export const noQuery = z.strictObject({});
 
 /** Checks a value against a schema. Throws invalid_argument, which names the field and the reason. */

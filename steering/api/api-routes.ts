@@ -7,7 +7,7 @@ import type { CoreMetrics } from '../metrics.ts';
 import { asThalwegError } from '../session/refusal.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { SteeringEngine } from '../steering-engine-port.ts';
-import { noQuery, parseInput, pathChangesQuery, tokenCreateInput } from './api-inputs.ts';
+import { demandQuery, noQuery, parseInput, pathChangesQuery, tokenCreateInput } from './api-inputs.ts';
 import type { CoreViews } from './core-views.ts';
 
 export interface ApiDeps {
@@ -86,6 +86,7 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
     },
   );
   app.get('/v1/path-changes', async ({ query }) => engine.pathChangesAfter(parseInput(pathChangesQuery, query).after));
+  app.get('/v1/demand', async ({ query }) => views.demand(parseInput(demandQuery, query).limit));
   app.get('/v1/tokens', { preHandler: privileged }, async () => tokens.list());
   app.post('/v1/tokens', { preHandler: privileged }, async ({ body }, reply) =>
     reply.status(201).send(tokens.create(definedOnly(parseInput(tokenCreateInput, body ?? {})))),

@@ -1,9 +1,10 @@
 /** What the HTTP API and the metrics say about the core, put together from its parts. Reads only. */
-import type { HealthView, LinkView, NodeView, PathView, StatusView } from '../../protocol/api.ts';
+import type { DemandView, HealthView, LinkView, NodeView, PathView, StatusView } from '../../protocol/api.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
+import { demandView } from '../load/demand-view.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { AgentServer } from '../session/agent-server.ts';
 import { asThalwegError } from '../session/refusal.ts';
@@ -84,6 +85,12 @@ export class CoreViews {
 
   links(): LinkView[] {
     return this.#parts.loop.engine.links();
+  }
+
+  /** The `limit` largest pairs, and all accesses. */
+  demand(limit: number): DemandView {
+    const { registry, loop, clock } = this.#parts;
+    return demandView(loop.engine.traffic, registry.nodes(), limit, clock.monoMs());
   }
 
   paths(): PathView[] {

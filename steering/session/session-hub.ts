@@ -19,7 +19,7 @@ import type { NodeHost, NodeRecord } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
-import { linkObservations, peerMessage } from './session-messages.ts';
+import { accessLimits, linkObservations, peerMessage } from './session-messages.ts';
 import type { SteeringLoop } from './steering-loop.ts';
 
 /** Joins and changes of hosts come in bursts; one update carries them all. */
@@ -167,7 +167,10 @@ export class SessionHub implements SessionOwner {
     const set = registry.nodes().flatMap((peer) => (peer.index === node.index ? [] : peerMessage(peer)));
     session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
     const { tableGeneration, tableChecksum } = hello;
-    loop.event((engine, nowMs) => engine.nodeConnected(node.index, tableGeneration, tableChecksum, nowMs));
+    loop.event((engine, nowMs) => {
+      engine.nodeConnected(node.index, tableGeneration, tableChecksum, nowMs);
+      engine.accessConfigured(node.index, accessLimits(hello), nowMs);
+    });
     log.info('session opened', { name: node.name, index: node.index, remote: session.options.remoteAddress, software });
   }
 

@@ -1,8 +1,9 @@
 /** Between the messages of the agent stream and the core's own values. Pure. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { addressToBytes, parseEndpoint } from '../../protocol/endpoint.ts';
-import { LinkHealth, type LinkReport, type PeerSchema } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+import { type Hello, LinkHealth, type LinkReport, type PeerSchema } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { publicKeyToBytes } from '../../protocol/identifier.ts';
+import type { AccessLimits } from '../capacity/capacity-book.ts';
 import type { LinkObservation } from '../steering-engine-port.ts';
 import type { NodeRecord } from '../store/store.ts';
 
@@ -34,9 +35,18 @@ export function linkObservations(report: LinkReport, isPeer: (index: number) => 
       lossOutPpm: ppm(link.lossOutPpm),
       lossInPpm: ppm(link.lossInPpm),
       handshakeAgeS: link.handshakeAgeS ?? null,
+      sentBytesPerSecond: link.sentBytesPerSecond === undefined ? null : Number(link.sentBytesPerSecond),
     });
   }
   return [...byPeer.values()];
+}
+
+/** What a node's access was configured to carry; its frame has been checked. */
+export function accessLimits({ uplinkBps, downlinkBps }: Pick<Hello, 'uplinkBps' | 'downlinkBps'>): AccessLimits {
+  return {
+    uplinkBytesPerSecond: uplinkBps === undefined ? null : Number(uplinkBps) / 8,
+    downlinkBytesPerSecond: downlinkBps === undefined ? null : Number(downlinkBps) / 8,
+  };
 }
 
 /** More than everything cannot be lost. */

@@ -1,6 +1,7 @@
 /** A steering engine that only knows direct paths: every node gets a source row towards every other. Holds its state. */
 import type { LinkView, PathChange, PathView } from '../../protocol/api.ts';
 import { checksumOf, type RouteDelta, type RouteRow, RouteTable } from '../../protocol/route-table.ts';
+import { TrafficState } from '../../steering/load/traffic-state.ts';
 import type {
   LinkObservation,
   SteeringAction,
@@ -75,7 +76,11 @@ export class SmallEngine implements SteeringEngine {
     if (error === null) this.#state(index).held = { generation, checksum };
   }
 
+  readonly traffic = new TrafficState();
+
   loadSpread(): void {}
+
+  accessConfigured(): void {}
 
   tableRequested(index: number): void {
     this.#state(index).needsFull = true;
@@ -126,6 +131,9 @@ export class SmallEngine implements SteeringEngine {
         cost: null,
         updatedAtMs: null,
         demandBps: null,
+        carriedBps: null,
+        capacityBps: null,
+        utilisation: null,
       })),
     );
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CertificateRenewal, CoreClock } from '../../../agent/certificate-renewal.ts';
 import { connectionError, formatDuration } from '../../../agent/core-error.ts';
-import { DemandMeter } from '../../../agent/demand-meter.ts';
+import { DemandMeter, largest } from '../../../agent/demand-meter.ts';
 import { EndpointChoice, usableEndpoint } from '../../../agent/endpoint-choice.ts';
 import { computeFib } from '../../../agent/fib.ts';
 import { FirstWord } from '../../../agent/first-word.ts';
@@ -10,6 +10,7 @@ import { LinkReporter } from '../../../agent/link-reporter.ts';
 import { LocalRepair } from '../../../agent/local-repair.ts';
 import { type MeshPeer, PeerSet } from '../../../agent/mesh-peer.ts';
 import { Reconnect } from '../../../agent/reconnect.ts';
+import { SentRates } from '../../../agent/sent-rates.ts';
 import type { LinkSummary } from '../../../overlay/stamp/prober.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../../protocol/address-plan.ts';
 import type { HostPort } from '../../../protocol/endpoint.ts';
@@ -251,7 +252,14 @@ describe('LinkReporter', () => {
     const reporter = new LinkReporter();
     const other = link({ ...up, peerIndex: 3 });
     const observe = (change: Partial<LinkSummary>, monoMs: number) =>
-      reporter.observe([other, link({ ...up, ...change })], new Map([[2, 7.4]]), 5000, monoMs).map((m) => m.peerIndex);
+      reporter
+        .observe(
+          [other, link({ ...up, ...change })],
+          new Map([[2, { handshakeAgeS: 7.4, sentBytesPerSecond: undefined }]]),
+          5000,
+          monoMs,
+        )
+        .map((m) => m.peerIndex);
     expect(observe({}, 0)).toEqual([2, 3]);
     expect(observe({ rttUs: 20_900 }, 500)).toEqual([]);
     expect(observe({ rttUs: 21_100 }, 1000)).toEqual([2]);
@@ -307,13 +315,36 @@ describe('DemandMeter', () => {
     const meter = new DemandMeter();
     const indexOf = (address: string) => (address === 'x' ? undefined : 2);
     const count = (...bytes: [string, number][]) => bytes.map(([address, b]) => ({ address, bytes: b, packets: 0 }));
-    expect(meter.measure(count(['v4', 100]), indexOf, 0)).toEqual([]);
+    expect(meter.measure(count(['v4', 100]), indexOf, 0)).toBeUndefined();
     expect(meter.measure(count(['v4', 1100], ['v6', 500], ['x', 9]), indexOf, 2000)).toEqual([
       { peerIndex: 2, bytesPerSecond: 750 },
     ]);
     expect(meter.measure(count(['v4', 50], ['v6', 500]), indexOf, 3000)).toEqual([
       { peerIndex: 2, bytesPerSecond: 50 },
     ]);
+  });
+});
+
+describe('largest', () => {
+  it('names those that are most worth a place, and none that send nothing', () => {
+    const demands = [5, 0, 9, 7].map((bytesPerSecond, i) => ({ peerIndex: i + 1, bytesPerSecond }));
+    expect(largest(demands, 2).map(({ peerIndex }) => peerIndex)).toEqual([3, 4]);
+    expect(largest(demands, 9).map(({ peerIndex }) => peerIndex)).toEqual([1, 3, 4]);
+  });
+});
+
+describe('SentRates', () => {
+  it('knows a rate after two reads, and takes a counter that went back for one made anew', () => {
+    const rates = new SentRates();
+    const key = 'k' as PublicKey;
+    const read = (sentBytes: number, monoMs: number) => {
+      rates.observe([{ publicKey: key, sentBytes }], monoMs);
+      return rates.get(key);
+    };
+    expect(read(1_000_000, 0)).toBeUndefined();
+    expect(read(1_005_000, 500)).toBeUndefined();
+    expect(read(1_010_000, 5000)).toBe(2000);
+    expect(read(3000, 8000)).toBe(1000);
   });
 });
 

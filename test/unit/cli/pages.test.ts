@@ -45,7 +45,10 @@ const link: LinkView = {
   handshakeAgeS: 65,
   cost: cost(104_000),
   updatedAtMs: NOW_MS - 900,
-  demandBps: 1_250_000,
+  demandBps: 10_000_000,
+  carriedBps: 12_000_000,
+  capacityBps: 16_000_000,
+  utilisation: 0.75,
 };
 
 const path: PathExplanation = {
@@ -170,11 +173,11 @@ test('node remove says what happened', async () =>
   `));
 test('link list', async () =>
   expect(await page('link', 'list')).toMatchInlineSnapshot(`
-  "FROM    TO      HEALTH         RTT    LEAST    JITTER  LOSS OUT  LOSS IN     DEMAND    COST  HANDSHAKE  UPDATED
-  aws     onprem  up          104 ms  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  104 ms      1 min      0 s
-  onprem  aws     unmeasured       -  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s       -      1 min      0 s
-  "
-`));
+    "FROM    TO      HEALTH         RTT    LEAST    JITTER  LOSS OUT  LOSS IN     DEMAND    CARRIES  USED    COST  HANDSHAKE  UPDATED
+    aws     onprem  up          104 ms  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %  104 ms      1 min      0 s
+    onprem  aws     unmeasured       -  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %       -      1 min      0 s
+    "
+  `));
 test('link list of one direction', async () =>
   expect((await page('link', 'list', '--from', 'onprem')).split('\n').length).toBe(3));
 test('path of a pair', async () =>

@@ -1,0 +1,32 @@
+/**
+ * What a link or an access carries, learned from use alone:
+ *
+ *   congested           the rate carried is what fits: the estimate goes half of the way there (up or down)
+ *   not, carried more   so much fits: the estimate is at least that
+ *   not, nearly full    the estimate grows by 3 % a minute: more may fit than once did
+ *
+ * Nothing is learned before the first congestion: until then the capacity is unknown, and load has no price. So the estimate
+ * is never above what was carried, but for its slow growth. Pure.
+ */
+
+/** Share of the estimate above which use without congestion makes it grow. */
+const NEARLY_FULL = 0.8;
+const GROWTH_PER_MINUTE = 0.03;
+/** A step that is taken whole would follow one odd sample. */
+const STEP = 0.5;
+
+export class LearnedRate {
+  /** Bytes per second; null: nothing learned yet. */
+  value: number | null = null;
+
+  /** `peak`: the most that was carried just before or while congested; `elapsedMs` since the sample before. */
+  observe(carried: number, peak: number, congested: boolean, elapsedMs: number): void {
+    if (congested) {
+      this.value = this.value === null ? peak : this.value + (peak - this.value) * STEP;
+      return;
+    }
+    if (this.value === null) return;
+    if (carried > this.value) this.value = carried;
+    else if (carried > this.value * NEARLY_FULL) this.value *= 1 + (GROWTH_PER_MINUTE * elapsedMs) / 60_000;
+  }
+}

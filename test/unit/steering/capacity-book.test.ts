@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { CapacityBook } from '../../../steering/capacity/capacity-book.ts';
+
+/** Reports of one link every 5 s. */
+function report(
+  book: CapacityBook,
+  from: number,
+  to: number,
+  nowMs: number,
+  carried: number,
+  rttUs: number,
+  lossPpm = 0,
+) {
+  book.observe(from, to, { sentBytesPerSecond: carried, rttUs, lossOutPpm: lossPpm }, nowMs);
+}
+
+describe('CapacityBook', () => {
+  it('knows nothing of a link that was never full', () => {
+    const book = new CapacityBook();
+    for (let t = 0; t < 60_000; t += 5000) report(book, 1, 2, t, 900_000 + t, 20_000);
+    expect(book.link(1, 2)).toEqual({ bytesPerSecond: null, source: 'unknown' });
+  });
+
+  it('learns what was carried when delay rose, and that more fits when more was carried', () => {
+    const book = new CapacityBook();
+    report(book, 1, 2, 0, 500_000, 20_000);
+    report(book, 1, 2, 5000, 1_200_000, 29_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeNull(); // 9 ms more is not congestion
+    report(book, 1, 2, 10_000, 1_250_000, 90_000);
+    expect(book.link(1, 2)).toEqual({ bytesPerSecond: 1_250_000, source: 'learned' });
+    report(book, 1, 2, 15_000, 1_500_000, 21_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(1_500_000);
+  });
+
+  it('learns from loss too, but not from loss on a link that carries nothing', () => {
+    const book = new CapacityBook();
+    report(book, 1, 2, 0, 10_000, 20_000, 300_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeNull();
+    report(book, 1, 2, 5000, 700_000, 20_000, 30_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(700_000);
+  });
+
+  it('lowers its estimate by half steps while a link is full at less, and raises it slowly by use', () => {
+    const book = new CapacityBook();
+    report(book, 1, 2, 0, 0, 20_000);
+    report(book, 1, 2, 5000, 1_000_000, 100_000);
+    report(book, 1, 2, 10_000, 600_000, 100_000);
+    report(book, 1, 2, 15_000, 600_000, 100_000);
+    // the peak is what was carried now or a report ago
+    expect(book.link(1, 2).bytesPerSecond).toBe(800_000);
+    for (let t = 20_000; t <= 80_000; t += 5000) report(book, 1, 2, t, 700_000, 20_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeCloseTo(800_000 * (1 + 0.03 / 12) ** 13, 3);
+  });
+
+  it('blames the access when most of the links that carry something are full at once', () => {
+    const book = new CapacityBook();
+    for (const peer of [2, 3]) report(book, 1, peer, 0, 0, 20_000);
+    report(book, 1, 2, 5000, 500_000, 20_000);
+    report(book, 1, 3, 5000, 500_000, 20_000);
+    report(book, 1, 2, 10_000, 600_000, 90_000);
+    const alone = book.link(1, 2).bytesPerSecond;
+    report(book, 1, 3, 10_000, 700_000, 90_000);
+    expect(book.uplink(1)).toEqual({ bytesPerSecond: 1_300_000, source: 'learned' });
+    expect(alone).toBe(600_000); // it was the only one until the second report came
+    expect(book.link(1, 3).bytesPerSecond).toBeNull();
+  });
+
+  it('takes what is configured before what it has learned', () => {
+    const book = new CapacityBook();
+    book.configure(1, { uplinkBytesPerSecond: 12_500_000, downlinkBytesPerSecond: null });
+    expect(book.uplink(1)).toEqual({ bytesPerSecond: 12_500_000, source: 'configured' });
+    expect(book.downlink(1)).toEqual({ bytesPerSecond: null, source: 'unknown' });
+  });
+
+  it('says what a link and an access carry, unless that is old, and forgets a node that is gone', () => {
+    const book = new CapacityBook();
+    report(book, 1, 2, 0, 1000, 20_000);
+    report(book, 3, 2, 0, 500, 20_000);
+    expect(book.carried(1, 2, 12_000)).toBe(1000);
+    expect(book.carried(1, 2, 12_001)).toBeNull();
+    expect(book.access(2, 0)).toEqual({ sent: 0, received: 1500 });
+    expect(book.baseRttUs(1, 2)).toBe(20_000);
+    book.removeNode(1);
+    expect(book.access(2, 0)).toEqual({ sent: 0, received: 500 });
+    expect(book.carried(1, 2, 0)).toBeNull();
+  });
+});
