@@ -39,6 +39,8 @@ export interface Link {
   highEnd: LinkEnd | null;
   /** The two ends' RTTs differ wildly. */
   disagree: boolean;
+  /** By how much, in microseconds, while they do; else 0. */
+  doubtUs: number;
   /** RTT merged from both ends, undamped. */
   rttUs: number | null;
   readonly filter: LinkFilter;
@@ -151,6 +153,7 @@ export class LinkState {
       lowEnd: null,
       highEnd: null,
       disagree: false,
+      doubtUs: 0,
       rttUs: null,
       filter: new LinkFilter(this.#options.filter),
       band: new LinkBand(this.#options.band),
@@ -177,7 +180,7 @@ export class LinkState {
   #widen(link: Link, nowMs: number): boolean {
     const { effective, undamped } = link.filter;
     if (effective === null || undamped === null) return false;
-    const changed = link.band.update(effective.totalUs, undamped.totalUs, nowMs);
+    const changed = link.band.update(effective.totalUs, undamped.totalUs, link.doubtUs, nowMs);
     if (link.band.bottomUs < link.band.topUs) this.#unsteady.add(link);
     else this.#unsteady.delete(link);
     return changed;
@@ -200,6 +203,7 @@ export class LinkState {
     const disagree = most - least > Math.max(2_000, 0.25 * most);
     if (disagree && !link.disagree) this.counters.endsDisagree++;
     link.disagree = disagree;
+    link.doubtUs = disagree ? most - least : 0;
     link.rttUs = disagree ? most : Math.round((least + most) / 2);
     const jitters = [low?.jitterUs ?? null, high?.jitterUs ?? null].filter((jitter) => jitter !== null);
     const upward = mean(low?.lossOutPpm ?? null, high?.lossInPpm ?? null);

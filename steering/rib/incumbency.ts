@@ -87,7 +87,8 @@ export class MoveTimers {
 
 /** What the direct link of a node to the destination counts with: see LinkBand. */
 export interface DirectBand {
-  readonly levelUs: number;
+  /** Its present level by the word of the end that measured less. */
+  readonly leastUs: number;
   /** What the graph has; equal to level and bottom when the link is steady: then there is nothing to prove. */
   readonly topUs: number;
   /** A detour must stay below this. */
@@ -212,7 +213,7 @@ function proven(
     if (band === null || band.bottomUs >= band.topUs || (distance[v] ?? 0) < band.bottomUs) continue;
     const inUse = (rules.inUse[v] ?? -1) >= 0 && rules.inUse[v] !== root;
     if (inUse && (distance[v] ?? 0) < band.bottomUs * (1 + options.leaveRatio)) continue;
-    if ((distance[v] ?? 0) * 2 < band.levelUs) {
+    if ((distance[v] ?? 0) * 2 < band.leastUs) {
       if (inUse) continue;
       const since = Number.isNaN(halves) ? nowMs : halves;
       timers.halvesSinceMs[v] = since;

@@ -6,7 +6,7 @@ const SAMPLE_MS = DEFAULT_LINK_BAND_OPTIONS.sampleMs;
 
 function bandAfter(levels: readonly number[]): LinkBand {
   const band = new LinkBand(DEFAULT_LINK_BAND_OPTIONS);
-  for (const [i, level] of levels.entries()) band.update(level, level, i * SAMPLE_MS);
+  for (const [i, level] of levels.entries()) band.update(level, level, 0, i * SAMPLE_MS);
   return band;
 }
 
@@ -35,11 +35,29 @@ describe('the band of a link', () => {
     expect(edges(bandAfter(levels))).toEqual(expected);
   });
 
+  it('counts with the smaller end at the bottom while the ends disagree, and for as long as the samples tell', () => {
+    const band = bandAfter(Array(10).fill(10_000));
+    band.update(100_000, 100_000, 90_000, 9 * SAMPLE_MS + 1);
+    expect([...edges(band), band.leastUs]).toEqual([10_000, 100_000, 100_000, 10_000]);
+    band.update(100_000, 100_000, 0, 9 * SAMPLE_MS + 2);
+    expect([...edges(band), band.leastUs]).toEqual([100_000, 100_000, 100_000, 100_000]);
+    const restless = new LinkBand(DEFAULT_LINK_BAND_OPTIONS);
+    for (let i = 0; i < 10; i++) {
+      restless.update(
+        i % 2 === 0 ? 10_000 : 40_000,
+        i % 2 === 0 ? 10_000 : 40_000,
+        i === 3 ? 36_000 : 0,
+        i * SAMPLE_MS,
+      );
+    }
+    expect(edges(restless)).toEqual([4_000, 40_000, 40_000]);
+  });
+
   it('forgets what is older than its samples, and takes none between them', () => {
     const restless = [10, 40, 10, 40, 10, 40, 10, 40].map((ms) => ms * 1_000);
     expect(edges(bandAfter([...restless, ...Array(20).fill(10_000)]))).toEqual([10_000, 10_000, 10_000]);
     const band = bandAfter(Array(10).fill(10_000));
-    for (let i = 0; i < 100; i++) band.update(10_000, i % 2 === 0 ? 40_000 : 10_000, 9 * SAMPLE_MS + i);
+    for (let i = 0; i < 100; i++) band.update(10_000, i % 2 === 0 ? 40_000 : 10_000, 0, 9 * SAMPLE_MS + i);
     expect(edges(band)).toEqual([10_000, 10_000, 10_000]);
   });
 });
@@ -65,6 +83,28 @@ describe('steering with unsteady links', () => {
     lab.link(1, 2, 14_000);
     lab.run(3_000);
     expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+  });
+
+  it('takes no detour on the word of one end alone', () => {
+    const lab = mesh(Array(20).fill(8_000));
+    const say = (from: number, to: number) => lab.engine.linksReported(from, [observation(to, 100_000)], lab.nowMs);
+    say(1, 2);
+    lab.run(700_000, 10_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 2]);
+    say(2, 1);
+    lab.run(3_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+    expect(lab.trace(2, 1).path).toEqual([2, 3, 1]);
+  });
+
+  it('goes back to the direct link when one end finds it good again', () => {
+    const lab = mesh(Array(20).fill(8_000));
+    lab.link(1, 2, 100_000);
+    lab.run(3_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+    lab.engine.linksReported(2, [observation(1, 8_000)], lab.nowMs);
+    lab.run(40_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 2]);
   });
 
   it('leaves the direct link alone that is as bad half of the time anyway', () => {
