@@ -71,6 +71,8 @@ export class SyntheticAgent {
   #sessions = 0;
   /** Nothing of the core has been applied since the session began. */
   #catchingUp = true;
+  /** It said goodbye. */
+  #isLeaving = false;
   /** When the delta came that is not applied yet; Infinity: there is none. */
   #waitingSinceMs = Number.POSITIVE_INFINITY;
 
@@ -105,6 +107,7 @@ export class SyntheticAgent {
   join(): void {
     const { index } = this;
     this.isThere = true;
+    this.#isLeaving = false;
     this.joinedMs = this.#deps.clock.monoMs();
     this.#table = new RouteTable();
     this.#deps.forwarding.setMember(this.node, true);
@@ -126,6 +129,8 @@ export class SyntheticAgent {
     this.#waitingSinceMs = Number.POSITIVE_INFINITY;
     const { generation, checksum } = this.#table;
     this.#toCore((engine, nowMs) => engine.nodeConnected(this.index, generation, checksum, nowMs));
+    // a goodbye ends with the session that it was said in
+    if (this.#isLeaving) this.#sayGoodbye();
     this.#deps.clock.after(FIRST_REPORT_MS, () => this.#reportAll(session));
   }
 
@@ -146,7 +151,8 @@ export class SyntheticAgent {
   leave(): void {
     const { clock } = this.#deps;
     const saidMs = clock.monoMs();
-    this.#toCore((engine, nowMs) => engine.nodeLeaving(this.index, nowMs));
+    this.#isLeaving = true;
+    this.#sayGoodbye();
     const poll = () => {
       if (this.#deps.core.engine.isTransit(this.index) && clock.monoMs() < saidMs + LEAVE_PATIENCE_MS) {
         clock.after(LEAVE_POLL_MS, poll);
@@ -156,6 +162,10 @@ export class SyntheticAgent {
       }
     };
     clock.after(this.#settings.toCoreMs + LEAVE_POLL_MS, poll);
+  }
+
+  #sayGoodbye(): void {
+    this.#toCore((engine, nowMs) => engine.nodeLeaving(this.index, nowMs));
   }
 
   /** A delta that the core sent just now. */
