@@ -1,0 +1,159 @@
+/** The search for good groups: the state, and the schedule by which the smooth maximum gets steeper. */
+import type { DelayTrees } from './delay-trees.ts';
+import { Descent } from './descent.ts';
+import { type LinkIndex, linksBy } from './link-index.ts';
+import { LoadPrices } from './load-prices.ts';
+import { LowerBound } from './lower-bound.ts';
+import { addAccessLoads, addSplitLoads } from './split-loads.ts';
+import { Splits } from './splits.ts';
+import { StretchBound } from './stretch-bound.ts';
+import type { TrafficNetwork } from './traffic-network.ts';
+import type { TrafficOptions } from './traffic-options.ts';
+import type { WeightedTables } from './weighted-tables.ts';
+
+/**
+ * How steep the smooth maximum is: at eta, a resource at (1 - 1/eta) of the goal costs 1/e of one at the goal. It starts
+ * where shifts are large and few (from tables in force: where only what is near the maximum moves), and ends where the
+ * maximum is met to a thousandth for hundreds of resources. By 30 % a round: the larger instances of REPETITA are then at
+ * the optimum after 8 rounds, and slower is not nearer.
+ */
+const FIRST_ETA = 50;
+const WARM_ETA = 400;
+const LAST_ETA = 5000;
+const ETA_GROWTH = 1.3;
+/** Rounds until the search ends without having met the gap: the stretch bound or the members may forbid it. */
+const MOST_ROUNDS = 100;
+/** Tables that were found at one of these, or between them, show it in a bound near their loads. */
+const BOUND_ETAS = [300, 1000, 3000] as const;
+/** Rounds between two looks at the lower bound: it takes about as long as a round. */
+const BOUND_EVERY = 4;
+/**
+ * Raised too fast, eta leaves the descent stuck. The smooth maximum of R resources is within ln(R) / eta of the maximum, so
+ * an eta far above ln(R) / gap has come too early: where little was gained since the last look, it falls back to that.
+ */
+const TOO_STEEP = 4;
+const LEAST_PROGRESS = 0.1;
+/** The length of paths weighs so little beside load at the goal: it decides what load leaves open. */
+const LENGTH_WEIGHT = 1e-6;
+/** Members whose prices differ by less are equally good. */
+const TOLERANCE = 1e-3;
+const WARM_TOLERANCE = 1e-2;
+
+export class TrafficSearch {
+  readonly splits: Splits;
+  readonly prices: LoadPrices;
+  readonly bound: LowerBound;
+  rounds = 0;
+  readonly #network: TrafficNetwork;
+  readonly #demand: Float64Array;
+  readonly #options: TrafficOptions;
+  readonly #stretch: StretchBound | null;
+  readonly #descent: Descent;
+  readonly #lambda: number;
+  #best: Splits | null = null;
+  #bestUtilisation = Number.POSITIVE_INFINITY;
+
+  constructor(network: TrafficNetwork, into: LinkIndex, demand: Float64Array, options: TrafficOptions) {
+    this.#network = network;
+    this.#demand = demand;
+    this.#options = options;
+    this.splits = new Splits(network, options.members);
+    this.prices = new LoadPrices(network);
+    this.bound = new LowerBound(network, into, demand);
+    this.#stretch = options.stretch === null ? null : new StretchBound(network, this.splits);
+    this.#descent = new Descent({
+      network,
+      out: linksBy(network.from, network),
+      into,
+      splits: this.splits,
+      prices: this.prices,
+      demand,
+      stretch: this.#stretch,
+      members: options.members,
+    });
+    let largest = 0;
+    for (const inverse of this.prices.inverseCapacity) if (inverse > 0) largest = Math.max(largest, 1 / inverse);
+    this.#lambda = largest > 0 ? LENGTH_WEIGHT / largest : LENGTH_WEIGHT;
+  }
+
+  get shifts(): number {
+    return this.#descent.shifts;
+  }
+
+  /** Takes the groups of `previous` where they are whole and short enough, else the shortest paths. Whether it took all. */
+  begin(trees: DelayTrees, previous: WeightedTables | undefined): boolean {
+    let whole = previous !== undefined;
+    const { stretch } = this.#options;
+    for (let t = 0; t < this.#network.nodeCount; t++) {
+      trees.compute(t, this.#network.rttUs);
+      if (stretch !== null) this.#stretch?.limit(t, trees.distance, stretch);
+      const taken = previous !== undefined && this.splits.takeTables(t, previous, trees.order, trees.reached);
+      if (!taken || this.#stretch?.holds(t) === false) {
+        this.splits.plantTree(t, trees.firstLink, trees.order, trees.reached);
+        whole = false;
+      }
+    }
+    this.addLoads();
+    return whole;
+  }
+
+  /** Sums the loads anew: steps leave rounding behind. */
+  addLoads(): void {
+    const { load } = this.prices;
+    const through = new Float64Array(this.#network.nodeCount);
+    load.fill(0);
+    for (let t = 0; t < this.#network.nodeCount; t++) {
+      addSplitLoads(this.#network, this.splits, this.#demand, t, load, through);
+    }
+    addAccessLoads(this.#network, load);
+  }
+
+  /** Whether the loads as they are, are near the optimum: by prices of several steepnesses. */
+  isNear(near: number): boolean {
+    const highest = this.prices.highest();
+    if (highest <= this.#options.calmUtilisation) return true;
+    for (const eta of BOUND_ETAS) {
+      this.prices.tune(eta, highest, 0);
+      if (highest <= near * this.bound.raise(this.prices)) return true;
+    }
+    return false;
+  }
+
+  /** Runs until the highest utilisation is within the gap of the bound, or below where it matters. */
+  run(warm: boolean): void {
+    const { calmUtilisation, gap, warmGap } = this.#options;
+    const near = 1 + (warm ? warmGap : gap);
+    const tolerance = warm ? WARM_TOLERANCE : TOLERANCE;
+    let eta = warm ? WARM_ETA : FIRST_ETA;
+    let before = Number.POSITIVE_INFINITY;
+    let patience = 0;
+    for (; this.rounds < MOST_ROUNDS; this.rounds++) {
+      const highest = this.prices.highest();
+      if (highest <= calmUtilisation) break;
+      if (this.rounds % BOUND_EVERY === 0 && this.rounds > 0) {
+        const above = highest / this.bound.raise(this.prices) - 1;
+        if (above <= near - 1) break;
+        const due = Math.log(this.prices.resourceCount) / above;
+        const stuck = before / highest - 1 < LEAST_PROGRESS * above;
+        if (stuck && eta > Math.max(TOO_STEEP * due, patience)) {
+          this.#keepIfBest(highest);
+          patience = Math.min(2 * eta, LAST_ETA / 2);
+          eta = Math.max(FIRST_ETA, due);
+        }
+        before = highest;
+      }
+      this.prices.tune(eta, Math.max(highest, calmUtilisation), this.#lambda);
+      for (let t = 0; t < this.#network.nodeCount; t++) this.#descent.visit(t, tolerance);
+      eta = Math.min(LAST_ETA, eta * ETA_GROWTH);
+    }
+    if (this.#best !== null && this.#bestUtilisation < this.prices.highest()) this.splits.copy(this.#best);
+    this.addLoads();
+  }
+
+  #keepIfBest(highest: number): void {
+    if (highest >= this.#bestUtilisation) return;
+    this.#bestUtilisation = highest;
+    this.#best ??= new Splits(this.#network, this.#options.members);
+    this.#best.copy(this.splits);
+  }
+}
