@@ -5,7 +5,7 @@
  */
 import { ThalwegError } from '../../protocol/error.ts';
 import type { CsrGraph } from '../graph/csr-graph.ts';
-import { LaneFill, laneLimits, takeBatches } from './lanes/lane-fill.ts';
+import { keyShapes, LaneFill, laneLimits, takeBatches } from './lanes/lane-fill.ts';
 import { LaneGraph } from './lanes/lane-graph.ts';
 import { LaneMemory } from './lanes/lane-memory.ts';
 import { LanePool } from './lanes/lane-pool.ts';
@@ -115,16 +115,21 @@ export class AllPairs {
     const rules: RowRules = { graph, arcs: graph[direction], transitHopUs };
     const arcs = new LaneGraph(rules);
     for (const hopBits of HOP_BITS) {
-      const limits = laneLimits(arcs.mostCost, hopBits);
-      if (limits === null) return null;
-      const memory = this.#memoryFor(graph);
-      const fill = new LaneFill(arcs, rules, memory, hopBits, limits);
-      await this.#runRounds(fill, memory);
-      if (fill.fault === FAULT.none) {
-        this.#last = memory.handle.memory instanceof SharedArrayBuffer ? 'typescript' : 'webassembly';
-        return memory.table;
+      let fault: number = FAULT.distance;
+      for (const shape of keyShapes(arcs, hopBits)) {
+        const limits = laneLimits(arcs.mostCost, shape);
+        if (limits === null) return null;
+        const memory = this.#memoryFor(graph);
+        const fill = new LaneFill(arcs, rules, memory, shape, limits);
+        await this.#runRounds(fill, memory);
+        if (fill.fault === FAULT.none) {
+          this.#last = memory.handle.memory instanceof SharedArrayBuffer ? 'typescript' : 'webassembly';
+          return memory.table;
+        }
+        fault = fill.fault;
+        if (fault === FAULT.hops) break;
       }
-      if (fill.fault === FAULT.distance) return null;
+      if (fault === FAULT.distance) return null;
     }
     return null;
   }

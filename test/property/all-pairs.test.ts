@@ -30,7 +30,8 @@ const bigNets: fc.Arbitrary<SpfNet> = fc
   .record({
     seed: fc.nat(),
     size: fc.integer({ min: 256, max: 330 }),
-    mostWeight: fc.constantFrom(3, 40, 90_000),
+    // the greatest leave less than a bit for ranks, so that arcs share them
+    mostWeight: fc.constantFrom(3, 40, 90_000, 4_000_000),
     stub: fc.integer({ min: 2, max: 30 }),
   })
   .map(({ seed, size, mostWeight, stub }) => {

@@ -3,7 +3,7 @@
  * with these most arcs are found to be on no shortest path, and the last round, of nearly all rows, runs without them.
  */
 import type { RowRules } from '../plain-rows.ts';
-import type { LaneGraph } from './lane-graph.ts';
+import type { KeyShape, LaneGraph } from './lane-graph.ts';
 import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
 import { type BatchKernel, FAULT } from './lane-rows.ts';
 
@@ -13,43 +13,59 @@ const ROUND_ENDS = [0.02, 0.08, 0.2, 1] as const;
 const PRUNED_DEGREE = 8;
 const PRUNED_SLOTS = 256;
 
-/** A round that drops a smaller share than this is the last one before the rest. */
+/** A round that drops a smaller share than this is the last one before the rest, and its arcs are not written anew. */
 const WORTH_DROPPING = 0.05;
 
 /** Keys have 31 bits, so that a sum of two is exact in 32; see laneLimits. */
 const KEY_END = 2 ** 31;
 
-/** The three limits of keys, or null when costs are too great for so many hop bits. */
-export function laneLimits(mostCost: number, hopBits: number): { unreached: number; unproven: number } | null {
-  const mostKey = mostCost * 2 ** hopBits + 1;
-  // no hop bits set, so that it is not taken for a path of many hops
-  const unreached = Math.floor((KEY_END - 1 - mostKey) / 2 ** hopBits) * 2 ** hopBits;
+export interface LaneLimits {
+  readonly unreached: number;
+  readonly unproven: number;
+}
+
+/** The limits of keys, or null when costs are too great for so many other bits. */
+export function laneLimits(mostCost: number, { hopBits, rankBits }: KeyShape): LaneLimits | null {
+  const unit = 2 ** (hopBits + rankBits);
+  const mostKey = mostCost * unit + 2 ** (rankBits + 1) - 1;
+  // no hop bits set, so that it is not taken for a path of many hops; rank 0
+  const unreached = Math.floor((KEY_END - 1 - mostKey) / unit) * unit;
   // one arc more, and a path would be cut off at `unreached`
   const unproven = unreached - mostKey;
   return unproven > mostKey ? { unreached, unproven } : null;
 }
 
+/** Ranks leave room for paths of this many of the dearest arcs, as a guess; a path that is longer costs a second try. */
+const GUESSED_ARCS = 2;
+
+/** The shapes of keys to try in turn: all ranks that there is likely to be room for, then none. */
+export function keyShapes(graph: LaneGraph, hopBits: number): KeyShape[] {
+  const most = (rankBits: number): number => laneLimits(graph.mostCost, { hopBits, rankBits })?.unproven ?? 0;
+  let rankBits = graph.rankBits;
+  while (rankBits > 0 && most(rankBits) < GUESSED_ARCS * graph.mostCost * 2 ** (hopBits + rankBits)) rankBits--;
+  return rankBits === 0
+    ? [{ hopBits, rankBits }]
+    : [
+        { hopBits, rankBits },
+        { hopBits, rankBits: 0 },
+      ];
+}
+
 export class LaneFill {
   readonly #memory: LaneMemory;
   readonly #graph: LaneGraph;
-  readonly #hopBits: number;
+  readonly #shape: KeyShape;
   readonly #sources: Int32Array;
   readonly #finished: Uint8Array;
   #ends: readonly number[];
   #round = 0;
   #batches = 0;
 
-  /** Takes over the memory. `limits` are those of the graph's costs and `hopBits`. */
-  constructor(
-    graph: LaneGraph,
-    rules: RowRules,
-    memory: LaneMemory,
-    hopBits: number,
-    limits: { unreached: number; unproven: number },
-  ) {
+  /** Takes over the memory. `limits` are those of the graph's costs and the shape. */
+  constructor(graph: LaneGraph, rules: RowRules, memory: LaneMemory, shape: KeyShape, limits: LaneLimits) {
     this.#memory = memory;
     this.#graph = graph;
-    this.#hopBits = hopBits;
+    this.#shape = shape;
     this.#sources = graph.mostWanted();
     this.#finished = new Uint8Array(graph.slots);
     const worthPruning = graph.slots >= PRUNED_SLOTS && graph.arcCount >= PRUNED_DEGREE * graph.slots;
@@ -57,7 +73,8 @@ export class LaneFill {
     this.#ends = worthPruning ? ROUND_ENDS.map((share) => Math.ceil(share * count)) : [count];
     const { control, table } = memory;
     control[CONTROL.fault] = FAULT.none;
-    control[CONTROL.hopBits] = hopBits;
+    control[CONTROL.hopBits] = shape.hopBits;
+    control[CONTROL.rankBits] = shape.rankBits;
     control[CONTROL.unreached] = limits.unreached;
     control[CONTROL.unproven] = limits.unproven;
     control[CONTROL.transitHopUs] = rules.transitHopUs;
@@ -87,11 +104,13 @@ export class LaneFill {
   #prepareGraph(): void {
     if (this.#round > 0) {
       const dropped = this.#graph.prune(this.#memory.table, this.#finished);
-      // most arcs are on shortest paths: a last round with all the others
-      if (dropped < WORTH_DROPPING) this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
-      if (dropped === 0) return;
+      if (dropped < WORTH_DROPPING) {
+        // most arcs are on shortest paths: a last round with all the others, the arcs as they are
+        this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
+        return;
+      }
     }
-    this.#graph.write(this.#memory, this.#hopBits);
+    this.#graph.write(this.#memory, this.#shape);
   }
 
   /** A batch that is not full repeats its last source: the same row is written twice. */

@@ -2,12 +2,21 @@
  * The arcs of a graph as the kernels want them, and fewer with every round: an arc that a shorter path goes round is on
  * no shortest path, and rows that are finished know such paths. In a random graph two thirds of the arcs go.
  */
-import type { PathTable } from '../path-table.ts';
+import { NO_PREDECESSOR, type PathTable } from '../path-table.ts';
 import type { RowRules } from '../plain-rows.ts';
 import type { LaneMemory } from './lane-memory.ts';
 
 /** Finished neighbours that are asked for ways round: the nearest ones. Eight find few more. */
 const NEAR = 4;
+
+/**
+ * Bits of a key, from the highest: distance, hops, and the rank of the arc that leads to the vertex among the arcs into
+ * it, from 1 in the order of stable indices. 0 is no arc. Where there are more arcs than ranks, neighbours share one.
+ */
+export interface KeyShape {
+  readonly hopBits: number;
+  readonly rankBits: number;
+}
 
 export class LaneGraph {
   readonly #rules: RowRules;
@@ -18,7 +27,7 @@ export class LaneGraph {
   /** Microseconds, the price of a transit hop included. */
   readonly #cost: Uint32Array;
   readonly #alive: Uint8Array;
-  /** Vertices by slot, slots by vertex, slots from the greatest stable index to the least. */
+  /** Vertices by slot, slots by vertex, slots from the least stable index to the greatest. */
   readonly #vertexOf: Int32Array;
   readonly #slotOf: Int32Array;
   readonly #byIndex: Int32Array;
@@ -54,7 +63,7 @@ export class LaneGraph {
     this.#vertexOf = new Int32Array(slots);
     for (let vertex = 0; vertex < slots; vertex++) this.#vertexOf[this.#slotOf[vertex] ?? 0] = vertex;
     this.#byIndex = Int32Array.from({ length: slots }, (_, slot) => slot);
-    this.#byIndex.sort((a, b) => (rules.graph.index[b] ?? 0) - (rules.graph.index[a] ?? 0));
+    this.#byIndex.sort((a, b) => (rules.graph.index[a] ?? 0) - (rules.graph.index[b] ?? 0));
   }
 
   get arcCount(): number {
@@ -64,6 +73,11 @@ export class LaneGraph {
   /** The greatest weight with the price of a transit hop; all weights in a key include it. */
   get mostCost(): number {
     return this.#mostCost;
+  }
+
+  /** Bits that a rank of its own takes for every arc into the vertex with the most. */
+  get rankBits(): number {
+    return 32 - Math.clz32(this.#countIn().reduce((most, count) => Math.max(most, count), 0));
   }
 
   vertexOf(slot: number): number {
@@ -121,8 +135,8 @@ export class LaneGraph {
     return 1 - this.#alive.reduce((sum, bit) => sum + bit, 0) / Math.max(1, before);
   }
 
-  /** Writes the arcs that are left, and where vertices and slots are, with keys of so many hop bits. */
-  write(memory: LaneMemory, hopBits: number): void {
+  /** Writes the arcs that are left, and where vertices and slots are, for keys of this shape. */
+  write(memory: LaneMemory, shape: KeyShape): void {
     const { sections, vertices, paddedSlots } = memory;
     const { slots } = this;
     const line = memory.words(sections.line).fill(slots * 64);
@@ -133,73 +147,89 @@ export class LaneGraph {
       line[paddedSlots + vertex] = slot;
       transit[vertex] = this.#rules.graph.transit[slot] ?? 0;
     }
-    const inStart = memory.words(sections.inStart).fill(0);
-    const outStart = memory.words(sections.outStart);
-    const reasonStart = memory.words(sections.reasonStart).fill(0);
-    const outArcs = memory.words(sections.outArcs);
-    let out = 0;
-    for (let vertex = 0; vertex < vertices; vertex++) {
-      outStart[vertex] = out;
-      const slot = vertex < slots ? (this.#slotOf[vertex] ?? 0) : -1;
-      for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) {
-        const head = this.#head[k] ?? 0;
-        if (this.#alive[k] === 0) continue;
-        outArcs[2 * out] = line[head] ?? 0;
-        outArcs[2 * out + 1] = this.#key(k, hopBits);
-        out++;
-        if (transit[vertex] === 0) continue;
-        const into = (line[head] ?? 0) >> 6;
-        inStart[into + 1] = (inStart[into + 1] ?? 0) + 1;
-        reasonStart[head + 1] = (reasonStart[head + 1] ?? 0) + 1;
-      }
-    }
-    outStart[vertices] = out;
-    // arcs into a vertex come in pairs
-    for (let v = 0; v < vertices; v++) inStart[v + 1] = (inStart[v] ?? 0) + (((inStart[v + 1] ?? 0) + 1) & ~1);
-    for (let s = 0; s < paddedSlots; s++) reasonStart[s + 1] = (reasonStart[s] ?? 0) + (reasonStart[s + 1] ?? 0);
-    this.#writeInto(memory, hopBits, inStart.slice(), reasonStart.slice(), line);
-  }
-
-  /** The arcs by their heads, least index last. `nextIn` and `nextReason` are where the next one of each list goes. */
-  #writeInto(
-    memory: LaneMemory,
-    hopBits: number,
-    nextIn: Uint32Array,
-    nextReason: Uint32Array,
-    line: Uint32Array,
-  ): void {
-    const { sections, vertices } = memory;
-    const inArcs = memory.words(sections.inArcs);
+    const arcsIn = this.#countIn();
     const inStart = memory.words(sections.inStart);
-    const reasons = memory.words(sections.reasons);
-    for (const slot of this.#byIndex) {
-      if (this.#rules.graph.transit[slot] !== 1) continue;
+    // arcs into a vertex come in pairs
+    inStart[0] = 0;
+    for (let v = 0; v < vertices; v++) inStart[v + 1] = (inStart[v] ?? 0) + (((arcsIn[v] ?? 0) + 1) & ~1);
+    const tailStart = memory.words(sections.tailStart).fill(2 * ((inStart[slots] ?? 0) + slots));
+    for (let slot = 0; slot < slots; slot++) {
+      const vertex = this.#vertexOf[slot] ?? 0;
+      tailStart[slot] = 2 * ((inStart[vertex] ?? 0) + vertex);
+    }
+    this.#writeArcs(memory, shape, arcsIn, writeCrowded(memory, arcsIn, shape.rankBits));
+  }
+
+  /** By vertex: arcs into it that are left, from vertices that forward. */
+  #countIn(): Int32Array {
+    const { transit } = this.#rules.graph;
+    const count = new Int32Array(this.slots + 1);
+    for (let slot = 0; slot < this.slots; slot++) {
+      if (transit[slot] !== 1) continue;
       for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) {
-        const head = this.#head[k] ?? 0;
+        const vertex = this.#vertexOf[this.#head[k] ?? 0] ?? 0;
+        count[vertex] = (count[vertex] ?? 0) + (this.#alive[k] ?? 0);
+      }
+    }
+    return count;
+  }
+
+  /** The arcs by their heads, least index first, and by their tails. `shift` tells how many share a rank. */
+  #writeArcs(memory: LaneMemory, { hopBits, rankBits }: KeyShape, arcsIn: Int32Array, shift: Uint8Array): void {
+    const { sections, vertices } = memory;
+    const { transit } = this.#rules.graph;
+    const inStart = memory.words(sections.inStart);
+    const tails = new Uint16Array(memory.buffer, sections.tails.at, sections.tails.bytes / 2);
+    const inArcs = new Uint32Array(2 * (inStart[vertices] ?? 0));
+    const outArcs = new Uint32Array(2 * this.arcCount);
+    const outStart = this.#writeOutStart(memory);
+    const placed = new Int32Array(vertices);
+    const unit = 2 ** (hopBits + rankBits);
+    const hop = 2 ** rankBits;
+    for (const slot of this.#byIndex) {
+      const tail = this.#vertexOf[slot] ?? 0;
+      const forwards = transit[slot] === 1;
+      let out = 2 * (outStart[tail] ?? 0);
+      for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) {
         if (this.#alive[k] === 0) continue;
-        const vertex = (line[head] ?? 0) >> 6;
-        const into = nextIn[vertex] ?? 0;
-        nextIn[vertex] = into + 1;
-        inArcs[2 * into] = line[slot] ?? 0;
-        inArcs[2 * into + 1] = this.#key(k, hopBits);
-        const reason = nextReason[head] ?? 0;
-        nextReason[head] = reason + 1;
-        reasons[3 * reason] = line[slot] ?? 0;
-        reasons[3 * reason + 1] = this.#key(k, hopBits);
-        reasons[3 * reason + 2] = slot;
+        const vertex = this.#vertexOf[this.#head[k] ?? 0] ?? 0;
+        let key = (this.#cost[k] ?? 0) * unit + hop;
+        if (forwards) {
+          const before = placed[vertex] ?? 0;
+          const into = (inStart[vertex] ?? 0) + before;
+          placed[vertex] = before + 1;
+          if (rankBits > 0) key += (before >> (shift[vertex] ?? 0)) + 1;
+          tails[into + vertex + 1] = slot;
+          inArcs[2 * into] = tail * 64;
+          inArcs[2 * into + 1] = key;
+        }
+        outArcs[out++] = vertex * 64;
+        outArcs[out++] = key;
       }
     }
     for (let vertex = 0; vertex < vertices; vertex++) {
-      const into = nextIn[vertex] ?? 0;
-      if (into === inStart[vertex + 1]) continue;
+      const first = inStart[vertex] ?? 0;
+      tails[first + vertex] = NO_PREDECESSOR;
+      const end = first + (arcsIn[vertex] ?? 0);
+      if (end === inStart[vertex + 1]) continue;
       // the one of a pair that is missing: never better, never equal
-      inArcs[2 * into] = vertex * 64;
-      inArcs[2 * into + 1] = 1;
+      inArcs[2 * end] = vertex * 64;
+      inArcs[2 * end + 1] = hop;
     }
+    memory.words(sections.inArcs).set(inArcs);
+    memory.words(sections.outArcs).set(outArcs.subarray(0, 2 * (outStart[vertices] ?? 0)));
   }
 
-  #key(arc: number, hopBits: number): number {
-    return (this.#cost[arc] ?? 0) * 2 ** hopBits + 1;
+  #writeOutStart(memory: LaneMemory): Uint32Array {
+    const outStart = memory.words(memory.sections.outStart);
+    let out = 0;
+    for (let vertex = 0; vertex < memory.vertices; vertex++) {
+      outStart[vertex] = out;
+      const slot = vertex < this.slots ? (this.#slotOf[vertex] ?? 0) : -1;
+      for (let k = this.#start[slot] ?? 0; k < (this.#start[slot + 1] ?? 0); k++) out += this.#alive[k] ?? 0;
+    }
+    outStart[memory.vertices] = out;
+    return outStart;
   }
 
   /** Slots in the order of a depth-first walk to the nearest first: neighbours in it are neighbours in the graph. */
@@ -232,4 +262,25 @@ export class LaneGraph {
     }
     return order;
   }
+}
+
+/** Lists the vertices that have more arcs than ranks. Returns by vertex how many bits fewer a rank has than a position. */
+function writeCrowded(memory: LaneMemory, arcsIn: Int32Array, rankBits: number): Uint8Array {
+  const shift = new Uint8Array(memory.vertices);
+  const crowded = memory.words(memory.sections.crowded);
+  const ranks = 2 ** rankBits - 1;
+  let count = 0;
+  for (let vertex = 0; vertex < memory.vertices; vertex++) {
+    const arcs = arcsIn[vertex] ?? 0;
+    if (arcs <= ranks) continue;
+    let bits = 0;
+    // without rank bits all arcs are looked through
+    while (bits < 16 && ((arcs - 1) >> bits) + 1 > ranks) bits++;
+    shift[vertex] = bits;
+    crowded[2 * count + 1] = vertex;
+    crowded[2 * count + 2] = bits;
+    count++;
+  }
+  crowded[0] = count;
+  return shift;
 }

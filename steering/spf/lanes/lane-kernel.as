@@ -12,16 +12,19 @@ class Job {
   inArcs: usize;
   outStart: usize;
   outArcs: usize;
-  reasonStart: usize;
-  reasons: usize;
+  tails: usize;
+  tailStart: usize;
+  crowded: usize;
   line: usize;
   transit: usize;
   keys: usize;
+  /** The same without ranks: what a way on starts from. */
+  lengths: usize;
   /** By vertex: 1 when it is on a list. */
   listed: usize;
   /** Room for two lists of all vertices. */
   lists: usize;
-  /** Room for the predecessors of eight slots: 512 bytes. */
+  /** Room for the predecessors of eight slots: 256 bytes. */
   block: usize;
   distance: usize;
   predecessor: usize;
@@ -30,6 +33,7 @@ class Job {
   /** Sixteen vertices, then their slots. */
   sources: usize;
   hopBits: u32;
+  rankBits: u32;
   unreached: u32;
   unproven: u32;
   transitHopUs: u32;
@@ -65,18 +69,25 @@ function seed(job: Job, list: usize): u32 {
   const keys = job.keys;
   const unreached = i32x4.splat(job.unreached);
   const end = keys + (job.vertices << 6);
-  for (let at = keys; at < end; at += 16) v128.store(at, unreached);
+  const toLengths = job.lengths - keys;
+  for (let at = keys; at < end; at += 16) {
+    v128.store(at, unreached);
+    v128.store(at + toLengths, unreached);
+  }
   memory.fill(job.listed, 0, job.vertices);
   let count: u32 = 0;
   for (let lane: u32 = 0; lane < LANES; lane++) {
     const source = load<u32>(job.sources + (lane << 2));
     const mine = keys + (lane << 2);
     store<u32>(mine + (source << 6), 0);
+    store<u32>(mine + toLengths + (source << 6), 0);
     const starts = job.outStart + (source << 2);
     const last = job.outArcs + (load<u32>(starts, 4) << 3);
     for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
       const to = load<u32>(arc);
-      store<u32>(mine + to, min<u32>(load<u32>(mine + to), load<u32>(arc, 4)));
+      const key = min<u32>(load<u32>(mine + to), load<u32>(arc, 4));
+      store<u32>(mine + to, key);
+      store<u32>(mine + to + toLengths, key & ~rankMask(job));
       count = enlist(job, to >> 6, list, count);
     }
   }
@@ -95,11 +106,12 @@ function enlist(job: Job, vertex: u32, list: usize, count: u32): u32 {
 /** Looks at every vertex once. Lists those whose keys fell. */
 function pull(job: Job, backward: bool, list: usize): u32 {
   const vertices = job.vertices;
+  const ranks = i32x4.splat(rankMask(job));
   let count: u32 = 0;
   memory.fill(job.listed, 0, vertices);
   for (let i: u32 = 0; i < vertices; i++) {
     const vertex = backward ? vertices - 1 - i : i;
-    if (relax(job, vertex)) count = enlist(job, vertex, list, count);
+    if (relax(job, vertex, ranks)) count = enlist(job, vertex, list, count);
   }
   return count;
 }
@@ -107,11 +119,13 @@ function pull(job: Job, backward: bool, list: usize): u32 {
 /** Has those on the list lower the keys of others. Lists these in `next`; returns how many. */
 function push(job: Job, list: usize, count: u32, next: usize): u32 {
   const keys = job.keys;
+  const ranks = i32x4.splat(rankMask(job));
+  const toLengths = job.lengths - keys;
   let found: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const vertex = load<u32>(list + (i << 2));
     store<u8>(job.listed + vertex, 0);
-    const at = keys + (vertex << 6);
+    const at = job.lengths + (vertex << 6);
     const a = v128.load(at);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
@@ -139,6 +153,10 @@ function push(job: Job, list: usize, count: u32, next: usize): u32 {
       v128.store(to, nb, 16);
       v128.store(to, nc, 32);
       v128.store(to, nd, 48);
+      v128.store(to + toLengths, v128.andnot(na, ranks));
+      v128.store(to + toLengths, v128.andnot(nb, ranks), 16);
+      v128.store(to + toLengths, v128.andnot(nc, ranks), 32);
+      v128.store(to + toLengths, v128.andnot(nd, ranks), 48);
       found = enlist(job, line >> 6, next, found);
     }
   }
@@ -147,9 +165,9 @@ function push(job: Job, list: usize, count: u32, next: usize): u32 {
 
 /** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. True when a key fell. */
 @inline
-function relax(job: Job, vertex: u32): bool {
-  const keys = job.keys;
-  const at = keys + (vertex << 6);
+function relax(job: Job, vertex: u32, ranks: v128): bool {
+  const lengths = job.lengths;
+  const at = job.keys + (vertex << 6);
   let a = v128.load(at);
   let b = v128.load(at, 16);
   let c = v128.load(at, 32);
@@ -157,13 +175,13 @@ function relax(job: Job, vertex: u32): bool {
   const starts = job.inStart + (vertex << 2);
   const last = job.inArcs + (load<u32>(starts, 4) << 3);
   for (let arc = job.inArcs + (load<u32>(starts) << 3); arc < last; arc += 16) {
-    const from = keys + load<u32>(arc);
+    const from = lengths + load<u32>(arc);
     const key = i32x4.splat(load<u32>(arc, 4));
     a = i32x4.min_u(a, i32x4.add(v128.load(from), key));
     b = i32x4.min_u(b, i32x4.add(v128.load(from, 16), key));
     c = i32x4.min_u(c, i32x4.add(v128.load(from, 32), key));
     d = i32x4.min_u(d, i32x4.add(v128.load(from, 48), key));
-    const from2 = keys + load<u32>(arc, 8);
+    const from2 = lengths + load<u32>(arc, 8);
     const key2 = i32x4.splat(load<u32>(arc, 12));
     a = i32x4.min_u(a, i32x4.add(v128.load(from2), key2));
     b = i32x4.min_u(b, i32x4.add(v128.load(from2, 16), key2));
@@ -179,19 +197,24 @@ function relax(job: Job, vertex: u32): bool {
   v128.store(at, b, 16);
   v128.store(at, c, 32);
   v128.store(at, d, 48);
+  const to = lengths + (vertex << 6);
+  v128.store(to, v128.andnot(a, ranks));
+  v128.store(to, v128.andnot(b, ranks), 16);
+  v128.store(to, v128.andnot(c, ranks), 32);
+  v128.store(to, v128.andnot(d, ranks), 48);
   return true;
 }
 
-/** Finds predecessors, turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */
+/** Turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */
 function deliver(job: Job): u32 {
   const keys = job.keys;
   const block = job.block;
-  const mask = i32x4.splat((1 << job.hopBits) - 1);
+  const mask = i32x4.splat(((1 << job.hopBits) - 1) << job.rankBits);
   const unreached = i32x4.splat(job.unreached);
   let longest = i32x4.splat(0);
   let full = i32x4.splat(0);
   for (let slot: u32 = 0; slot < job.slots; slot += 8) {
-    for (let j: u32 = 0; j < 8; j++) explain(job, slot + j, block + (j << 6));
+    for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, block + (j << 1));
     const line = job.line + (slot << 2);
     for (let group: u32 = 0; group < 64; group += 16) {
       const from = keys + group;
@@ -205,7 +228,6 @@ function deliver(job: Job): u32 {
       const h = v128.load(from + load<u32>(line, 28));
       full = v128.or(full, v128.or(anyFull(a, b, c, d, mask), anyFull(e, f, g, h, mask)));
       longest = i32x4.max_u(longest, i32x4.max_u(most(a, b, c, d, unreached), most(e, f, g, h, unreached)));
-      const before = block + group;
       // lanes 0 1, then 2 3, of two slots each
       const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
       const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
@@ -220,81 +242,77 @@ function deliver(job: Job): u32 {
       const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
       put(job, lane + 2, slot, low(ab2, cd2), low(ef2, gh2), mask, unreached);
       put(job, lane + 3, slot, high(ab2, cd2), high(ef2, gh2), mask, unreached);
-      putPredecessors(job, lane, slot, before);
     }
   }
+  searchCrowded(job);
   finish(job);
   if (v128.any_true(full)) return 1;
   return v128.any_true(i32x4.ge_u(longest, i32x4.splat(job.unproven))) ? 2 : 0;
 }
 
-/** The predecessor of the slot in each lane: of the arcs that explain its key the last, from the least stable index. */
+/** Looks up which slot the rank in each lane stands for; lanes are 16 bytes apart in the block. */
 @inline
-function explain(job: Job, slot: u32, into: usize): void {
-  const keys = job.keys;
-  const at = keys + load<u32>(job.line + (slot << 2));
-  const a = v128.load(at);
-  const b = v128.load(at, 16);
-  const c = v128.load(at, 32);
-  const d = v128.load(at, 48);
-  let pa = i32x4.splat(0xffff);
-  let pb = pa;
-  let pc = pa;
-  let pd = pa;
-  const starts = job.reasonStart + (slot << 2);
-  const last = job.reasons + load<u32>(starts, 4) * 12;
-  for (let arc = job.reasons + load<u32>(starts) * 12; arc < last; arc += 12) {
-    const from = keys + load<u32>(arc);
-    const key = i32x4.splat(load<u32>(arc, 4));
-    const before = i32x4.splat(load<u32>(arc, 8));
-    pa = v128.bitselect(before, pa, i32x4.eq(a, i32x4.add(v128.load(from), key)));
-    pb = v128.bitselect(before, pb, i32x4.eq(b, i32x4.add(v128.load(from, 16), key)));
-    pc = v128.bitselect(before, pc, i32x4.eq(c, i32x4.add(v128.load(from, 32), key)));
-    pd = v128.bitselect(before, pd, i32x4.eq(d, i32x4.add(v128.load(from, 48), key)));
+function nameTails(job: Job, slot: u32, into: usize): void {
+  const ranks = rankMask(job);
+  const at = job.keys + load<u32>(job.line + (slot << 2));
+  const tails = job.tails + load<u32>(job.tailStart + (slot << 2));
+  for (let lane: u32 = 0; lane < LANES; lane += 4) {
+    const here = at + (lane << 2);
+    const to = into + (lane << 4);
+    store<u16>(to, load<u16>(tails + ((load<u32>(here) & ranks) << 1)));
+    store<u16>(to, load<u16>(tails + ((load<u32>(here, 4) & ranks) << 1)), 16);
+    store<u16>(to, load<u16>(tails + ((load<u32>(here, 8) & ranks) << 1)), 32);
+    store<u16>(to, load<u16>(tails + ((load<u32>(here, 12) & ranks) << 1)), 48);
   }
-  v128.store(into, pa);
-  v128.store(into, pb, 16);
-  v128.store(into, pc, 32);
-  v128.store(into, pd, 48);
 }
 
-/** Stores distances and hops that eight slots have in one lane. */
+/** Vertices with more arcs than ranks: of the arcs that share the rank the first that explains the key. */
+function searchCrowded(job: Job): void {
+  const ranks = rankMask(job);
+  const count = load<u32>(job.crowded);
+  for (let i: u32 = 0; i < count; i++) {
+    const vertex = load<u32>(job.crowded + (i << 3), 4);
+    const shift = load<u32>(job.crowded + (i << 3), 8);
+    const slot = slotOf(job, vertex);
+    const first = load<u32>(job.inStart + (vertex << 2));
+    const last = job.inArcs + (load<u32>(job.inStart + (vertex << 2), 4) << 3);
+    for (let lane: u32 = 0; lane < LANES; lane++) {
+      const mine = job.keys + (lane << 2);
+      const key = load<u32>(mine + (vertex << 6));
+      if (key == 0 || key == job.unreached) continue;
+      const rank = key & ranks;
+      const skipped = rank == 0 ? 0 : (rank - 1) << shift;
+      for (let arc = job.inArcs + ((first + skipped) << 3); arc < last; arc += 8) {
+        const from = load<u32>(arc);
+        if ((load<u32>(mine + from) & ~ranks) + (load<u32>(arc, 4) & ~ranks) != (key & ~ranks)) continue;
+        const row = load<u32>(job.sources + 64 + (lane << 2)) * job.stride;
+        store<u16>(job.predecessor + ((row + slot) << 1), <u16>slotOf(job, from >> 6));
+        break;
+      }
+    }
+  }
+}
+
+@inline
+function rankMask(job: Job): u32 {
+  return (1 << job.rankBits) - 1;
+}
+
+/** Stores what eight slots have in one lane. */
 @inline
 function put(job: Job, lane: u32, slot: u32, keys: v128, more: v128, mask: v128, unreached: v128): void {
   const entry = load<u32>(job.sources + 64 + (lane << 2)) * job.stride + slot;
   const hopUs = i32x4.splat(job.transitHopUs);
+  const lowBits = job.hopBits + job.rankBits;
   const at = job.distance + (entry << 2);
-  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(keys, job.hopBits), hopUs), i32x4.eq(keys, unreached)));
-  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(more, job.hopBits), hopUs), i32x4.eq(more, unreached)), 16);
-  v128.store(job.hops + (entry << 1), i16x8.narrow_i32x4_u(v128.and(keys, mask), v128.and(more, mask)));
-}
-
-/** Stores the predecessors of eight slots in four lanes. */
-@inline
-function putPredecessors(job: Job, lane: u32, slot: u32, from: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from, 64);
-  const c = v128.load(from, 128);
-  const d = v128.load(from, 192);
-  const e = v128.load(from, 256);
-  const f = v128.load(from, 320);
-  const g = v128.load(from, 384);
-  const h = v128.load(from, 448);
-  const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
-  const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
-  const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
-  const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
-  const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
-  const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
-  const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
-  const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
-  const slots = job.sources + 64 + (lane << 2);
-  const at = job.predecessor + (slot << 1);
-  const rowBytes = job.stride << 1;
-  v128.store(at + load<u32>(slots) * rowBytes, i16x8.narrow_i32x4_u(low(ab, cd), low(ef, gh)));
-  v128.store(at + load<u32>(slots, 4) * rowBytes, i16x8.narrow_i32x4_u(high(ab, cd), high(ef, gh)));
-  v128.store(at + load<u32>(slots, 8) * rowBytes, i16x8.narrow_i32x4_u(low(ab2, cd2), low(ef2, gh2)));
-  v128.store(at + load<u32>(slots, 12) * rowBytes, i16x8.narrow_i32x4_u(high(ab2, cd2), high(ef2, gh2)));
+  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(keys, lowBits), hopUs), i32x4.eq(keys, unreached)));
+  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(more, lowBits), hopUs), i32x4.eq(more, unreached)), 16);
+  const hops = i16x8.narrow_i32x4_u(
+    i32x4.shr_u(v128.and(keys, mask), job.rankBits),
+    i32x4.shr_u(v128.and(more, mask), job.rankBits),
+  );
+  v128.store(job.hops + (entry << 1), hops);
+  v128.store(job.predecessor + (entry << 1), v128.load(job.block + (lane << 4)));
 }
 
 /** The entries of the sources themselves, and of those that only a source that does not forward explains. */

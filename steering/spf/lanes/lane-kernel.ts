@@ -5,9 +5,9 @@ import { CONTROL, type LaneMemory } from './lane-memory.ts';
 import type { BatchKernel } from './lane-rows.ts';
 import type { WasmRuntime } from './wasm-runtime.ts';
 
-/** Words of the job that change from batch to batch; the 18 before are addresses. */
-const SOURCES = 18;
-const HOP_BITS = 19;
+/** Words of the job that change from batch to batch; the 20 before are addresses. */
+const SOURCES = 20;
+const HOP_BITS = 21;
 
 /** The kernel of thread number `thread`. The memory must be WebAssembly's. */
 export function laneKernel(runtime: WasmRuntime, memory: LaneMemory, thread: number): BatchKernel {
@@ -31,7 +31,7 @@ export function laneKernel(runtime: WasmRuntime, memory: LaneMemory, thread: num
 
 function writeAddresses(words: Uint32Array, memory: LaneMemory, thread: number): void {
   const { sections, table } = memory;
-  const { keys, listed, lists, block } = memory.scratch(thread);
+  const { keys, lengths, listed, lists, block } = memory.scratch(thread);
   words.set([
     memory.vertices,
     memory.paddedSlots,
@@ -39,11 +39,13 @@ function writeAddresses(words: Uint32Array, memory: LaneMemory, thread: number):
     sections.inArcs.at,
     sections.outStart.at,
     sections.outArcs.at,
-    sections.reasonStart.at,
-    sections.reasons.at,
+    sections.tails.at,
+    sections.tailStart.at,
+    sections.crowded.at,
     sections.line.at,
     sections.transit.at,
     keys.at,
+    lengths.at,
     listed.at,
     lists.at,
     block.at,

@@ -37,9 +37,10 @@ export const CONTROL = {
   /** What a kernel returned when it was not 0: the round is given up. */
   fault: 2,
   hopBits: 3,
-  unreached: 4,
-  unproven: 5,
-  transitHopUs: 6,
+  rankBits: 4,
+  unreached: 5,
+  unproven: 6,
+  transitHopUs: 7,
   words: 16,
 } as const;
 
@@ -47,6 +48,8 @@ export const CONTROL = {
 export interface LaneScratch {
   /** vertices * LANES keys. */
   readonly keys: Section;
+  /** The same without ranks. */
+  readonly lengths: Section;
   /** By vertex: 1 when it is on a list. */
   readonly listed: Section;
   /** Two lists of vertices whose keys fell. */
@@ -149,9 +152,10 @@ function placer(from: number): { (bytes: number): Section; end(): number } {
 function placeScratch(place: (bytes: number) => Section, vertices: number): LaneScratch {
   return {
     keys: place(vertices * LANES * 4),
+    lengths: place(vertices * LANES * 4),
     listed: place(vertices),
     lists: place(2 * vertices * 4),
-    block: place(SLOT_BLOCK * LANES * 4),
+    block: place(SLOT_BLOCK * LANES * 2),
     job: place(256),
   };
 }
@@ -166,15 +170,18 @@ function layOut({ slots, arcs, threads }: LaneShape) {
   const sections = {
     control,
     table,
-    /** By vertex. An arc into it: { line of the tail, key }; padded to pairs with arcs from the vertex to itself. */
+    /** By vertex. An arc into it: { line of the tail, key }, least stable index first; padded to pairs with arcs to itself. */
     inStart: place((vertices + 1) * 4),
     inArcs: place((arcs + vertices) * 8),
     /** By vertex. An arc out of it: { line of the head, key }. */
     outStart: place((vertices + 1) * 4),
     outArcs: place(arcs * 8),
-    /** By slot. An arc into it: { line of the tail, key, slot of the tail }, greatest stable index first. */
-    reasonStart: place((padded + 1) * 4),
-    reasons: place(arcs * 12),
+    /** By slot: where its piece of `tails` starts, in bytes. */
+    tailStart: place(padded * 4),
+    /** By vertex: NO_PREDECESSOR, then the slots of the tails of the arcs into it: see lane-graph.ts. */
+    tails: place((arcs + 2 * vertices) * 2),
+    /** How many vertices have more arcs than ranks, then { vertex, shift } of each. */
+    crowded: place((1 + 2 * vertices) * 4),
     /** Lines of the padded slots, then slots of the vertices. */
     line: place((padded + vertices) * 4),
     /** By vertex: 1 when it forwards. */

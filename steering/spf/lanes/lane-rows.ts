@@ -3,11 +3,11 @@
  * lane-kernel.as is held against. Trees of sources that are near each other are alike, so one pass over the arcs serves
  * all sixteen; side by side they fill vectors (as the trees of PHAST do: Delling, Goldberg, Nowatzyk, Werneck, IPDPS 2011).
  *
- * A key is (distance << hopBits) + hops: the least key is the least distance, and with that the fewest hops. Keys only
- * fall, until none falls any more (Bellman-Ford, as Gauss and Seidel would). While many fall, all vertices pull: each
+ * A key is distance, hops and the rank of the last arc among those into its head, in this order of bits: the least key is
+ * the least distance, with that the fewest hops, and with these the predecessor that the tie rule wants. Keys only fall, until none falls any more (Bellman-Ford, as Gauss and Seidel would). While many fall, all vertices pull: each
  * takes the least over the arcs into it, in sweeps there and back. While few fall, those push along the arcs out of them
  * (Beamer, Asanovic, Patterson, SC 2012, choose the direction so for unit weights). What comes out are the least keys,
- * whatever the order; a predecessor is an arc that explains a key. So the rows are exact, and the same for any division
+ * whatever the order. So the rows are exact, and the same for any division
  * into batches and threads.
  */
 import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
@@ -40,12 +40,15 @@ class LaneRows implements BatchKernel {
   readonly #listed: Uint8Array;
   #list: Uint32Array;
   #next: Uint32Array;
+  /** The bits of a key that hold the rank. */
+  #ranks = 0;
   readonly #inStart: Uint32Array;
   readonly #inArcs: Uint32Array;
   readonly #outStart: Uint32Array;
   readonly #outArcs: Uint32Array;
-  readonly #reasonStart: Uint32Array;
-  readonly #reasons: Uint32Array;
+  readonly #tails: Uint16Array;
+  readonly #tailStart: Uint32Array;
+  readonly #crowded: Uint32Array;
   readonly #line: Uint32Array;
   readonly #transit: Uint8Array;
 
@@ -62,14 +65,16 @@ class LaneRows implements BatchKernel {
     this.#inArcs = memory.words(sections.inArcs);
     this.#outStart = memory.words(sections.outStart);
     this.#outArcs = memory.words(sections.outArcs);
-    this.#reasonStart = memory.words(sections.reasonStart);
-    this.#reasons = memory.words(sections.reasons);
+    this.#tails = new Uint16Array(memory.buffer, sections.tails.at, sections.tails.bytes / 2);
+    this.#tailStart = memory.words(sections.tailStart);
+    this.#crowded = memory.words(sections.crowded);
     this.#line = memory.words(sections.line);
     this.#transit = memory.bytes(sections.transit);
   }
 
   fill(batch: number): number {
     const sources = this.#memory.words(this.#memory.batch(batch));
+    this.#ranks = (1 << (this.#memory.control[CONTROL.rankBits] ?? 0)) - 1;
     const many = Math.floor(this.#memory.vertices / PULL_SHARE);
     let backward = false;
     for (let count = this.#seed(sources); count > 0; ) {
@@ -147,9 +152,10 @@ class LaneRows implements BatchKernel {
   /** Lowers the sixteen keys at `at` to those at `from` with `key` added, where these are less. True when one fell. */
   #lower(at: number, from: number, key: number): boolean {
     const keys = this.#keys;
+    const lengths = ~this.#ranks;
     let fell = false;
     for (let lane = 0; lane < LANES; lane++) {
-      const sum = ((keys[from + lane] ?? 0) + key) | 0;
+      const sum = (((keys[from + lane] ?? 0) & lengths) + key) | 0;
       if (sum >= (keys[at + lane] ?? 0)) continue;
       keys[at + lane] = sum;
       fell = true;
@@ -172,8 +178,8 @@ class LaneRows implements BatchKernel {
   #deliver(lane: number, source: number, slot: number): number {
     const { control, table } = this.#memory;
     const keys = this.#keys;
-    const reasons = this.#reasons;
     const hopBits = control[CONTROL.hopBits] ?? 0;
+    const rankBits = control[CONTROL.rankBits] ?? 0;
     const mask = (1 << hopBits) - 1;
     const unreached = control[CONTROL.unreached] ?? 0;
     const row = slot * table.stride;
@@ -181,28 +187,53 @@ class LaneRows implements BatchKernel {
     for (let to = 0; to < table.capacity; to++) {
       const key = keys[((this.#line[to] ?? 0) >> 2) + lane] ?? 0;
       if (key === unreached) continue;
-      if ((key & mask) === mask) return FAULT.hops;
+      const hops = (key >> rankBits) & mask;
+      if (hops === mask) return FAULT.hops;
       if (key >= (control[CONTROL.unproven] ?? 0)) return FAULT.distance;
-      table.distance[row + to] = (key >> hopBits) - (control[CONTROL.transitHopUs] ?? 0);
-      table.hops[row + to] = key & mask;
-      const end = 3 * (this.#reasonStart[to + 1] ?? 0);
-      for (let k = 3 * (this.#reasonStart[to] ?? 0); k < end; k += 3) {
-        const from = keys[((reasons[k] ?? 0) >> 2) + lane] ?? 0;
-        if (from + (reasons[k + 1] ?? 0) === key) table.predecessor[row + to] = reasons[k + 2] ?? 0;
-      }
+      table.distance[row + to] = (key >> (hopBits + rankBits)) - (control[CONTROL.transitHopUs] ?? 0);
+      table.hops[row + to] = hops;
+      table.predecessor[row + to] = this.#tails[(this.#tailStart[to] ?? 0) / 2 + (key & this.#ranks)] ?? 0;
     }
+    this.#searchCrowded(lane, row);
     table.distance[row + slot] = 0;
     if (this.#transit[source] === 0) this.#explainBySource(lane, source, slot);
     return FAULT.none;
   }
 
-  /** The arcs of a source that does not forward are no reasons of others; they explain keys in its own row. */
+  /** Vertices with more arcs than ranks: of the arcs that share the rank the first that explains the key. */
+  #searchCrowded(lane: number, row: number): void {
+    const { control, table } = this.#memory;
+    const crowded = this.#crowded;
+    for (let i = 0; i < (crowded[0] ?? 0); i++) {
+      const vertex = crowded[2 * i + 1] ?? 0;
+      const key = this.#keys[vertex * LANES + lane] ?? 0;
+      if (key === 0 || key === control[CONTROL.unreached]) continue;
+      const skipped = Math.max(0, (key & this.#ranks) - 1) << (crowded[2 * i + 2] ?? 0);
+      const end = this.#inStart[vertex + 1] ?? 0;
+      let k = (this.#inStart[vertex] ?? 0) + skipped;
+      while (k < end && !this.#explains(k, lane, key)) k++;
+      if (k < end) table.predecessor[row + this.#slotOf(vertex)] = this.#slotOf((this.#inArcs[2 * k] ?? 0) >> 6);
+    }
+  }
+
+  #explains(inArc: number, lane: number, key: number): boolean {
+    const lengths = ~this.#ranks;
+    const from = this.#keys[((this.#inArcs[2 * inArc] ?? 0) >> 2) + lane] ?? 0;
+    return (from & lengths) + ((this.#inArcs[2 * inArc + 1] ?? 0) & lengths) === (key & lengths);
+  }
+
+  /** The slots of the vertices stand behind the lines of the slots. */
+  #slotOf(vertex: number): number {
+    return this.#line[this.#memory.paddedSlots + vertex] ?? 0;
+  }
+
+  /** The arcs of a source that does not forward have no rank; they explain keys in its own row. */
   #explainBySource(lane: number, source: number, slot: number): void {
-    const { table, paddedSlots } = this.#memory;
+    const { table } = this.#memory;
     for (let k = this.#outStart[source] ?? 0; k < (this.#outStart[source + 1] ?? 0); k++) {
       const to = this.#outArcs[2 * k] ?? 0;
       if (this.#keys[(to >> 2) + lane] !== this.#outArcs[2 * k + 1]) continue;
-      table.predecessor[slot * table.stride + (this.#line[paddedSlots + (to >> 6)] ?? 0)] = slot;
+      table.predecessor[slot * table.stride + this.#slotOf(to >> 6)] = slot;
     }
   }
 }

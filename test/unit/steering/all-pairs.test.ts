@@ -161,18 +161,22 @@ describe('all pairs in the calling thread', () => {
 
 describe('limits of keys', () => {
   it.each([
-    [1, 6],
-    [8_000_000, 6],
-    [40_000, 14],
-  ])('leave room for a sum: costs of %i us, %i hop bits', (cost, hopBits) => {
-    const limits = laneLimits(cost, hopBits);
-    const mostKey = cost * 2 ** hopBits + 1;
+    [1, 6, 0],
+    [8_000_000, 6, 0],
+    [40_000, 14, 0],
+    [1, 6, 7],
+    [120_000, 6, 6],
+  ])('leave room for a sum: costs of %i us, %i hop bits, %i rank bits', (cost, hopBits, rankBits) => {
+    const limits = laneLimits(cost, { hopBits, rankBits });
+    const mostKey = (cost * 2 ** hopBits + 1) * 2 ** rankBits + 2 ** rankBits - 1;
+    expect(limits).not.toBeNull();
     expect((limits?.unreached ?? 0) + mostKey).toBeLessThan(2 ** 31);
-    expect((limits?.unreached ?? 1) % 2 ** hopBits).toBe(0);
+    expect((limits?.unreached ?? 1) % 2 ** (hopBits + rankBits)).toBe(0);
     expect((limits?.unproven ?? 0) + mostKey).toBeLessThanOrEqual(limits?.unreached ?? 0);
   });
 
   it('are none where costs are too great', () => {
-    expect(laneLimits(2 ** 30, 6)).toBeNull();
+    expect(laneLimits(2 ** 30, { hopBits: 6, rankBits: 0 })).toBeNull();
+    expect(laneLimits(2 ** 22, { hopBits: 6, rankBits: 4 })).toBeNull();
   });
 });
