@@ -10,6 +10,8 @@ class Job {
   slots: u32;
   inStart: usize;
   inArcs: usize;
+  /** By vertex: the end of the short arcs among those into it. */
+  inShort: usize;
   outStart: usize;
   outArcs: usize;
   tails: usize;
@@ -41,7 +43,8 @@ class Job {
 
 const LANES: u32 = 16;
 /** As in lane-rows.ts. */
-const PULL_SHARE: u32 = 4;
+const PULL_SHARE: u32 = 2;
+const SHORT_SWEEPS: u32 = 3;
 
 /** Fills the rows of the sixteen sources. 0: done; 1: too many hops for hopBits; 2: distances too long for a key. */
 export function fill(at: usize): u32 {
@@ -50,9 +53,17 @@ export function fill(at: usize): u32 {
   let other = job.lists + (job.vertices << 2);
   let count = seed(job, list);
   let backward = false;
+  if (count > 0) {
+    for (let sweep: u32 = 0; sweep < SHORT_SWEEPS; sweep++) {
+      const fell = pull(job, backward, list, job.inShort);
+      backward = !backward;
+      if (fell <= job.vertices / PULL_SHARE) break;
+    }
+    count = job.vertices;
+  }
   while (count > 0) {
     if (count > job.vertices / PULL_SHARE) {
-      count = pull(job, backward, list);
+      count = pull(job, backward, list, job.inStart + 4);
       backward = !backward;
       continue;
     }
@@ -104,14 +115,14 @@ function enlist(job: Job, vertex: u32, list: usize, count: u32): u32 {
 }
 
 /** Looks at every vertex once. Lists those whose keys fell. */
-function pull(job: Job, backward: bool, list: usize): u32 {
+function pull(job: Job, backward: bool, list: usize, ends: usize): u32 {
   const vertices = job.vertices;
   const ranks = i32x4.splat(rankMask(job));
   let count: u32 = 0;
   memory.fill(job.listed, 0, vertices);
   for (let i: u32 = 0; i < vertices; i++) {
     const vertex = backward ? vertices - 1 - i : i;
-    if (relax(job, vertex, ranks)) count = enlist(job, vertex, list, count);
+    if (relax(job, vertex, ranks, load<u32>(ends + (vertex << 2)))) count = enlist(job, vertex, list, count);
   }
   return count;
 }
@@ -165,16 +176,15 @@ function push(job: Job, list: usize, count: u32, next: usize): u32 {
 
 /** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. True when a key fell. */
 @inline
-function relax(job: Job, vertex: u32, ranks: v128): bool {
+function relax(job: Job, vertex: u32, ranks: v128, end: u32): bool {
   const lengths = job.lengths;
   const at = job.keys + (vertex << 6);
   let a = v128.load(at);
   let b = v128.load(at, 16);
   let c = v128.load(at, 32);
   let d = v128.load(at, 48);
-  const starts = job.inStart + (vertex << 2);
-  const last = job.inArcs + (load<u32>(starts, 4) << 3);
-  for (let arc = job.inArcs + (load<u32>(starts) << 3); arc < last; arc += 16) {
+  const last = job.inArcs + (end << 3);
+  for (let arc = job.inArcs + (load<u32>(job.inStart + (vertex << 2)) << 3); arc < last; arc += 16) {
     const from = lengths + load<u32>(arc);
     const key = i32x4.splat(load<u32>(arc, 4));
     a = i32x4.min_u(a, i32x4.add(v128.load(from), key));

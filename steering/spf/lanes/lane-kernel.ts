@@ -5,9 +5,9 @@ import { CONTROL, type LaneMemory } from './lane-memory.ts';
 import type { BatchKernel } from './lane-rows.ts';
 import type { WasmRuntime } from './wasm-runtime.ts';
 
-/** Words of the job that change from batch to batch; the 20 before are addresses. */
-const SOURCES = 20;
-const HOP_BITS = 21;
+/** Words of the job that change from batch to batch; the 21 before are addresses. */
+const SOURCES = 21;
+const HOP_BITS = 22;
 
 /** The kernel of thread number `thread`. The memory must be WebAssembly's. */
 export function laneKernel(runtime: WasmRuntime, memory: LaneMemory, thread: number): BatchKernel {
@@ -37,6 +37,7 @@ function writeAddresses(words: Uint32Array, memory: LaneMemory, thread: number):
     memory.paddedSlots,
     sections.inStart.at,
     sections.inArcs.at,
+    sections.inShort.at,
     sections.outStart.at,
     sections.outArcs.at,
     sections.tails.at,

@@ -170,10 +170,12 @@ function layOut({ slots, arcs, threads }: LaneShape) {
   const sections = {
     control,
     table,
-    /** By vertex. An arc into it: { line of the tail, key }, least stable index first; padded to pairs with arcs to itself. */
+    /** By vertex. An arc into it: { line of the tail, key }, short ones first; padded to pairs with arcs to itself. */
     inStart: place((vertices + 1) * 4),
     inArcs: place((arcs + vertices) * 8),
-    /** By vertex. An arc out of it: { line of the head, key }. */
+    /** By vertex: where the short arcs into it end. */
+    inShort: place(vertices * 4),
+    /** By vertex. An arc out of it: { line of the head, key }, least weight first. */
     outStart: place((vertices + 1) * 4),
     outArcs: place(arcs * 8),
     /** By slot: where its piece of `tails` starts, in bytes. */
