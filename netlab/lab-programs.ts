@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TokenCreated } from '../protocol/api.ts';
 import { ApiClient } from '../protocol/api-client.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { hostEnvironment } from './host-environment.ts';
 import { underlayAddressOf } from './host-plan.ts';
 import type { LabRecord } from './lab-record.ts';
 import { labApiTarget } from './lab-removal.ts';
@@ -124,7 +125,8 @@ export class LabPrograms {
     const configPath = join(dir, `${role}.json`);
     writeFileSync(configPath, JSON.stringify(config, null, 2), { mode: 0o600 });
     const argv = onHost(host, this.#program(role, '--config', configPath));
-    const program = startProgram({ argv, logPath: join(dir, `${role}.log`) });
+    const env = hostEnvironment(record.state.hosts.length - 1); // the core's host has no WireGuard
+    const program = startProgram({ argv, logPath: join(dir, `${role}.log`), env });
     record.addProcess({ role, host, ...program.record });
     const deadline = performance.now() + START_DEADLINE_MS;
     while (!(await ready(program.record.pid))) {

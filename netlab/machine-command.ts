@@ -35,10 +35,14 @@ export type { ChildProcess, StdioOptions };
 /** Starts a program with the caller's environment. A program that is not there is reported by its `error` event. */
 export function spawnMachine(
   argv: readonly string[],
-  options: { readonly stdio: StdioOptions; readonly detached?: boolean },
+  options: {
+    readonly stdio: StdioOptions;
+    readonly detached?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): ChildProcess {
   const [program = '', ...args] = argv;
-  return spawn(program, args, options);
+  return spawn(program, args, { ...options, env: { ...process.env, ...options.env } });
 }
 
 /** Throws missing_program for the first that is not in PATH. */

@@ -25,11 +25,17 @@ export function startProgram(options: {
   readonly logPath: string;
   /** -20 to 19; default 0. */
   readonly nice?: number;
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }): StartedProgram {
   const log = openSync(options.logPath, 'a', 0o600);
   let ended: string | undefined;
   try {
-    const child = spawnMachine(options.argv, { detached: true, stdio: ['ignore', log, log] });
+    const child = spawnMachine(options.argv, {
+      detached: true,
+      stdio: ['ignore', log, log],
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
     child.on('error', (cause) => {
       ended = cause.message;
     });

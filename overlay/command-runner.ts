@@ -10,8 +10,10 @@ export interface CommandOptions {
   readonly stdin?: string;
   /** Default 20,000 ms: 10,000 routes in one batch take under one second on a loaded machine. */
   readonly timeoutMs?: number;
-  /** Extra environment; nothing but PATH and LC_ALL is inherited. */
+  /** Extra environment; nothing but PATH, LC_ALL and what bounds a Go program (GOMAXPROCS, GOGC) is inherited. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Priority of the program, -20 (first) to 19; kept at ours where we may not raise it. */
+  readonly niceness?: number;
   /** The program starts a daemon that shall outlive us: it gets a session of its own, so no terminal signal reaches it. */
   readonly daemon?: boolean;
 }

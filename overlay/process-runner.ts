@@ -34,6 +34,17 @@ export const PROGRAM_PATH = [
   '/bin',
 ].join(':');
 
+/** How an operator bounds wireguard-go: threads that run at once, and how much garbage it may hold. */
+const INHERITED = ['GOMAXPROCS', 'GOGC'].flatMap((name) => {
+  const value = process.env[name];
+  return value === undefined ? [] : [[name, value]];
+});
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(INHERITED),
+  PATH: PROGRAM_PATH,
+  LC_ALL: 'C',
+};
+
 export class ProcessRunner implements CommandRunner {
   readonly #prefix: readonly string[];
 
@@ -42,12 +53,14 @@ export class ProcessRunner implements CommandRunner {
   }
 
   run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const [program, ...args] = [...this.#prefix, ...argv];
+    const prefix =
+      options.niceness === undefined ? this.#prefix : [...this.#prefix, 'nice', '-n', `${options.niceness}`];
+    const [program, ...args] = [...prefix, ...argv];
     const wanted = argv[0];
     if (program === undefined || wanted === undefined) throw new ThalwegError('internal', 'an empty command');
     return new Promise((resolve, reject) => {
       const child = spawn(program, args, {
-        env: { ...options.env, PATH: PROGRAM_PATH, LC_ALL: 'C' },
+        env: { ...options.env, ...ENVIRONMENT },
         stdio: ['pipe', 'pipe', 'pipe'],
         detached: options.daemon === true,
       });
@@ -90,7 +103,7 @@ export class ProcessRunner implements CommandRunner {
           stdout: Buffer.concat(stdout).toString('utf8'),
           stderr: Buffer.concat(stderr).toString('utf8'),
         };
-        if (this.#prefix.length > 0 && prefixMissesProgram(result, wanted)) return reject(missingProgram(wanted));
+        if (prefix.length > 0 && prefixMissesProgram(result, wanted)) return reject(missingProgram(wanted));
         resolve(result);
       });
     });
@@ -143,7 +156,7 @@ function prefixMissesProgram(result: CommandResult, program: string): boolean {
   return (
     result.exitCode !== 0 &&
     result.stderr.includes(program) &&
-    /(exec of|failed to execute|nsenter:).*No such file or directory/.test(result.stderr)
+    /(exec of|failed to execute|nsenter:|nice:).*No such file or directory/.test(result.stderr)
   );
 }
 

@@ -38,7 +38,8 @@ export class ShellRunner implements CommandRunner {
   /** As ProcessRunner, one at a time. Daemons, and the few commands that a shell's line cannot carry, are started directly. */
   run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const { stdin = '' } = options;
-    const isPlain = options.daemon !== true && options.env === undefined && argv.length > 0;
+    const { daemon, env, niceness } = options;
+    const isPlain = daemon !== true && env === undefined && niceness === undefined && argv.length > 0;
     const isText = (stdin === '' || stdin.endsWith('\n')) && ![...argv, stdin].some((text) => text.includes('\0'));
     if (!isPlain || !isText) return this.#direct.run(argv, options);
     const result = this.#queue.then(() => this.#runInShell(argv, options));

@@ -10,6 +10,9 @@ import { publicKeyOfFile } from './key-file.ts';
 import { computePeerDiff } from './peer-diff.ts';
 import { parseWgDump, type WgDevice } from './wg-dump.ts';
 
+/** It stands where the kernel would: packets do not wait for programs, ours included. */
+export const DATA_PLANE_NICENESS = -10;
+
 export type WireGuardBackend = 'kernel' | 'wireguard-go';
 
 export interface WireGuardOptions {
@@ -52,7 +55,11 @@ export class WireGuardDevice {
     const added = await this.#runner.run(['ip', 'link', 'add', TUNNEL_DEVICE, 'type', 'wireguard']);
     if (added.exitCode === 0) return 'kernel';
     if (!saysUnknownType(added.stderr)) throw commandFailure(['ip'], added);
-    await runChecked(this.#runner, ['wireguard-go', TUNNEL_DEVICE], { daemon: true, env: { LOG_LEVEL: 'silent' } });
+    await runChecked(this.#runner, ['wireguard-go', TUNNEL_DEVICE], {
+      daemon: true,
+      env: { LOG_LEVEL: 'silent' },
+      niceness: DATA_PLANE_NICENESS,
+    });
     return 'wireguard-go';
   }
 
