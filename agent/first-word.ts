@@ -43,6 +43,16 @@ export class FirstWord {
     return released;
   }
 
+  /** Milliseconds until the next peer may be spoken to; null: none is held back. */
+  waitMs(monoMs: number): number | null {
+    let least: number | null = null;
+    for (const key of this.#silent) {
+      const wait = Math.max(0, (this.#fromMonoMs.get(key) ?? monoMs) - monoMs);
+      if (least === null || wait < least) least = wait;
+    }
+    return least;
+  }
+
   /** True for peers that `step` has not seen: what is not known to be new is not held back. */
   maySpeak(key: PublicKey): boolean {
     return !this.#silent.has(key);

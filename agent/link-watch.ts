@@ -129,6 +129,11 @@ export class LinkWatch {
     return this.#endpoints.step(peers, ages, usable, monoMs) || released;
   }
 
+  /** Milliseconds until endpoints are worth choosing again though nothing has happened; null: no such time. */
+  get chooseAgainMs(): number | null {
+    return this.#firstWord.waitMs(this.#deps.clock.monoMs());
+  }
+
   endpointOf(key: PublicKey): ChosenEndpoint {
     return this.#firstWord.maySpeak(key) ? this.#endpoints.endpointOf(key) : { endpoint: null, forceEndpoint: false };
   }

@@ -8,7 +8,7 @@
 import type { Overlay } from '../overlay/overlay-state.ts';
 import type { Prober } from '../overlay/stamp/prober.ts';
 import type { HealthView } from '../protocol/api.ts';
-import type { Clock } from '../protocol/clock.ts';
+import type { Clock, Timer } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
@@ -66,6 +66,8 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
+/** Peers that came one after the other are spoken to together: each time costs a run of `wg`. */
+const ENDPOINT_BATCH_MS = 250;
 /** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
 const LEAVE_LIMIT_MS = 8000;
 /** A pace of the core's that would cost a device more than it tells is not followed. */
@@ -87,6 +89,7 @@ export class MeshAgent {
   #wireguardBackend = '';
   #state: ConnectionState = 'connecting';
   readonly #lag: EventLoopLag;
+  #endpointTimer: Timer | undefined;
   #stopping: Promise<void> | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -324,7 +327,17 @@ export class MeshAgent {
   // ---------------------------------------------------------------- links
 
   #chooseEndpoints(): boolean {
-    return this.#links.chooseEndpoints(this.#place.identity.addressPlan, this.#dataPlane.situation.underlayAddresses);
+    const { addressPlan } = this.#place.identity;
+    const changed = this.#links.chooseEndpoints(addressPlan, this.#dataPlane.situation.underlayAddresses);
+    this.#endpointTimer?.cancel();
+    const againMs = this.#links.chooseAgainMs;
+    if (againMs !== null && this.#stopping === undefined) {
+      const delayMs = Math.max(againMs, ENDPOINT_BATCH_MS);
+      this.#endpointTimer = this.#deps.clock.after(delayMs, () => {
+        if (this.#chooseEndpoints()) void this.#dataPlane.want();
+      });
+    }
+    return changed;
   }
 
   async #readSessions(): Promise<void> {
@@ -353,6 +366,7 @@ export class MeshAgent {
     this.#lag.stop();
     this.#reports.stop();
     for (const task of this.#tasks) task.stop();
+    this.#endpointTimer?.cancel();
     await Promise.all([this.#connection.stop(), this.#links.stop(), this.#dataPlane.stop()]);
     await this.#memory.flush();
     this.#deps.log.info('agent stopped');

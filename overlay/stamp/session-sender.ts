@@ -1,7 +1,8 @@
 /**
  * The Session-Sender without its socket: which peer is probed when, what a reply says, what is known of each link.
  * Probes of n targets are spread evenly: one every interval / n, in turn, so that neither the sockets nor the far side
- * see bursts. After a stall the missed ones are not sent later.
+ * see bursts. After a stall the missed ones are not sent later. A new link that answers is asked again soon
+ * until it is up: slow probing must not make it late.
  */
 import { LinkHealth } from './link-health.ts';
 import { LinkMetrics } from './link-metrics.ts';
@@ -44,6 +45,9 @@ const COARSE_CLOCK_US = 1000;
 const LATE_REFLECTOR_US = 10_000;
 const LATE_REFLECTOR_FACTOR = 4;
 
+/** After a reply on a link that was never up: far enough from the reply that one gap in the network is not two samples. */
+const EAGER_MS = 100;
+
 interface Session {
   readonly target: ProbeTarget;
   readonly ring: ProbeRing;
@@ -71,6 +75,8 @@ export class SessionSender {
   #byEndpoint = new Map<string, Session>();
   #cursor = 0;
   #nextDueMs = 0;
+  /** Links to ask again, in the order of their times. */
+  #eager: { readonly session: Session; readonly atMs: number }[] = [];
   #urgent = false;
   readonly #reply = newReplyFields();
   readonly #t1 = { seconds: 0, fraction: 0 };
@@ -104,12 +110,8 @@ export class SessionSender {
 
   /** The next probe that is due at `nowMs`, stamped and noted as sent; undefined when none is. */
   takeDueProbe(nowMs: number): OutgoingProbe | undefined {
-    const session = this.#sessions[this.#cursor];
-    if (session === undefined || nowMs < this.#nextDueMs) return undefined;
-    // What a stall made late is left out instead of sent as a burst.
-    if (nowMs - this.#nextDueMs > Math.max(2 * this.slotMs, CATCH_UP_MS)) this.#nextDueMs = nowMs;
-    this.#nextDueMs += this.slotMs;
-    this.#cursor = (this.#cursor + 1) % this.#sessions.length;
+    const session = this.#takeEager(nowMs) ?? this.#takeScheduled(nowMs);
+    if (session === undefined) return undefined;
     const { ring, packet, target } = session;
     const sentAtMs = this.#clock.monoMs();
     this.#clock.ntpAt(sentAtMs, this.#t1);
@@ -118,6 +120,25 @@ export class SessionSender {
     encodeProbe(packet, sequence, this.#t1, STAMP_ERROR);
     session.health.probeSent(attentiveMs);
     return { target, packet };
+  }
+
+  #takeEager(nowMs: number): Session | undefined {
+    const [first] = this.#eager;
+    if (first === undefined || nowMs < first.atMs) return undefined;
+    this.#eager.shift();
+    const { target, health } = first.session;
+    const isStill = this.#byEndpoint.get(endpointKey(target.address, target.port)) === first.session;
+    return isStill && health.state === 'unmeasured' ? first.session : this.#takeEager(nowMs);
+  }
+
+  #takeScheduled(nowMs: number): Session | undefined {
+    const session = this.#sessions[this.#cursor];
+    if (session === undefined || nowMs < this.#nextDueMs) return undefined;
+    // What a stall made late is left out instead of sent as a burst.
+    if (nowMs - this.#nextDueMs > Math.max(2 * this.slotMs, CATCH_UP_MS)) this.#nextDueMs = nowMs;
+    this.#nextDueMs += this.slotMs;
+    this.#cursor = (this.#cursor + 1) % this.#sessions.length;
+    return session;
   }
 
   /** Takes one datagram from `address`:`port`, read from the socket at `receivedAtMs` (T4). Never throws on content. */
@@ -137,6 +158,9 @@ export class SessionSender {
     if (!(rttUs >= -COARSE_CLOCK_US)) return 'malformed';
     ring.answer(sequence, reply.sequence);
     if (health.replied(sequence)) this.#urgent = true;
+    else if (health.state === 'unmeasured' && this.#settings.intervalMs > EAGER_MS) {
+      this.#eager.push({ session, atMs: receivedAtMs + EAGER_MS });
+    }
     const errorUs = errorEstimateUs(reply.errorEstimate);
     session.leastErrorUs = Math.min(session.leastErrorUs, errorUs);
     const lateReflector = errorUs > Math.max(LATE_REFLECTOR_US, LATE_REFLECTOR_FACTOR * session.leastErrorUs);

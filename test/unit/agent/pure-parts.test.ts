@@ -151,10 +151,12 @@ describe('FirstWord', () => {
     const word = new FirstWord(peerIndex === 2 ? 1 : 2);
     expect(word.step(peer(peerIndex), ages(null), 1000)).toBe(false);
     expect(word.maySpeak(key)).toBe(false);
+    expect(word.waitMs(1400)).toBe(waitMs - 400);
     expect(word.step(peer(peerIndex), ages(null), 1000 + waitMs - 1)).toBe(false);
     expect(word.step(peer(peerIndex), ages(null), 1000 + waitMs)).toBe(true);
     expect(word.maySpeak(key)).toBe(true);
     expect(word.step(peer(peerIndex), ages(null), 1001 + waitMs)).toBe(false);
+    expect(word.waitMs(1001 + waitMs)).toBeNull();
   });
 
   it('answers at once when it is heard, and does not fall silent afterwards', () => {

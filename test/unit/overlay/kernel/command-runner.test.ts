@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { commandFailure, runChecked } from '../../../../overlay/command-runner.ts';
 import { OutputUntilMark } from '../../../../overlay/output-until-mark.ts';
@@ -31,6 +32,12 @@ describe.each([
       code: 'missing_program',
       nextStep: 'install it: apt-get install no-such-program',
     });
+  });
+
+  it('starts a program with another priority, and tells a missing one all the same', async () => {
+    const held = await runner.run(['nice'], { niceness: 7 });
+    expect(Number(held.stdout)).toBe(Math.min(19, getPriority() + 7));
+    await expect(runner.run(['no-such-program'], { niceness: 7 })).rejects.toMatchObject({ code: 'missing_program' });
   });
 
   it('ends a program that takes too long', async () => {

@@ -7,11 +7,11 @@ import { StampClock } from '../../../../overlay/stamp/stamp-clock.ts';
 
 const PEER = { peerIndex: 2, address: '100.112.0.2', port: 862 };
 
-function rig(firstSequence = 0) {
+function rig(firstSequence = 0, intervalMs = 200) {
   let nowMs = 1000;
   const clock = new StampClock({ nowMs: () => nowMs + 1.7e12, monoMs: () => nowMs });
   const deps = { clock, lag: new LoopLag() };
-  const sender = new SessionSender(deps, { settings: { intervalMs: 200, deadAfterMs: 1000 }, firstSequence });
+  const sender = new SessionSender(deps, { settings: { intervalMs, deadAfterMs: 5 * intervalMs }, firstSequence });
   const reflector = new SessionReflector(deps, { port: 862, allowedRange: null });
   sender.setTargets([PEER]);
   const pass = (ms: number) => {
@@ -27,10 +27,27 @@ function rig(firstSequence = 0) {
   };
   const receive = (packet: Buffer) => sender.receive(packet, PEER.address, PEER.port, nowMs);
   const summary = () => sender.summaries(nowMs)[0];
-  return { sender, pass, probe, receive, summary };
+  const due = () => sender.takeDueProbe(nowMs) !== undefined;
+  return { due, sender, pass, probe, receive, summary };
 }
 
 describe('session sender', () => {
+  it('asks a new link again 100 ms after each reply until it is up, however slow the pace', () => {
+    const { due, pass, probe, receive, summary } = rig(0, 5000);
+    for (const health of ['unmeasured', 'unmeasured', 'up']) {
+      const reply = probe();
+      pass(30);
+      expect(receive(reply)).toBe('accepted');
+      expect(summary()?.health).toBe(health);
+      pass(99);
+      expect(due()).toBe(false);
+      pass(1);
+    }
+    expect(due()).toBe(false);
+    pass(5000);
+    expect(due()).toBe(true);
+  });
+
   it('takes a reply once; the second is a duplicate and changes nothing', () => {
     const { pass, probe, receive, summary } = rig();
     const replies: Buffer[] = [];
