@@ -8,7 +8,7 @@
 import type { Overlay } from '../overlay/overlay-state.ts';
 import type { Prober } from '../overlay/stamp/prober.ts';
 import type { HealthView } from '../protocol/api.ts';
-import type { Clock, Timer } from '../protocol/clock.ts';
+import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
@@ -21,6 +21,7 @@ import { type ConnectionState, CoreConnection } from './core-connection.ts';
 import { CoreReports } from './core-reports.ts';
 import type { OpenCoreStream } from './core-stream.ts';
 import { DataPlane, errorFields } from './data-plane.ts';
+import { EndpointWatch } from './endpoint-watch.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { hostFields } from './host-situation.ts';
 import type { Identity, IdentityStore } from './identity.ts';
@@ -66,8 +67,6 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
-/** Peers that came one after the other are spoken to together: each time costs a run of `wg`. */
-const ENDPOINT_BATCH_MS = 250;
 /** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
 const LEAVE_LIMIT_MS = 8000;
 /** A pace of the core's that would cost a device more than it tells is not followed. */
@@ -89,7 +88,7 @@ export class MeshAgent {
   #wireguardBackend = '';
   #state: ConnectionState = 'connecting';
   readonly #lag: EventLoopLag;
-  #endpointTimer: Timer | undefined;
+  readonly #endpoints: EndpointWatch;
   #stopping: Promise<void> | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -148,6 +147,13 @@ export class MeshAgent {
       },
       options,
     );
+    this.#endpoints = new EndpointWatch({
+      clock,
+      choose: () =>
+        this.#links.chooseEndpoints(this.#place.identity.addressPlan, this.#dataPlane.situation.underlayAddresses),
+      chooseAgainMs: () => this.#links.chooseAgainMs,
+      onChanged: () => void this.#dataPlane.want(),
+    });
     this.#connection = new CoreConnection(
       {
         ...deps,
@@ -202,7 +208,7 @@ export class MeshAgent {
       await this.#certificate.load();
       for (const peer of await this.#memory.load()) this.#peers.add(peer);
       await this.#dataPlane.readSituation();
-      this.#chooseEndpoints();
+      this.#endpoints.choose();
       await this.#dataPlane.start();
       await this.#links.startProber(this.#place.own.tunnel, this.#place.ranges);
     } catch (cause) {
@@ -283,7 +289,7 @@ export class MeshAgent {
     const refused = this.#peers.update(update);
     if (refused > 0) log.warn('the core named peers that cannot be used', { refused });
     log.info('peers changed', { peers: this.#peers.size });
-    this.#chooseEndpoints();
+    this.#endpoints.choose();
     this.#links.aim(this.#place.ranges);
     void this.#dataPlane.want();
     this.#memory.save();
@@ -326,24 +332,10 @@ export class MeshAgent {
 
   // ---------------------------------------------------------------- links
 
-  #chooseEndpoints(): boolean {
-    const { addressPlan } = this.#place.identity;
-    const changed = this.#links.chooseEndpoints(addressPlan, this.#dataPlane.situation.underlayAddresses);
-    this.#endpointTimer?.cancel();
-    const againMs = this.#links.chooseAgainMs;
-    if (againMs !== null && this.#stopping === undefined) {
-      const delayMs = Math.max(againMs, ENDPOINT_BATCH_MS);
-      this.#endpointTimer = this.#deps.clock.after(delayMs, () => {
-        if (this.#chooseEndpoints()) void this.#dataPlane.want();
-      });
-    }
-    return changed;
-  }
-
   async #readSessions(): Promise<void> {
     await this.#links.readSessions();
     await this.#dataPlane.refreshSituation();
-    if (this.#chooseEndpoints()) void this.#dataPlane.want();
+    if (this.#endpoints.choose()) void this.#dataPlane.want();
   }
 
   // ---------------------------------------------------------------- life
@@ -366,7 +358,7 @@ export class MeshAgent {
     this.#lag.stop();
     this.#reports.stop();
     for (const task of this.#tasks) task.stop();
-    this.#endpointTimer?.cancel();
+    this.#endpoints.stop();
     await Promise.all([this.#connection.stop(), this.#links.stop(), this.#dataPlane.stop()]);
     await this.#memory.flush();
     this.#deps.log.info('agent stopped');
