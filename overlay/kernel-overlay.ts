@@ -12,7 +12,7 @@ import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } 
 import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
 import { assertOurs, computeLinkPlan } from './route/link-plan.ts';
-import { computeRoutePlan, computeRouteRemoval, type RoutePlan } from './route/route-plan.ts';
+import { computeRoutePlan, computeRouteRemoval, type RoutePlan, type RouteUpdate } from './route/route-plan.ts';
 import { readSnapshot } from './route/snapshot-reader.ts';
 import { ShellRunner } from './shell-runner.ts';
 import { HostSettings } from './sysctl/host-settings.ts';
@@ -37,6 +37,9 @@ export interface KernelOverlayOptions {
 /** What the monitors announce is read at once; all the rest at least this often. */
 const FULL_READ_MS = 20_000;
 
+/** What kernels before 5.13, and iproute2 before 5.12, say of a resilient group. */
+const NO_SUCH_GROUPS = /group type|"type"|Unknown attribute type|Attribute failed policy/i;
+
 interface Applied {
   readonly desired: DesiredOverlay;
   readonly snapshot: KernelSnapshot;
@@ -57,6 +60,8 @@ export class KernelOverlay implements Overlay {
   /** The monitors announced something since all was read, perhaps only our own changes. */
   #touched = true;
   #readAtMonoMs = 0;
+  /** Until the kernel says otherwise. */
+  #resilientGroups = true;
 
   constructor(deps: KernelOverlayDeps, options: KernelOverlayOptions) {
     this.#runner = deps.runner;
@@ -152,11 +157,31 @@ export class KernelOverlay implements Overlay {
       }
       changes.push(...(await this.#applySettings(desired, snapshot)));
       await this.#batch(links.addresses, changes);
-      const plan = computeRoutePlan(desired, snapshot);
-      await this.#runPlan(plan, changes);
-      this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
+      const after = await this.#applyRoutes(desired, snapshot, changes);
+      this.#applied = { desired, snapshot: { ...snapshot, ...after } };
       return { changes };
     });
+  }
+
+  /** Rules, next hops and routes; what the kernel holds of them then. */
+  async #applyRoutes(
+    desired: DesiredOverlay,
+    snapshot: KernelSnapshot,
+    changes: string[],
+  ): Promise<RouteUpdate['after']> {
+    const plan = computeRoutePlan(desired, snapshot, this.#resilientGroups);
+    try {
+      await this.#runPlan(plan, changes);
+      return plan.after;
+    } catch (error) {
+      if (!this.#resilientGroups || !(error instanceof ThalwegError) || !NO_SUCH_GROUPS.test(error.message))
+        throw error;
+    }
+    this.#resilientGroups = false;
+    this.#log.warn('the kernel has no resilient next-hop groups: a change of weights moves more flows than it must');
+    const again = computeRoutePlan(desired, await readSnapshot(this.#runner), false);
+    await this.#runPlan(again, changes);
+    return again.after;
   }
 
   /** Undefined: the kernel is not as we left it, and has to be read. */
@@ -165,7 +190,7 @@ export class KernelOverlay implements Overlay {
     { desired: before, snapshot }: Applied,
   ): Promise<ApplyReport | undefined> {
     const changes: string[] = [];
-    const plan = computeRoutePlan(desired, snapshot);
+    const plan = computeRoutePlan(desired, snapshot, this.#resilientGroups);
     try {
       if (!isDeepStrictEqual(before.peers, desired.peers)) {
         // Endpoints that WireGuard learned meanwhile are not ours to overwrite.

@@ -71,3 +71,10 @@ export const MIN_NODE_MTU_BYTES = 1280;
 
 /** Table name in nftables, family inet. */
 export const NFT_TABLE = 'thalweg';
+
+/**
+ * Groups hold 256 buckets, each with a next hop: as fine as the weights. After a change of weights a bucket moves once no packet has met it
+ * for 1 s (a flow that pauses longer than any path is long is not reordered by moving), and after 5 s those that are
+ * still too many move all the same: load that has to go somewhere else cannot wait for flows to end. Seconds.
+ */
+export const GROUP_TYPE = 'type resilient buckets 256 idle_timer 1 unbalanced_timer 5';

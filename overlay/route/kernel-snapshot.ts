@@ -45,6 +45,8 @@ export interface KernelNextHop {
   /** Outer destination of an encapsulated one. */
   readonly outerDst: string | null;
   readonly members: readonly { readonly id: number; readonly weight: number }[] | null;
+  /** A group of buckets, which keeps flows where they are when its weights change. */
+  readonly resilient: boolean;
 }
 
 export interface KernelRoute {
@@ -173,6 +175,7 @@ export function parseNextHops(items: readonly Json[], sixIds: ReadonlySet<number
       device: text(item['dev']) ?? null,
       outerDst: text(item['outer_dst']) ?? null,
       members,
+      resilient: item['type'] === 'resilient',
     };
   });
 }

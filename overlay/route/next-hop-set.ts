@@ -2,9 +2,13 @@
  * Ids of next-hop objects and groups. An object of ours in the kernel that has the wanted content is used as it is;
  * a new one gets an id that follows from a hash of its content, so that the same desired state gives the same ids on
  * every host and after every restart, and goes on to the next free id where that one is taken.
+ *
+ * A group whose weights change keeps its id: the kernel then moves as few flows as the weights ask for. Members are
+ * written in the order of their neighbours, so that a group on the other plane sends a flow to the neighbour that it had.
  */
 import { ThalwegError } from '../../protocol/error.ts';
 import {
+  GROUP_TYPE,
   NEXT_HOP_ID_COUNT,
   NEXT_HOP_ID_FIRST,
   PLANE_DEVICES,
@@ -15,6 +19,8 @@ import {
 import type { OverlayNextHop } from '../overlay-state.ts';
 import type { Family, KernelNextHop } from './kernel-snapshot.ts';
 
+type Member = { readonly id: number; readonly weight: number };
+
 export class NextHopSet {
   /** `ip` commands, in order. IPv6 next hops need a batch of their own (`ip -6`), groups must not be in it. */
   readonly addSix: string[] = [];
@@ -23,38 +29,84 @@ export class NextHopSet {
   readonly #taken = new Set<number>();
   readonly #used = new Set<number>();
   readonly #added: KernelNextHop[] = [];
-  readonly #ours: readonly KernelNextHop[];
+  readonly #ours: Map<number, KernelNextHop>;
+  readonly #resilient: boolean;
+  /** Groups that some route is to have. */
+  readonly #expected = new Set<string>();
 
-  constructor(kernel: readonly KernelNextHop[]) {
-    this.#ours = kernel.filter(isOurs);
+  /** `resilient`: the kernel knows such groups (5.13 and newer). */
+  constructor(kernel: readonly KernelNextHop[], resilient = true) {
+    this.#resilient = resilient;
+    this.#ours = new Map(kernel.filter(isOurs).map((nextHop) => [nextHop.id, nextHop]));
     for (const { id } of kernel) this.#taken.add(id);
-    for (const nextHop of [...this.#ours].sort((a, b) => a.id - b.id)) {
-      const content = nextHop.members === null ? singleContent(nextHop) : groupContent(nextHop.members);
+    for (const nextHop of [...this.#ours.values()].sort((a, b) => a.id - b.id)) {
+      const content = this.#contentOf(nextHop);
       if (content !== undefined && !this.#byContent.has(content)) this.#byContent.set(content, nextHop.id);
     }
   }
 
-  /** Id of the object that a route with these next hops points at; adds what is missing. */
-  idFor(family: Family, nextHops: readonly OverlayNextHop[]): number {
-    const weights = new Map<number, number>();
-    for (const nextHop of nextHops) {
-      const id = this.#single(family, nextHop);
-      weights.set(id, Math.min(256, (weights.get(id) ?? 0) + nextHop.weight));
-    }
-    const members = [...weights].map(([id, weight]) => ({ id, weight })).sort((a, b) => a.id - b.id);
+  /** A route is to have these next hops: their group, where it is there already, must stay as it is. Before `idFor`. */
+  expect(family: Family, nextHops: readonly OverlayNextHop[]): void {
+    if (nextHops.length < 2) return;
+    this.#expected.add(groupContent(this.#members(family, nextHops)));
+  }
+
+  /**
+   * Id of the object that a route with these next hops points at; adds what is missing. `heldId`: where the route points
+   * now; where that is a group of the same members that nobody is to have any more, its weights are changed.
+   */
+  idFor(family: Family, nextHops: readonly OverlayNextHop[], heldId: number | null = null): number {
+    const members = this.#members(family, nextHops);
     const [only] = members;
     if (only !== undefined && members.length === 1) return only.id;
     const content = groupContent(members);
+    if (!this.#byContent.has(content) && this.#takeOver(content, members, heldId)) return heldId ?? 0;
     return this.#resolve(content, (id) => {
-      this.#note({ id, members });
-      const list = members.map((m) => `${m.id},${m.weight}`).join('/');
-      this.add.push(`nexthop add id ${id} group ${list} protocol ${ROUTE_PROTOCOL}`);
+      this.#note({ id, members, resilient: this.#resilient });
+      this.add.push(this.#groupCommand('add', id, members));
     });
+  }
+
+  #members(family: Family, nextHops: readonly OverlayNextHop[]): Member[] {
+    const weights = new Map<number, number>();
+    for (const nextHop of [...nextHops].sort(byNeighbour)) {
+      const id = this.#single(family, nextHop);
+      weights.set(id, Math.min(256, (weights.get(id) ?? 0) + nextHop.weight));
+    }
+    return [...weights].map(([id, weight]) => ({ id, weight }));
+  }
+
+  #takeOver(content: string, members: readonly Member[], heldId: number | null): boolean {
+    const held = heldId === null ? undefined : this.#ours.get(heldId);
+    if (heldId === null || held === undefined || held.members === null || !this.#resilient || !held.resilient)
+      return false;
+    const before = groupContent(held.members);
+    const same =
+      held.members.length === members.length && held.members.every((m) => members.some(({ id }) => id === m.id));
+    if (!same || this.#used.has(heldId) || this.#expected.has(before)) return false;
+    this.#ours.set(heldId, { ...held, members });
+    this.#byContent.delete(before);
+    this.#byContent.set(content, heldId);
+    this.#used.add(heldId);
+    this.add.push(this.#groupCommand('replace', heldId, members));
+    return true;
+  }
+
+  #groupCommand(verb: 'add' | 'replace', id: number, members: readonly Member[]): string {
+    const list = members.map((m) => `${m.id},${m.weight}`).join('/');
+    const type = this.#resilient ? `${GROUP_TYPE} ` : '';
+    return `nexthop ${verb} id ${id} group ${list} ${type}protocol ${ROUTE_PROTOCOL}`;
+  }
+
+  /** Undefined for what is of no use: a foreign kind of object, or a group of a type that is not made (any more). */
+  #contentOf(nextHop: KernelNextHop): string | undefined {
+    if (nextHop.members === null) return singleContent(nextHop);
+    return nextHop.resilient === this.#resilient ? groupContent(nextHop.members) : undefined;
   }
 
   /** Commands that delete what no route asked for: groups first, since a group goes when its members go. */
   deletions(): string[] {
-    const unused = this.#ours.filter(({ id }) => !this.#used.has(id));
+    const unused = [...this.#ours.values()].filter(({ id }) => !this.#used.has(id));
     return [...unused.filter((n) => n.members !== null), ...unused.filter((n) => n.members === null)].map(
       ({ id }) => `nexthop del id ${id}`,
     );
@@ -62,7 +114,7 @@ export class NextHopSet {
 
   /** Objects that routes asked for: what stays of ours once the commands have run. */
   wanted(): KernelNextHop[] {
-    return [...this.#ours, ...this.#added].filter(({ id }) => this.#used.has(id));
+    return [...this.#ours.values(), ...this.#added].filter(({ id }) => this.#used.has(id));
   }
 
   #note(nextHop: Pick<KernelNextHop, 'id'> & Partial<KernelNextHop>): void {
@@ -72,6 +124,7 @@ export class NextHopSet {
       device: null,
       outerDst: null,
       members: null,
+      resilient: false,
       ...nextHop,
     });
   }
@@ -110,6 +163,16 @@ export class NextHopSet {
     }
     throw new ThalwegError('internal', `all ${NEXT_HOP_ID_COUNT} ids of next hops are in use`);
   }
+}
+
+/** Direct first, then by the neighbour's address, whatever the plane. */
+function byNeighbour(a: OverlayNextHop, b: OverlayNextHop): number {
+  const [left, right] = [a, b].map((hop) => (hop.kind === 'direct' ? 0 : addressNumber(hop.via)));
+  return (left ?? 0) - (right ?? 0);
+}
+
+function addressNumber(address: string): number {
+  return address.split('.').reduce((value, part) => value * 256 + Number(part), 0);
 }
 
 /** Ours: the protocol number and the id range both say so. */

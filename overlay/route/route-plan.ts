@@ -51,12 +51,20 @@ const DEFAULT_METRIC: Record<Family, number> = { 4: 0, 6: 1024 };
 /** The metric is the kernel's default of the family. */
 type WantedRoute = Omit<KernelRoute, 'metric'>;
 
-export function computeRoutePlan(desired: DesiredOverlay, snapshot: KernelSnapshot): RouteUpdate {
-  const nextHops = new NextHopSet(snapshot.nextHops);
+/** `resilientGroups`: the kernel knows them. */
+export function computeRoutePlan(
+  desired: DesiredOverlay,
+  snapshot: KernelSnapshot,
+  resilientGroups = true,
+): RouteUpdate {
+  const nextHops = new NextHopSet(snapshot.nextHops, resilientGroups);
   const wanted = new Map<string, WantedRoute>();
   for (const route of standingRoutes(desired)) wanted.set(routeKey(route), route);
+  const groups = desired.routes.filter((route) => route.nextHops.length > 1);
+  for (const route of groups) nextHops.expect(familyOf(route), route.nextHops);
+  const heldIds = groups.length === 0 ? NOTHING_HELD : new Map(snapshot.routes.map((r) => [routeKey(r), r.nextHopId]));
   for (const route of desired.routes) {
-    const steered = steeredRoute(desired, route, nextHops);
+    const steered = steeredRoute(desired, route, nextHops, heldIds);
     wanted.set(routeKey(steered), steered);
   }
 
@@ -135,8 +143,21 @@ function standingRoutes({ addresses, ranges, uplink }: DesiredOverlay): WantedRo
   ];
 }
 
-function steeredRoute(desired: DesiredOverlay, route: OverlayRoute, nextHops: NextHopSet): WantedRoute {
-  const family: Family = route.prefix.includes(':') ? 6 : 4;
+const NOTHING_HELD: ReadonlyMap<string, number | null> = new Map();
+
+function familyOf(route: OverlayRoute): Family {
+  return route.prefix.includes(':') ? 6 : 4;
+}
+
+function steeredRoute(
+  desired: DesiredOverlay,
+  route: OverlayRoute,
+  nextHops: NextHopSet,
+  heldIds: ReadonlyMap<string, number | null>,
+): WantedRoute {
+  const family = familyOf(route);
+  const prefix = canonicalPrefix(route.prefix);
+  const heldId = heldIds.get(routeKey({ table: TABLE_NUMBERS[route.table], prefix })) ?? null;
   if (route.nextHops.length === 0) {
     throw new ThalwegError('invalid_argument', `route ${route.prefix}: no next hop`, { fields: { field: 'nextHops' } });
   }
@@ -149,9 +170,9 @@ function steeredRoute(desired: DesiredOverlay, route: OverlayRoute, nextHops: Ne
   return {
     family,
     table: TABLE_NUMBERS[route.table],
-    prefix: canonicalPrefix(route.prefix),
+    prefix,
     type: UNICAST,
-    nextHopId: nextHops.idFor(family, route.nextHops),
+    nextHopId: nextHops.idFor(family, route.nextHops, heldId),
     device: null,
     source: family === 4 ? desired.addresses.node4 : canonicalAddress(desired.addresses.node6),
     // On direct routes too: a flow may move to a detour, and its segments must fit then.

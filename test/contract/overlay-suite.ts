@@ -116,6 +116,36 @@ export function overlayContract(open: () => Promise<OverlayHarness>): void {
     expect((await harness.overlay.underlayAddresses()).some((address) => address.startsWith('100.'))).toBe(false);
   });
 
+  it('changes the weights of a group in place: same id, no route touched, and reads them back as they are wanted', async () => {
+    const weighted = (direct: number, viaR: number) =>
+      desiredOverlay({
+        routes: desiredOverlay().routes.map((route) =>
+          route.nextHops.length < 2
+            ? route
+            : { ...route, nextHops: route.nextHops.map((hop, i) => ({ ...hop, weight: i === 0 ? direct : viaR })) },
+        ),
+      });
+    await harness.overlay.apply(weighted(1, 256));
+    expect((await harness.overlay.apply(weighted(1, 256))).changes).toEqual([]);
+    const { changes } = await harness.overlay.apply(weighted(200, 56));
+    expect(changes.map((change) => change.split(' ').slice(0, 2).join(' '))).toEqual([
+      'nexthop replace',
+      'nexthop replace',
+    ]);
+    const groups = JSON.parse(await harness.run('ip', '-j', '-N', 'nexthop', 'show')) as {
+      type?: string;
+      group?: { weight: number }[];
+    }[];
+    const weights = groups.flatMap(({ group, type }) =>
+      group === undefined ? [] : [[type, ...group.map((m) => m.weight)]],
+    );
+    expect(weights).toEqual([
+      ['resilient', 200, 56],
+      ['resilient', 200, 56],
+    ]);
+    expect((await harness.overlay.apply(weighted(200, 56))).changes).toEqual([]);
+  });
+
   it('leaves the endpoint that the device has, unless forced', async () => {
     const base = desiredOverlay();
     await harness.overlay.apply(base);

@@ -4,6 +4,8 @@ import { type NextHop, pairs, Refused, type Route, RTN, type Rule } from './kern
 
 export abstract class KernelForwarding extends KernelLinks {
   readonly nextHops = new Map<number, NextHop>();
+  /** False: as a kernel before 5.13. */
+  knowsResilientGroups = true;
   rules: Rule[] = [];
   routes: Route[] = [];
 
@@ -38,9 +40,12 @@ export abstract class KernelForwarding extends KernelLinks {
       this.deleteNextHop(id);
       return;
     }
-    if (this.nextHops.has(id)) throw new Refused('RTNETLINK answers: File exists');
+    const before = this.nextHops.get(id);
+    if (before !== undefined && key !== 'nexthop replace') throw new Refused('RTNETLINK answers: File exists');
     const text = words.slice(2).join(' ');
-    const group = /^group (\S+) protocol (\d+)$/.exec(text);
+    const group = /^group (\S+)( type resilient buckets \d+ idle_timer \d+ unbalanced_timer \d+)? protocol (\d+)$/.exec(
+      text,
+    );
     if (group?.[1] !== undefined) {
       if (six) throw new Refused('Error: Invalid family for group.');
       const members = group[1].split('/').map((member) => {
@@ -51,7 +56,12 @@ export abstract class KernelForwarding extends KernelLinks {
         if (this.nextHops.get(member.id)?.family == null) throw new Refused('Error: Invalid nexthop id.');
         if (!(member.weight >= 1 && member.weight <= 256)) throw new Refused('Error: "weight" is invalid');
       }
-      this.nextHops.set(id, { protocol: Number(group[2]), family: null, dev: null, dst: null, members });
+      const resilient = group[2] !== undefined;
+      if (resilient && !this.knowsResilientGroups) throw new Refused('Error: Invalid group type.');
+      if (before !== undefined && (before.members === null || before.resilient !== resilient)) {
+        throw new Refused('Error: Can not replace a nexthop group with one of a different type.');
+      }
+      this.nextHops.set(id, { protocol: Number(group[3]), family: null, dev: null, dst: null, members, resilient });
       return;
     }
     const single = /^(?:encap ip id 1 dst (\S+) )?dev (\S+) protocol (\d+)$/.exec(text);
@@ -63,6 +73,7 @@ export abstract class KernelForwarding extends KernelLinks {
       dev: single[2],
       dst: single[1] ?? null,
       members: null,
+      resilient: false,
     });
   }
 

@@ -13,6 +13,7 @@ export interface NextHop {
   dev: string | null;
   dst: string | null;
   members: { id: number; weight: number }[] | null;
+  resilient: boolean;
 }
 
 export interface Route {

@@ -45,9 +45,10 @@ export function showObject(kernel: ShownState, object: string, filter: string, s
   if (object === 'nexthop') {
     return [...kernel.nextHops]
       .filter(([, nextHop]) => !six || nextHop.family === 6)
-      .map(([id, { members, dev, dst, protocol }]) => ({
+      .map(([id, { members, resilient, dev, dst, protocol }]) => ({
         id,
         ...(members === null ? {} : { group: members }),
+        ...(resilient ? { type: 'resilient', resilient_args: { buckets: 256 } } : {}),
         // iproute2 prints `id`, `src` and `dst` twice: `#` keeps the second ones apart until they are text.
         ...(dst === null ? {} : { encap: 'ip', '#id': 1, '#src': '0.0.0.0', '#dst': dst, ttl: 0, tos: 0 }),
         ...(dev === null ? {} : { dev }),

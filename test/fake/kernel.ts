@@ -112,7 +112,7 @@ export class FakeKernel extends KernelForwarding implements CommandRunner {
     if (key === 'link add' || key === 'link del' || key === 'link set') this.link(key, rest);
     else if (key === 'address add' || key === 'address del') this.address(key, rest);
     else if (key === 'rule add' || key === 'rule del') this.rule(key, rest, six ? 6 : 4);
-    else if (key === 'nexthop add' || key === 'nexthop del') this.nextHop(key, rest, six);
+    else if (/^nexthop (add|del|replace)$/.test(key)) this.nextHop(key, rest, six);
     else if (key === 'route replace' || key === 'route del') this.route(key, rest);
     else throw new Error(`the fake kernel does not know: ip ${command}`);
     return '';

@@ -24,8 +24,16 @@ describe('ip -j', () => {
     expect(parseNextHops(items, new Set([1414004738]))).toEqual({
       ok: true,
       value: [
-        { id: 1414004737, protocol: 84, family: 4, device: 'tw0', outerDst: null, members: null },
-        { id: 1414004738, protocol: 84, family: 6, device: 'twx-a', outerDst: '100.112.0.2', members: null },
+        { id: 1414004737, protocol: 84, family: 4, device: 'tw0', outerDst: null, members: null, resilient: false },
+        {
+          id: 1414004738,
+          protocol: 84,
+          family: 6,
+          device: 'twx-a',
+          outerDst: '100.112.0.2',
+          members: null,
+          resilient: false,
+        },
         {
           id: 1414004740,
           protocol: 84,
@@ -36,6 +44,7 @@ describe('ip -j', () => {
             { id: 1414004737, weight: 3 },
             { id: 1414004738, weight: 1 },
           ],
+          resilient: false,
         },
       ],
     });

@@ -28,6 +28,15 @@ function onFake(): { kernel: FakeKernel; overlay: KernelOverlay } {
 }
 
 describe('computeRoutePlan', () => {
+  it('makes plain groups on a kernel that knows no resilient ones, and agrees with them afterwards', async () => {
+    const { kernel, overlay } = onFake();
+    kernel.knowsResilientGroups = false;
+    const { changes } = await overlay.apply(desiredOverlay());
+    expect(changes.some((change) => change.includes(' group '))).toBe(true);
+    expect((await overlay.apply(desiredOverlay())).changes).toEqual([]);
+    expect([...kernel.nextHops.values()].filter(({ members }) => members !== null)).toHaveLength(2);
+  });
+
   it('orders: next hops, groups, routes, rules', () => {
     const { main, sixNextHops, sixRules } = computeRoutePlan(desiredOverlay(), EMPTY);
     const kinds = main.map((command) => command.split(' ').slice(0, 2).join(' '));
@@ -88,7 +97,15 @@ describe('computeRoutePlan', () => {
     };
     const desired = desiredOverlay({ routes: [direct] });
     const id = Number(computeRoutePlan(desired, EMPTY).main[0]?.split(' ')[3]);
-    const foreign = { id, protocol: 99, family: 4, device: 'eth0', outerDst: null, members: null } as const;
+    const foreign = {
+      id,
+      protocol: 99,
+      family: 4,
+      device: 'eth0',
+      outerDst: null,
+      members: null,
+      resilient: false,
+    } as const;
     const plan = computeRoutePlan(desired, { ...EMPTY, nextHops: [foreign] });
     expect(plan.main[0]).toBe(`nexthop add id ${id + 1} dev tw0 protocol 84`);
     expect(plan.main.join()).not.toContain('nexthop del');
