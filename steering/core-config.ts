@@ -4,7 +4,7 @@ import { DEFAULT_ADDRESS_PLAN } from '../protocol/address-plan.ts';
 import { DEFAULT_COST_OPTIONS } from './link-state/link-cost.ts';
 import { DEFAULT_LINK_FILTER_OPTIONS } from './link-state/link-filter.ts';
 import { DEFAULT_INCUMBENCY_OPTIONS } from './rib/incumbency.ts';
-import { DEFAULT_ROLLOUT_OPTIONS } from './rollout/rollout.ts';
+import { DEFAULT_ROLLOUT_OPTIONS } from './rollout/rollout-options.ts';
 
 const hostPort = z
   .string()

@@ -5,15 +5,18 @@ import { CsrGraph } from './graph/csr-graph.ts';
 import { pathCost } from './link-state/link-cost.ts';
 import { LinkState } from './link-state/link-state.ts';
 import { TrafficState } from './load/traffic-state.ts';
+import { HoldTimers } from './rib/hold-times.ts';
 import { NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
-import { MoveTimers } from './rib/incumbency.ts';
 import { PathChangeLog } from './rib/path-change-log.ts';
 import { rowKey } from './rib/rib.ts';
 import { usableSpread } from './rib/usable-spread.ts';
 import { NodeTable } from './rollout/node-table.ts';
-import { Rollout, type Tables } from './rollout/rollout.ts';
+import { Rollout } from './rollout/rollout.ts';
 import { RowDictionary } from './rollout/row-dictionary.ts';
-import { FREE, FROZEN, FROZEN_SOURCE, type SpfRules, SpfTree } from './spf/spf-tree.ts';
+import { SlotMarks } from './rollout/slot-marks.ts';
+import type { Tables } from './rollout/tables.ts';
+import { FREE, FROZEN, FROZEN_SOURCE, type SpfRules, type SpfTree } from './spf/spf-tree.ts';
+import type { TreeRow } from './spf/tree-row.ts';
 import type { LoadGroups, SteeringNode } from './steering-engine-port.ts';
 import type { SteeringOptions } from './steering-options.ts';
 
@@ -32,8 +35,11 @@ export interface MeshNode {
   reported: boolean;
   readonly table: NodeTable;
   readonly rollout: Rollout;
-  readonly tree: SpfTree;
-  readonly timers: MoveTimers;
+  readonly timers: HoldTimers;
+  /** Slots whose decided next hop may not be that of the tree; some may stand there twice. Null: any. */
+  astray: number[] | null;
+  /** The tree where nodes that cannot be told anything do not allow that of the table; null: they do. */
+  limited: SpfTree | null;
   /** When a hold time towards this destination ends; Infinity: none. */
   moveDueMs: number;
   /** Groups towards it, as load asks for; none: one next hop each, the best by latency. */
@@ -52,8 +58,11 @@ export class MeshState implements Tables {
   readonly log: PathChangeLog;
   readonly traffic = new TrafficState();
   readonly nodes = new Map<number, MeshNode>();
+  /** Nodes that do not forward any more, and when their transit rows may go: once nobody's packets meet them. */
+  readonly retiring = new Map<MeshNode, number>();
+  readonly marks = new SlotMarks();
   readonly #bySlot: (MeshNode | undefined)[] = [];
-  readonly #rows = new RowDictionary();
+  readonly rows = new RowDictionary();
   readonly #formerNames = new LRUCache<number, string>({ max: FORMER_NAMES_MAX });
 
   constructor(options: SteeringOptions) {
@@ -68,12 +77,21 @@ export class MeshState implements Tables {
     return node;
   }
 
+  /** The node at a slot, if there is one. */
+  find(slot: number): MeshNode | undefined {
+    return this.#bySlot[slot];
+  }
+
   table(slot: number): NodeTable {
     return this.at(slot).table;
   }
 
   keepsTransitRows(slot: number): boolean {
     return this.at(slot).transit;
+  }
+
+  *retiringSlots(): IterableIterator<number> {
+    for (const node of this.retiring.keys()) yield node.slot;
   }
 
   /** Also of a node that was removed: the path that led through it is the `before` of a change. */
@@ -93,10 +111,11 @@ export class MeshState implements Tables {
       joinedMs: nowMs,
       everConnected: false,
       reported: false,
-      table: new NodeTable(table, this.#rows),
+      table: new NodeTable(table, this.rows),
       rollout: new Rollout(index, slot, this, rollout),
-      tree: new SpfTree(),
-      timers: new MoveTimers(),
+      timers: new HoldTimers(),
+      astray: null,
+      limited: null,
       moveDueMs: Number.POSITIVE_INFINITY,
       spread: NO_SPREAD,
       get isSpread() {
@@ -106,7 +125,7 @@ export class MeshState implements Tables {
     this.nodes.set(index, node);
     this.#bySlot[slot] = node;
     for (const other of this.nodes.values()) {
-      other.timers.clear(slot);
+      other.timers.forget(slot);
       other.rollout.addNode(slot);
       if (other !== node) node.rollout.addNode(other.slot);
     }
@@ -114,6 +133,7 @@ export class MeshState implements Tables {
   }
 
   remove(node: MeshNode): void {
+    this.retiring.delete(node);
     // another node may get its slot
     for (const other of this.nodes.values()) other.spread = withoutMember(other.spread, node.slot);
     this.links.removeNode(node.index);
@@ -129,14 +149,16 @@ export class MeshState implements Tables {
     }
   }
 
-  /** Rules of SPF towards `destination`: which nodes cannot be told, and what they certainly forward by. */
+  /**
+   * Rules of SPF towards `destination`: which nodes cannot be told, and what they certainly forward by. Valid until
+   * something is decided for it.
+   */
   rulesFor(destination: MeshNode, frozenNodes: readonly MeshNode[]): SpfRules {
-    const slots = this.graph.slotCount;
-    const inUse = new Int32Array(slots).fill(-1);
-    for (const slot of this.graph.slots()) inUse[slot] = destination.rollout.decided(slot);
     const { transitHopUs } = this.options.cost;
-    if (frozenNodes.length === 0) return { transitHopUs, frozen: null, inUse, banned: null };
-    const frozen = new Uint8Array(slots).fill(FREE);
+    const decidedHops = destination.rollout.wanted.nextHops;
+    if (frozenNodes.length === 0) return { transitHopUs, frozen: null, inUse: decidedHops, banned: null };
+    const inUse = decidedHops.slice();
+    const frozen = new Uint8Array(this.graph.slotCount).fill(FREE);
     for (const node of frozenNodes) {
       if (node === destination) continue;
       const [source, a, b] = (['source', 'transitA', 'transitB'] as const).map((table) => {
@@ -162,8 +184,11 @@ export class MeshState implements Tables {
     });
   }
 
-  /** Brings what changed in the link state into the graph; true when a decision may change by it. */
-  takeLinks(nowMs: number): boolean {
+  /**
+   * Brings what changed in the link state into the graph; true when a decision may change by it. `onChange` is told the
+   * slots of each link that did.
+   */
+  takeLinks(nowMs: number, onChange: (low: number, high: number) => void): boolean {
     const { links, graph, options, nodes } = this;
     links.tick(nowMs);
     let changed = false;
@@ -173,6 +198,7 @@ export class MeshState implements Tables {
       if (low === undefined || high === undefined) continue;
       // not every change is one of the graph: a pair may have lost its unmeasured link, or only a band's bottom moved
       changed = true;
+      onChange(low, high);
       const { effective, held } = link.filter;
       if (effective === null) {
         graph.removeArc(low, high);
@@ -199,10 +225,10 @@ export class MeshState implements Tables {
   }
 
   /** The groups towards a node, as far as links and nodes allow them now. */
-  usableSpread(destination: MeshNode): Spread {
-    const { slot, spread, tree } = destination;
+  usableSpread(destination: MeshNode, tree: TreeRow): Spread {
+    const { slot, spread } = destination;
     const forwards = (at: number): boolean => this.forwardsBy(this.at(at), destination);
-    return usableSpread(this.graph, slot, spread, forwards, (at) => (tree.nextHop[at] ?? -1) >= 0);
+    return usableSpread(this.graph, slot, spread, forwards, (at) => tree.hopOf(at) >= 0);
   }
 
   /**
@@ -232,6 +258,18 @@ export class MeshState implements Tables {
       costs.push(effective);
     }
     return costs.length === 0 ? null : costs;
+  }
+
+  /** The total of `costOf`, made without its terms. */
+  totalUsOf(path: readonly number[]): number | null {
+    if (path.length < 2) return null;
+    let totalUs = (path.length - 2) * this.options.cost.transitHopUs;
+    for (let i = 1; i < path.length; i++) {
+      const effective = this.links.get(path[i - 1] ?? 0, path[i] ?? 0)?.filter.effective;
+      if (effective === undefined || effective === null) return null;
+      totalUs += effective.totalUs;
+    }
+    return totalUs;
   }
 
   costOf(path: readonly number[]): CostTerms | null {

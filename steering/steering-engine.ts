@@ -8,10 +8,9 @@ import type { TrafficState } from './load/traffic-state.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
-import { recordPaths } from './path-record.ts';
+import { type OnDecision, PathDecisions } from './path-decisions.ts';
+import { PathRecorder } from './path-recorder.ts';
 import { type PersistedState, parsePersistedState } from './persisted-state.ts';
-import { restOf } from './rib/at-rest.ts';
-import { decideNextHops } from './rib/incumbency.ts';
 import { dijkstra } from './spf/dijkstra.ts';
 import { KeptTrees } from './spf/kept-trees.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
@@ -38,13 +37,15 @@ export class OneStepSteeringEngine implements SteeringEngine {
   readonly #deps: SteeringDeps;
   readonly #mesh: MeshState;
   readonly #computeTree: ComputeTree = dijkstra();
-  readonly #trees: KeptTrees;
+  readonly #decisions: PathDecisions;
+  readonly #paths: PathRecorder;
   /** Destinations whose rollout may have something to do. */
   readonly #rolling = new Set<MeshNode>();
-  /** Destinations whose paths must be compared with what is recorded. */
-  readonly #repath = new Set<MeshNode>();
-  /** Nodes that do not forward any more, and when their transit rows may go: once nobody's packets meet them. */
-  readonly #retiring = new Map<MeshNode, number>();
+  readonly #onDecision: OnDecision = (node, hasDecided, reachesAll) => {
+    if (hasDecided) this.#rolling.add(node);
+    if (this.#paths.isStale(node) && !reachesAll()) this.#paths.note(node);
+  };
+  readonly #onLink = (low: number, high: number): void => this.#paths.noteLink(low, high);
   #generation: bigint;
   #warmUntilMs: number | null = null;
   #warm = false;
@@ -61,7 +62,11 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.#deps = deps;
     this.#mesh = new MeshState(steeringOptions(options));
     const { cost, firstGeneration } = this.#mesh.options;
-    this.#trees = new KeptTrees(this.#mesh.graph, cost.transitHopUs, this.#computeTree);
+    this.#decisions = new PathDecisions(
+      this.#mesh,
+      new KeptTrees(this.#mesh.graph, cost.transitHopUs, this.#computeTree),
+    );
+    this.#paths = new PathRecorder(this.#mesh, deps.toUnixMs);
     this.#generation = firstGeneration;
   }
 
@@ -101,11 +106,11 @@ export class OneStepSteeringEngine implements SteeringEngine {
     known.transit = node.transit;
     this.#mesh.graph.setTransit(known.slot, node.transit && !known.left);
     if (node.transit) {
-      this.#retiring.delete(known);
+      this.#mesh.retiring.delete(known);
       for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
     } else {
       const { ackTimeoutMs, drainMs } = this.#mesh.options.rollout;
-      this.#retiring.set(known, nowMs + ackTimeoutMs + drainMs);
+      this.#mesh.retiring.set(known, nowMs + ackTimeoutMs + drainMs);
       this.#spfPending = true;
     }
   }
@@ -116,8 +121,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     if (node === undefined) return;
     this.#mesh.remove(node);
     this.#rolling.delete(node);
-    this.#repath.delete(node);
-    this.#retiring.delete(node);
+    this.#paths.forget(node);
     this.#spfPending = true;
     this.#revision++;
   }
@@ -134,7 +138,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.#mesh.links.setConnected(index, true, nowMs);
     if (!node.everConnected) {
       node.everConnected = true;
-      for (const other of this.#mesh.nodes.values()) this.#repath.add(other);
+      this.#paths.noteArrival(node);
     }
     this.#spfPending = true;
     this.#revision++;
@@ -211,23 +215,17 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const startMs = this.#deps.stopwatchMs();
     if (!this.#isWarm(nowMs)) return [];
     const actions: SteeringAction[] = [];
-    if (this.#mesh.takeLinks(nowMs)) this.#spfPending = true;
+    if (this.#mesh.takeLinks(nowMs, this.#onLink)) this.#spfPending = true;
     for (const node of this.#mesh.nodes.values()) if (node.table.tick(nowMs)) this.#spfPending = true;
     if (this.#mesh.graph.commit()) this.#spfPending = true;
     if (!this.#spfPending) {
-      const due = [...this.#mesh.nodes.values()].filter((node) => node.moveDueMs <= nowMs);
-      for (const node of due) this.#decide(node, this.#frozen(), nowMs);
+      this.#decisions.decideDue(nowMs, this.#onDecision);
     } else if (nowMs >= this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs) {
       this.#computeAll(nowMs);
     }
     this.#roll(nowMs);
     this.#retire(nowMs);
-    for (const node of this.#repath) {
-      for (const change of recordPaths(this.#mesh, node, nowMs, this.#deps.toUnixMs)) {
-        actions.push({ kind: 'pathChanged', change });
-      }
-    }
-    this.#repath.clear();
+    for (const change of this.#paths.record(nowMs)) actions.push({ kind: 'pathChanged', change });
     for (const node of this.#mesh.nodes.values()) {
       const delta = node.table.takeDelta(nowMs, () => ++this.#generation);
       if (delta === null) continue;
@@ -242,7 +240,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     if (!this.#warm) return this.#warmUntilMs ?? Number.NEGATIVE_INFINITY;
     let wakeMs = this.#mesh.links.dueMs;
     if (this.#spfPending) wakeMs = Math.min(wakeMs, this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs);
-    if (this.#rolling.size === 0) for (const dueMs of this.#retiring.values()) wakeMs = Math.min(wakeMs, dueMs);
+    if (this.#rolling.size === 0) for (const dueMs of this.#mesh.retiring.values()) wakeMs = Math.min(wakeMs, dueMs);
     for (const node of this.#mesh.nodes.values()) {
       wakeMs = Math.min(wakeMs, node.moveDueMs, node.table.dueMs, node.rollout.dueMs);
     }
@@ -322,62 +320,20 @@ export class OneStepSteeringEngine implements SteeringEngine {
     return this.#warm;
   }
 
-  #frozen(): MeshNode[] {
-    return [...this.#mesh.nodes.values()].filter((node) => node.table.frozen);
-  }
-
-  /** SPF for every destination, and a decision for those whose nodes do not all follow their tree. */
+  /** Brings the trees up to the graph, and decides for those destinations whose nodes do not all follow their tree. */
   #computeAll(nowMs: number): void {
     this.#spfPending = false;
     this.#lastSpfMs = nowMs;
     this.#spfRuns++;
     const startMs = this.#deps.stopwatchMs();
-    const frozen = this.#frozen();
-    this.#trees.refresh();
-    const unsteady = this.#mesh.links.unsteadyNodes();
-    for (const node of this.#mesh.nodes.values()) {
-      this.#trees.load(node.slot, this.#mesh.rulesFor(node, frozen), node.tree);
-      const rest = restOf(this.#mesh.graph, node.slot, (slot) => node.rollout.decided(slot), node.tree);
-      if (rest === 'moving' || unsteady.has(node.index) || node.isSpread) {
-        this.#decide(node, frozen, nowMs);
-        continue;
-      }
-      node.timers.clearAll();
-      node.moveDueMs = Number.POSITIVE_INFINITY;
-      if (rest === 'partial') this.#repath.add(node);
-    }
+    this.#decisions.refresh(nowMs, this.#onDecision);
     this.#timings = { spfMs: this.#deps.stopwatchMs() - startMs, stepMs: this.#timings.stepMs };
-  }
-
-  #decide(node: MeshNode, frozen: readonly MeshNode[], nowMs: number): void {
-    const { graph, options } = this.#mesh;
-    const rules = this.#mesh.rulesFor(node, frozen);
-    const { nextHop, dueMs } = decideNextHops(
-      graph,
-      node.slot,
-      rules,
-      node.tree,
-      node.timers,
-      nowMs,
-      options.incumbency,
-      (slot) => this.#mesh.links.get(graph.indexOf(slot), node.index)?.band ?? null,
-    );
-    node.moveDueMs = dueMs;
-    node.spread = this.#mesh.usableSpread(node);
-    node.rollout.decide(nextHop, node.spread);
-    this.#rolling.add(node);
-    for (const slot of graph.slots()) {
-      if (nextHop[slot] === -1 && slot !== node.slot) {
-        this.#repath.add(node);
-        break;
-      }
-    }
   }
 
   #roll(nowMs: number): void {
     for (const node of this.#rolling) {
       const before = node.rollout.phase;
-      if (node.rollout.advance(nowMs)) this.#repath.add(node);
+      if (node.rollout.advance(nowMs)) this.#paths.note(node);
       if (node.rollout.phase === 'idle') this.#rolling.delete(node);
       if (node.rollout.phase !== before) this.#revision++;
     }
@@ -385,9 +341,9 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   #retire(nowMs: number): void {
     if (this.#spfPending || this.#rolling.size > 0) return;
-    for (const [node, dueMs] of this.#retiring) {
+    for (const [node, dueMs] of this.#mesh.retiring) {
       if (dueMs > nowMs) continue;
-      this.#retiring.delete(node);
+      this.#mesh.retiring.delete(node);
       for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(node.slot);
     }
   }

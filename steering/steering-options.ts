@@ -5,7 +5,7 @@ import { DEFAULT_LINK_FILTER_OPTIONS, type LinkFilterOptions } from './link-stat
 import { DEFAULT_LOSS_OPTIONS, type LossOptions } from './link-state/loss-estimate.ts';
 import { DEFAULT_INCUMBENCY_OPTIONS, type IncumbencyOptions } from './rib/incumbency.ts';
 import { DEFAULT_NODE_TABLE_OPTIONS, type NodeTableOptions } from './rollout/node-table.ts';
-import { DEFAULT_ROLLOUT_OPTIONS, type RolloutOptions } from './rollout/rollout.ts';
+import { DEFAULT_ROLLOUT_OPTIONS, type RolloutOptions } from './rollout/rollout-options.ts';
 
 export interface SteeringOptions {
   readonly cost: CostOptions;

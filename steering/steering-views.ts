@@ -104,12 +104,13 @@ function runnerUp(
   const costs = mesh.hopCosts(other);
   if (other.length < 2 || costs === null) return null;
   const cost = pathCost(costs, mesh.options.cost);
+  const times = to.timers.get(from.slot);
   const since = (ms: number | undefined): number | null =>
     ms === undefined || Number.isNaN(ms) ? null : Math.max(0, nowMs - ms);
   const untrusted = other.slice(1).some((index, i) => mesh.links.get(other[i] ?? 0, index)?.filter.held === true);
   const hold = {
-    winsForMs: since(to.timers.winsSinceMs[from.slot]),
-    settlesForMs: since(to.timers.settlesSinceMs[from.slot]),
+    winsForMs: since(times?.winsSinceMs),
+    settlesForMs: since(times?.settlesSinceMs),
     moving: !to.rollout.wanted.equalAt(to.rollout.committed, from.slot),
     untrustedForMs: untrusted ? mesh.options.filter.recoverHoldMs : null,
     unprovenUs: path.length === 2 ? unprovenUs(mesh, other) : null,

@@ -132,9 +132,12 @@ export class LinkState {
     return dueMs;
   }
 
-  /** Stable indices of the nodes that have a link with a band: detours to them must be proven. */
-  unsteadyNodes(): Set<number> {
-    return new Set([...this.#unsteady].flatMap(({ low, high }) => [low, high]));
+  /** Stable indices of those to whom a node has a link with a band: their detours to it must be proven. */
+  unsteadyPeers(index: number): number[] {
+    if (this.#unsteady.size === 0) return [];
+    const peers: number[] = [];
+    for (const [peer, link] of this.#links.get(index) ?? []) if (this.#unsteady.has(link)) peers.push(peer);
+    return peers;
   }
 
   /** Links whose effective state changed since the last call, in a fixed order. */

@@ -1,6 +1,6 @@
 /**
- * The next hops of all nodes towards one destination: one each, or several with weights where load is spread. Values of
- * one choice never change; numbers are slots.
+ * The next hops of all nodes towards one destination: one each, or several with weights where load is spread. Numbers are
+ * slots. Changed by its owner alone; a spread is a value that never changes.
  *
  * Whoever makes a spread sees to it that following any member from any node ends at the destination: no loop.
  */
@@ -21,13 +21,27 @@ export type Spread = ReadonlyMap<number, readonly SpreadMember[]>;
 export const NO_SPREAD: Spread = new Map();
 
 export class HopChoice {
-  readonly #nextHop: Int32Array;
-  readonly spread: Spread;
+  #nextHop: Int32Array;
+  spread: Spread;
 
-  /** Copies `nextHop` (by slot, -1: none). */
+  /** Takes `nextHop` (by slot, -1: none) as its own. */
   constructor(nextHop: Int32Array = new Int32Array(0), spread: Spread = NO_SPREAD) {
-    this.#nextHop = nextHop.slice();
+    this.#nextHop = nextHop;
     this.spread = spread;
+  }
+
+  copy(): HopChoice {
+    return new HopChoice(this.#nextHop.slice(), this.spread);
+  }
+
+  /** The one next hops by slot, for reading: what stands behind a group too. Another array after `addNode`. */
+  get nextHops(): Int32Array {
+    return this.#nextHop;
+  }
+
+  /** Changes the one next hop. */
+  set(slot: number, hop: number): void {
+    this.#nextHop[slot] = hop;
   }
 
   /** The one next hop where no group is used, -1: none. */
@@ -65,21 +79,46 @@ export class HopChoice {
     return sameAt(this, other, slot, false);
   }
 
-  /** With room for a slot that has nothing yet. */
-  withNode(slot: number): HopChoice {
-    const nextHop = new Int32Array(Math.max(16, this.#nextHop.length, slot + 1)).fill(-1);
-    nextHop.set(this.#nextHop);
-    nextHop[slot] = -1;
-    if (!this.spread.has(slot)) return new HopChoice(nextHop, this.spread);
+  /** Makes room for a slot, which has nothing yet. */
+  addNode(slot: number): void {
+    if (slot >= this.#nextHop.length) {
+      const longer = new Int32Array(Math.max(16, slot + (slot >> 2) + 1)).fill(-1);
+      longer.set(this.#nextHop);
+      this.#nextHop = longer;
+    }
+    this.#nextHop[slot] = -1;
+    if (!this.spread.has(slot)) return;
     const spread = new Map(this.spread);
     spread.delete(slot);
-    return new HopChoice(nextHop, spread);
+    this.spread = spread;
   }
 
-  /** Without a slot, also as a next hop of others; a group that loses its last member leaves nothing. */
-  withoutNode(slot: number): HopChoice {
-    const nextHop = this.#nextHop.map((hop, at) => (hop === slot || at === slot ? -1 : hop));
-    return new HopChoice(nextHop, withoutMember(this.spread, slot));
+  /**
+   * Forgets a slot, also as a next hop of others; a group that loses its last member leaves nothing. The slots whose next
+   * hops changed by that, without the slot itself.
+   */
+  removeNode(slot: number): number[] {
+    const changed: number[] = [];
+    const hops = this.#nextHop;
+    if (slot < hops.length) hops[slot] = -1;
+    for (let v = hops.indexOf(slot); v >= 0; v = hops.indexOf(slot, v + 1)) {
+      hops[v] = -1;
+      changed.push(v);
+    }
+    for (const [at, members] of this.spread) {
+      if (at !== slot && members.some((member) => member.slot === slot)) changed.push(at);
+    }
+    this.spread = withoutMember(this.spread, slot);
+    return changed;
+  }
+
+  /** Somebody's packets go through the slot, on their way to `root`. */
+  passes(slot: number, root: number): boolean {
+    if (slot === root) return false;
+    const hops = this.#nextHop;
+    for (let v = hops.indexOf(slot); v >= 0; v = hops.indexOf(slot, v + 1)) if (!this.spread.has(v)) return true;
+    for (const members of this.spread.values()) if (members.some((member) => member.slot === slot)) return true;
+    return false;
   }
 }
 
@@ -125,6 +164,11 @@ export function withoutMember(spread: Spread, slot: number): Spread {
   }
   if (!touched) return spread;
   return kept.size === 0 ? NO_SPREAD : kept;
+}
+
+/** The same next hops with the same weights. */
+export function sameMembers(a: readonly SpreadMember[], b: readonly SpreadMember[]): boolean {
+  return a.length === b.length && a.every((m, i) => m.slot === b[i]?.slot && m.weight === b[i]?.weight);
 }
 
 function sameAt(a: HopChoice, b: HopChoice, slot: number, weights: boolean): boolean {

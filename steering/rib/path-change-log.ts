@@ -1,5 +1,4 @@
 /** The path of each ordered pair, since when and why, and a bounded log of the changes. */
-import { LRUCache } from 'lru-cache';
 import type { PathChange, PathChangeReason } from '../../protocol/api.ts';
 
 /** What a pair uses now. */
@@ -18,11 +17,13 @@ export interface PathChangeLogOptions {
 
 export class PathChangeLog {
   readonly #records = new Map<number, Map<number, PathRecord>>();
-  readonly #changes: LRUCache<number, PathChange>;
+  readonly #capacity: number;
+  /** The change with number n at n modulo the capacity. */
+  readonly #changes: PathChange[] = [];
   #seq = 0;
 
   constructor(options: PathChangeLogOptions) {
-    this.#changes = new LRUCache({ max: options.capacity });
+    this.#capacity = options.capacity;
   }
 
   get(from: number, to: number): PathRecord | undefined {
@@ -36,7 +37,7 @@ export class PathChangeLog {
 
   append(change: Omit<PathChange, 'seq'>): PathChange {
     const numbered = { seq: ++this.#seq, ...change };
-    this.#changes.set(numbered.seq, numbered);
+    this.#changes[numbered.seq % this.#capacity] = numbered;
     return numbered;
   }
 
@@ -46,12 +47,16 @@ export class PathChangeLog {
     for (const towards of this.#records.values()) towards.delete(index);
   }
 
+  get #kept(): number {
+    return Math.min(this.#seq, this.#capacity);
+  }
+
   /** Changes with a higher number than `seq`, oldest first. */
   after(seq: number): PathChange[] {
     const changes: PathChange[] = [];
-    const oldest = this.#seq - this.#changes.size + 1;
+    const oldest = this.#seq - this.#kept + 1;
     for (let n = Math.max(seq + 1, oldest); n <= this.#seq; n++) {
-      const change = this.#changes.peek(n);
+      const change = this.#changes[n % this.#capacity];
       if (change !== undefined) changes.push(change);
     }
     return changes;
@@ -60,8 +65,8 @@ export class PathChangeLog {
   /** The newest changes of one pair, newest first. */
   recent(from: string, to: string, limit: number): PathChange[] {
     const changes: PathChange[] = [];
-    for (let n = this.#seq; n > this.#seq - this.#changes.size && changes.length < limit; n--) {
-      const change = this.#changes.peek(n);
+    for (let n = this.#seq; n > this.#seq - this.#kept && changes.length < limit; n--) {
+      const change = this.#changes[n % this.#capacity];
       if (change?.from === from && change.to === to) changes.push(change);
     }
     return changes;

@@ -102,14 +102,19 @@ export class NodeTable {
     return this.#rowOf(cell, this.#wanted[cell] ?? NO_CONTENT);
   }
 
-  wants(key: RowKey): boolean {
-    return this.#wanted[this.#cellOf(key)] !== NO_CONTENT;
+  /** A row is wanted in a cell of the dictionary. */
+  wantsCell(cell: number): boolean {
+    return (this.#wanted[cell] ?? NO_CONTENT) !== NO_CONTENT;
+  }
+
+  /** As `holdsWanted`, by cell. */
+  holdsCell(cell: number): boolean {
+    return this.#isCertain(cell) && this.#held[cell] === this.#wanted[cell];
   }
 
   /** The node certainly forwards by what is wanted for this key now. */
   holdsWanted(key: RowKey): boolean {
-    const cell = this.#cellOf(key);
-    return this.#isCertain(cell) && this.#held[cell] === this.#wanted[cell];
+    return this.holdsCell(this.#cellOf(key));
   }
 
   /** The row that the node certainly forwards by; undefined: none, or not certain. */

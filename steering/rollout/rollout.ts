@@ -13,58 +13,59 @@
  *    |                                   v
  *    +------------------------------ draining        packets on the old plane arrive; then it gets the same rows
  *
- * A change of weights alone needs no other plane: the same next hops cannot loop, whoever has the new weights already. So
- * kernels move as few flows as the weights ask for.
- *
  * At rest both planes hold the same transit rows. So a transit node that cannot be told (no session) can stay in use:
  * whichever plane comes next, its rows are there, as long as its own next hop stays.
+ *
+ * Work follows what changes, not the size of the mesh: kept are the slots whose decision differs from what is committed,
+ * those whose rows on the other plane may differ from the present one's, and those whose answer is waited for. Only a
+ * commit on the other plane touches every source.
  */
-import type { NextHop, PlaneName } from '../../protocol/route-table.ts';
-import type { CsrGraph } from '../graph/csr-graph.ts';
-import { HopChoice, NO_SPREAD, type Spread } from '../rib/hop-choice.ts';
-import { otherPlane, rowKey, sourceRow, transitRow, transitTable } from '../rib/rib.ts';
-import type { NodeTable } from './node-table.ts';
-
-export interface RolloutOptions {
-  /** Longest time a packet is expected to be on its way on the old plane: several times the longest RTT on earth. */
-  readonly drainMs: number;
-  /** The same when the committed next hops are broken and a repair waits: the longest one-way trip on earth. */
-  readonly urgentDrainMs: number;
-  /** Sources that do not answer are not waited for. */
-  readonly ackTimeoutMs: number;
-}
-
-export const DEFAULT_ROLLOUT_OPTIONS: RolloutOptions = { drainMs: 1_000, urgentDrainMs: 250, ackTimeoutMs: 2_000 };
+import type { PlaneName } from '../../protocol/route-table.ts';
+import { HopChoice, type Spread, type SpreadMember, sameMembers } from '../rib/hop-choice.ts';
+import { otherPlane, rowKey, transitTable } from '../rib/rib.ts';
+import { DestinationRows } from './destination-rows.ts';
+import type { RolloutOptions } from './rollout-options.ts';
+import type { Tables } from './tables.ts';
 
 export type RolloutPhase = 'idle' | 'preparing' | 'switching' | 'draining';
 
-/** Where rows go: the tables of the mesh, by slot. */
-export interface Tables {
-  readonly graph: CsrGraph;
-  table(slot: number): NodeTable;
-  /** The node keeps transit rows: it is willing to forward. */
-  keepsTransitRows(slot: number): boolean;
-}
+const NO_CHANGES: readonly number[] = [];
+const NO_HOPS: readonly SpreadMember[] = [];
 
 export class Rollout {
   /** Stable index of the destination. */
   readonly destination: number;
   readonly #root: number;
   readonly #tables: Tables;
+  readonly #rows: DestinationRows;
   readonly #options: RolloutOptions;
   #phase: RolloutPhase = 'idle';
   #plane: PlaneName = 'a';
   #target: PlaneName = 'a';
   #sinceMs = 0;
-  /** Next hops that the sources use (none: direct as a last resort), that are decided, and that are prepared. */
+  /** Next hops that the sources use (none: direct as a last resort), and that are decided. */
   #committed = new HopChoice();
   #decided = new HopChoice();
-  #prepared = new HopChoice();
+  /** Slots whose decided next hops may not be the committed ones; some may stand there twice. */
+  #moved: number[] = [];
+  /** What is being prepared, by slot, where it differs from what is committed. */
+  #prepared = new Map<number, readonly SpreadMember[]>();
+  /** A decision came since they were taken. */
+  #reconsider = false;
+  /** Slots whose transit rows on the plane that is not in use may differ from those on the one that is; null: any. */
+  #astray: number[] | null = [];
+  /** Slots without whose rows the phase does not go on; what is not there may be missing too. */
+  #waiting: number[] = [];
+  /** Slots whose committed next hop changed since `takeChanged`. */
+  #changed: number[] = [];
+  #broken = false;
+  #brokenAt = -1;
 
   constructor(destination: number, root: number, tables: Tables, options: RolloutOptions) {
     this.destination = destination;
     this.#root = root;
     this.#tables = tables;
+    this.#rows = new DestinationRows(destination, root, tables);
     this.#options = options;
   }
 
@@ -92,45 +93,104 @@ export class Rollout {
     return this.#decided.nextHop(slot);
   }
 
-  /** What the sources are to use: a group where `spread` has one. A move of it is on its way unless idle. */
-  decide(nextHop: Int32Array, spread: Spread = NO_SPREAD): void {
-    this.#decided = new HopChoice(nextHop, spread);
+  get hasChanged(): boolean {
+    return this.#changed.length > 0;
+  }
+
+  /** Slots whose committed next hops changed since the last call; some may stand there twice. */
+  takeChanged(): readonly number[] {
+    const changed = this.#changed;
+    if (changed.length === 0) return NO_CHANGES;
+    this.#changed = [];
+    return changed;
+  }
+
+  /** The one next hop that the source at `slot` is to use; a move of it is on its way unless idle. */
+  decide(slot: number, hop: number): void {
+    if (this.#decided.nextHop(slot) === hop) return;
+    this.#decided.set(slot, hop);
+    this.#note(slot);
+  }
+
+  /** Groups that sources are to use in the place of their one next hop. */
+  decideSpread(spread: Spread): void {
+    const before = this.#decided.spread;
+    if (before === spread) return;
+    this.#decided.spread = spread;
+    for (const slot of before.keys()) this.#note(slot);
+    for (const slot of spread.keys()) this.#note(slot);
   }
 
   /** Makes room, and gives a slot that is new its first row: direct, until something is decided. */
   addNode(slot: number): void {
-    this.#committed = this.#committed.withNode(slot);
-    this.#decided = this.#decided.withNode(slot);
-    this.#prepared = this.#prepared.withNode(slot);
+    this.#committed.addNode(slot);
+    this.#decided.addNode(slot);
     this.#writeSource(slot);
   }
 
   /** Forgets a slot that is being removed, also as a next hop of others. */
   removeNode(slot: number): void {
-    this.#committed = this.#committed.withoutNode(slot);
-    this.#decided = this.#decided.withoutNode(slot);
-    this.#prepared = this.#prepared.withoutNode(slot);
-    for (const v of this.#tables.graph.slots()) this.#rewrite(v);
+    const others = new Set(this.#astray ?? NO_CHANGES);
+    for (const v of this.#committed.removeNode(slot)) {
+      others.add(v);
+      this.#changed.push(v);
+      this.#astray?.push(v);
+      this.#moved.push(v);
+    }
+    for (const v of this.#decided.removeNode(slot)) {
+      others.add(v);
+      this.#moved.push(v);
+    }
+    this.#prepared.delete(slot);
+    for (const [v, members] of this.#prepared) {
+      const kept = members.filter((member) => member.slot !== slot);
+      if (kept.length === members.length) continue;
+      this.#prepared.set(v, kept);
+      others.add(v);
+    }
+    const without = (slots: number[]) => (slots.includes(slot) ? slots.filter((v) => v !== slot) : slots);
+    this.#moved = without(this.#moved);
+    this.#changed = without(this.#changed);
+    if (this.#astray !== null) this.#astray = without(this.#astray);
+    // who went through it alone is not waited for any more
+    this.#waiting = [];
+    this.#reconsider = true;
+    this.#brokenAt = -1;
+    for (const v of this.#tables.retiringSlots()) others.add(v);
+    others.delete(slot);
+    for (const v of this.#astray === null ? this.#tables.graph.slots() : others) this.rewrite(v);
   }
 
-  /** Writes all rows of a node anew: after its will to forward changed, or after an import. */
+  /** Writes all rows of a node anew: after its will to forward changed, or after its next hop was removed. */
   rewrite(slot: number): void {
-    this.#rewrite(slot);
+    this.#writeSource(slot);
+    this.#rows.writeTransit(slot, this.#plane, this.#committed.members(slot));
+    const flipping = this.#phase === 'preparing' && this.#target !== this.#plane;
+    // while the old plane is draining its rows stay, unless the node has none there yet and so is on nobody's path
+    const other = otherPlane(this.#plane);
+    const draining = this.#phase === 'switching' || this.#phase === 'draining';
+    const has = this.#rows.wantsTransit(slot, other);
+    if (draining && has && this.#rows.isTransit(slot)) return;
+    const prepared = flipping ? this.#prepared.get(slot) : undefined;
+    this.#rows.writeTransit(slot, other, prepared ?? this.#committed.members(slot));
   }
 
   /** Takes over what an earlier core had committed; sources may still be on either plane. */
   import(plane: PlaneName, committed: HopChoice, nowMs: number): void {
     this.#plane = plane;
-    this.#committed = committed;
-    this.#decided = committed;
-    this.#prepared = committed;
+    this.#committed = committed.copy();
+    this.#decided = committed.copy();
+    this.#moved = [];
+    this.#prepared.clear();
+    this.#astray = null;
+    this.#changed = [...this.#tables.graph.slots()];
     this.#enter('switching', nowMs);
     for (const v of this.#tables.graph.slots()) {
       this.#writeSource(v);
-      this.#writeTransit(v, plane, committed);
+      this.#rows.writeTransit(v, plane, this.#committed.members(v));
       // the other plane keeps what is there until no source uses it
       const held = this.#tables.table(v).certain(rowKey(transitTable(otherPlane(plane)), this.destination));
-      if (held !== undefined && this.#isTransitSlot(v)) this.#tables.table(v).want(held);
+      if (held !== undefined && this.#rows.isTransit(v)) this.#tables.table(v).want(held);
     }
   }
 
@@ -157,58 +217,113 @@ export class Rollout {
   /** Every row that packets of `path` (slots) meet is held. */
   isInstalled(path: readonly number[]): boolean {
     const source = path[0] ?? 0;
-    if (!this.#tables.table(source).holdsWanted(rowKey('source', this.destination))) return false;
-    return path.slice(1, -1).every((slot) => this.#holdsTransit(slot, this.#plane));
+    if (!this.#rows.holdsSource(source)) return false;
+    return path.slice(1, -1).every((slot) => this.#rows.holdsTransit(slot, this.#plane));
   }
 
   /** Packets may pass through the slot: it is on a path, or a move that may have taken it off is not over. */
   meets(slot: number): boolean {
-    return this.#phase !== 'idle' || this.#traversed(this.#committed).has(slot);
+    return this.#phase !== 'idle' || this.#committed.passes(slot, this.#root);
   }
 
   #begin(nowMs: number): void {
-    if (!this.#differs(this.#decided, this.#committed)) return;
-    const flips = this.#turns(this.#decided, this.#committed);
+    this.#reconsider = false;
+    if (this.#moved.length === 0) return;
+    const slots = this.#differing();
+    this.#moved = slots;
+    if (slots.length === 0) return;
+    // a transit node gets another next hop: packets must not meet old and new rows on their way
+    const flips = slots.some((v) => !this.#decided.sameHopsAt(this.#committed, v) && this.#rows.isTransit(v));
     this.#target = flips ? otherPlane(this.#plane) : this.#plane;
-    this.#prepared = this.#decided;
-    if (flips) for (const v of this.#tables.graph.slots()) this.#writeTransit(v, this.#target, this.#prepared);
+    this.#prepared.clear();
+    for (const v of slots) this.#prepared.set(v, this.#decided.members(v));
+    if (flips) {
+      for (const v of slots) this.#rows.writeTransit(v, this.#target, this.#decided.members(v));
+      for (const v of this.#tables.retiringSlots()) this.#rows.writeTransit(v, this.#target, NO_HOPS);
+      this.#astray = slots.slice();
+    }
+    this.#waiting = [];
     this.#enter('preparing', nowMs);
   }
 
   /** True when it committed. */
   #prepare(nowMs: number): boolean {
-    if (this.#differs(this.#decided, this.#prepared)) {
+    if (this.#reconsider && this.#isOutdated()) {
       // nothing uses the target plane yet: start over with what is decided now
       this.#sync();
       this.#phase = 'idle';
       this.#begin(nowMs);
       if (this.#phase === 'idle') return false;
     }
-    for (const v of this.#traversed(this.#prepared)) if (!this.#holdsTransit(v, this.#target)) return false;
+    this.#reconsider = false;
+    if (!this.#isPrepared()) return false;
     const flipped = this.#target !== this.#plane;
     this.#plane = this.#target;
-    this.#committed = this.#prepared;
-    for (const v of this.#tables.graph.slots()) {
-      this.#writeSource(v);
-      if (flipped) continue;
-      // nothing but weights may differ there
-      this.#writeTransit(v, 'a', this.#committed);
-      this.#writeTransit(v, 'b', this.#committed);
+    const slots = [...this.#prepared.keys()];
+    for (const v of slots) {
+      this.#committed.set(v, this.#decided.nextHop(v));
+      this.#changed.push(v);
     }
+    this.#committed.spread = this.#decided.spread;
+    for (const v of this.#decided.spread.keys()) this.#committed.set(v, this.#decided.nextHop(v));
+    this.#moved = [];
+    this.#brokenAt = -1;
+    this.#prepared.clear();
+    for (const v of flipped ? this.#tables.graph.slots() : slots) this.#writeSource(v);
+    // without another plane nothing but weights may differ there
+    for (const plane of flipped ? [] : (['a', 'b'] as const)) {
+      for (const v of slots) this.#rows.writeTransit(v, plane, this.#committed.members(v));
+    }
+    this.#waiting = [];
     this.#enter(flipped ? 'switching' : 'idle', nowMs);
     return true;
   }
 
-  #switch(nowMs: number): void {
-    if (nowMs < this.#sinceMs + this.#options.ackTimeoutMs) {
-      const key = rowKey('source', this.destination);
-      for (const v of this.#tables.graph.slots()) {
-        if (v === this.#root) continue;
-        const table = this.#tables.table(v);
-        if (!table.frozen && !table.holdsWanted(key)) return;
-      }
+  /** What is decided is not what is being prepared. */
+  #isOutdated(): boolean {
+    for (const [v, members] of this.#prepared) if (!sameMembers(members, this.#decided.members(v))) return true;
+    return this.#moved.some((v) => !this.#prepared.has(v) && !this.#decided.equalAt(this.#committed, v));
+  }
+
+  /** Every transit node on a decided path holds its row on the target plane. */
+  #isPrepared(): boolean {
+    if (!this.#isAnswered((v) => this.#rows.holdsTransit(v, this.#target))) return false;
+    const { graph, marks } = this.#tables;
+    marks.clear();
+    marks.add(this.#root);
+    const { nextHops, spread } = this.#decided;
+    const look = (hop: number) => {
+      if (marks.add(hop) && !this.#rows.holdsTransit(hop, this.#target)) this.#waiting.push(hop);
+    };
+    for (let v = 0; v < graph.slotCount; v++) {
+      const hop = nextHops[v] ?? -1;
+      if (hop >= 0 && !marks.has(hop) && !spread.has(v)) look(hop);
     }
+    for (const members of spread.values()) for (const member of members) look(member.slot);
+    return this.#waiting.length === 0;
+  }
+
+  #switch(nowMs: number): void {
+    if (nowMs < this.#sinceMs + this.#options.ackTimeoutMs && !this.#isSwitched()) return;
     this.#enter('draining', nowMs);
+  }
+
+  /** Every source that can be told holds its row. */
+  #isSwitched(): boolean {
+    const isThere = (v: number) => this.#tables.table(v).frozen || this.#rows.holdsSource(v);
+    if (!this.#isAnswered(isThere)) return false;
+    for (const v of this.#tables.graph.slots()) if (v !== this.#root && !isThere(v)) this.#waiting.push(v);
+    return this.#waiting.length === 0;
+  }
+
+  /** None of the slots that are waited for is missing any more. Looks at them from the last on, up to the first missing. */
+  #isAnswered(isThere: (slot: number) => boolean): boolean {
+    const waiting = this.#waiting;
+    for (let last = waiting.at(-1); last !== undefined; last = waiting.at(-1)) {
+      if (!isThere(last)) return false;
+      waiting.pop();
+    }
+    return true;
   }
 
   #drain(nowMs: number): void {
@@ -219,13 +334,20 @@ export class Rollout {
 
   #drainMs(): number {
     const { urgentDrainMs, drainMs } = this.#options;
-    const graph = this.#tables.graph;
-    const broken = [...graph.slots()].some(
+    return this.#isBroken() ? Math.min(urgentDrainMs, drainMs) : drainMs;
+  }
+
+  /** A committed next hop is broken, and a repair waits. */
+  #isBroken(): boolean {
+    const { graph } = this.#tables;
+    if (this.#brokenAt === graph.version) return this.#broken;
+    this.#brokenAt = graph.version;
+    this.#broken = this.#moved.some(
       (v) =>
         !this.#decided.equalAt(this.#committed, v) &&
         this.#committed.members(v).some(({ slot }) => graph.weight(v, slot) === Number.POSITIVE_INFINITY),
     );
-    return broken ? Math.min(urgentDrainMs, drainMs) : drainMs;
+    return this.#broken;
   }
 
   #enter(phase: RolloutPhase, nowMs: number): void {
@@ -235,67 +357,30 @@ export class Rollout {
 
   /** The plane that is not in use gets the rows of the one that is. */
   #sync(): void {
-    for (const v of this.#tables.graph.slots()) this.#writeTransit(v, otherPlane(this.#plane), this.#committed);
-  }
-
-  #rewrite(slot: number): void {
-    this.#writeSource(slot);
-    this.#writeTransit(slot, this.#plane, this.#committed);
-    const flipping = this.#phase === 'preparing' && this.#target !== this.#plane;
-    // while the old plane is draining its rows stay, unless the node has none there yet and so is on nobody's path
     const other = otherPlane(this.#plane);
-    const draining = this.#phase === 'switching' || this.#phase === 'draining';
-    const has = this.#tables.table(slot).wanted(rowKey(transitTable(other), this.destination)) !== undefined;
-    if (draining && has && this.#isTransitSlot(slot)) return;
-    this.#writeTransit(slot, other, flipping ? this.#prepared : this.#committed);
+    for (const v of this.#astray ?? this.#tables.graph.slots()) {
+      this.#rows.writeTransit(v, other, this.#committed.members(v));
+    }
+    for (const v of this.#tables.retiringSlots()) this.#rows.writeTransit(v, other, NO_HOPS);
+    this.#astray = [];
   }
 
   #writeSource(slot: number): void {
-    if (slot === this.#root) return;
-    const hops = this.#neighbours(this.#committed, slot);
-    this.#tables.table(slot).want(sourceRow(this.destination, hops, this.#plane));
+    this.#rows.writeSource(slot, this.#committed.members(slot), this.#plane);
   }
 
-  #writeTransit(slot: number, plane: PlaneName, choice: HopChoice): void {
-    if (slot === this.#root) return;
-    const hops = this.#neighbours(choice, slot);
-    const table = this.#tables.table(slot);
-    if (hops.length === 0 || !this.#isTransitSlot(slot)) table.unwant(rowKey(transitTable(plane), this.destination));
-    else table.want(transitRow(this.destination, hops, plane));
+  /** Slots whose decided next hops are not the committed ones, each once. */
+  #differing(): number[] {
+    const { marks } = this.#tables;
+    marks.clear();
+    return this.#moved.filter((v) => !this.#decided.equalAt(this.#committed, v) && marks.add(v));
   }
 
-  #neighbours(choice: HopChoice, slot: number): NextHop[] {
-    const { graph } = this.#tables;
-    return choice.members(slot).map((member) => ({ neighbour: graph.indexOf(member.slot), weight: member.weight }));
-  }
-
-  #holdsTransit(slot: number, plane: PlaneName): boolean {
-    const key = rowKey(transitTable(plane), this.destination);
-    const table = this.#tables.table(slot);
-    return table.wanted(key) !== undefined && table.holdsWanted(key);
-  }
-
-  #isTransitSlot(slot: number): boolean {
-    return slot !== this.#root && this.#tables.keepsTransitRows(slot);
-  }
-
-  #differs(a: HopChoice, b: HopChoice): boolean {
-    for (const v of this.#tables.graph.slots()) if (!a.equalAt(b, v)) return true;
-    return false;
-  }
-
-  /** A transit node gets another next hop: packets must not meet old and new rows on their way. */
-  #turns(a: HopChoice, b: HopChoice): boolean {
-    for (const v of this.#tables.graph.slots()) if (!a.sameHopsAt(b, v) && this.#isTransitSlot(v)) return true;
-    return false;
-  }
-
-  /** Slots that others pass through. */
-  #traversed(choice: HopChoice): Set<number> {
-    const through = new Set<number>();
-    for (const v of this.#tables.graph.slots()) {
-      for (const { slot } of choice.members(v)) if (slot !== this.#root) through.add(slot);
-    }
-    return through;
+  /** A decision about a slot changed. */
+  #note(slot: number): void {
+    this.#reconsider = true;
+    this.#brokenAt = -1;
+    this.#moved.push(slot);
+    if (this.#moved.length > 2 * this.#tables.graph.slotCount + 64) this.#moved = this.#differing();
   }
 }

@@ -8,22 +8,19 @@
 import { ThalwegError } from '../../protocol/error.ts';
 import type { CsrGraph } from '../graph/csr-graph.ts';
 import { IncrementalTable } from './incremental/incremental-table.ts';
-import { NO_PREDECESSOR, UNREACHABLE } from './path-table.ts';
-import { type ComputeTree, mayUse, type SpfRules, type SpfTree } from './spf-tree.ts';
+import type { TableChanges } from './incremental/table-changes.ts';
+import { type ComputeTree, FREE, mayUse, type SpfRules, SpfTree } from './spf-tree.ts';
+import { KeptRow, type TreeRow } from './tree-row.ts';
 
 /** A table of more takes above a gigabyte: then each tree is computed by itself. */
 const MOST_SLOTS = 8192;
-/** In the place of a version: the tree is not from the table. */
-const COMPUTED = -1;
 
 export class KeptTrees {
   readonly #graph: CsrGraph;
   readonly #transitHopUs: number;
   readonly #compute: ComputeTree;
+  readonly #row = new KeptRow();
   #table: IncrementalTable | null = null;
-  /** By slot of the root: version at which its row changed last, and of the row that its tree was made from. */
-  #changedAt = new Int32Array(0);
-  #madeAt = new Int32Array(0);
 
   constructor(graph: CsrGraph, transitHopUs: number, compute: ComputeTree) {
     this.#graph = graph;
@@ -31,82 +28,64 @@ export class KeptTrees {
     this.#compute = compute;
   }
 
-  /** Takes over the graph's last commit: before trees are asked for. */
-  refresh(): void {
+  /**
+   * Takes over the graph's last commit: before trees are asked for. What changed since the last call, to be read before
+   * the next one; null: there is no table, and everything may have changed.
+   */
+  refresh(): TableChanges | null {
     const graph = this.#graph;
     if (graph.slotCount > MOST_SLOTS || !Number.isInteger(this.#transitHopUs)) {
       this.#table = null;
-      return;
+      return null;
     }
     try {
       this.#take(graph);
+      return this.#table?.changes ?? null;
     } catch (error) {
       // a path of more than an hour: the reference algorithm has no such limit
       if (!(error instanceof ThalwegError)) throw error;
       this.#table = null;
+      return null;
     }
   }
 
-  /** Brings the tree of a root, the same object each time, up to date. */
-  load(root: number, rules: SpfRules, tree: SpfTree): void {
-    if (this.#table === null || !this.#keepsTo(rules, root, this.#table)) {
-      this.#compute(this.#graph, root, rules, tree);
-      this.#madeAt[root] = COMPUTED;
-      return;
-    }
-    const fits = tree.distance.length >= this.#graph.slotCount;
-    if (fits && this.#madeAt[root] === this.#changedAt[root]) return;
-    this.#copy(this.#table, root, tree);
-    this.#madeAt[root] = this.#changedAt[root] ?? 0;
+  /**
+   * The tree of a root, if the table has the one that the rules allow: valid until the next call. `limited`: the slots that
+   * are not free in `rules.frozen`. Undefined: it must be computed (see `compute`).
+   */
+  row(root: number, rules: SpfRules, limited: readonly number[]): TreeRow | undefined {
+    if (this.#table === null || rules.banned !== null) return undefined;
+    this.#row.of(this.#table, root);
+    for (const slot of limited) if (slot !== root && !this.#allows(rules, root, slot)) return undefined;
+    return this.#row;
   }
 
-  #take(graph: CsrGraph): void {
-    const table = this.#table;
-    const changes = table?.refresh();
-    if (changes === undefined || this.#changedAt.length < (table?.table.capacity ?? 0)) {
-      this.#table = table ?? new IncrementalTable(graph, { direction: 'to', transitHopUs: this.#transitHopUs });
-      this.#changedAt = new Int32Array(this.#table.table.capacity).fill(graph.version);
-      this.#madeAt = new Int32Array(this.#table.table.capacity).fill(COMPUTED);
-      return;
-    }
-    for (const root of changes.roots) this.#changedAt[root] = graph.version;
+  /** The tree of a root by the reference algorithm. */
+  compute(root: number, rules: SpfRules): SpfTree {
+    const tree = new SpfTree();
+    this.#compute(this.#graph, root, rules, tree);
+    return tree;
   }
 
-  #keepsTo(rules: SpfRules, root: number, { table }: IncrementalTable): boolean {
-    if (rules.banned !== null) return false;
-    if (rules.frozen === null) return true;
-    const row = root * table.stride;
-    for (const slot of this.#graph.slots()) {
-      const next = table.predecessor[row + slot] ?? NO_PREDECESSOR;
-      if (next !== NO_PREDECESSOR && !mayUse(this.#graph, root, rules, slot, next)) return false;
+  /** The present row uses a slot that is not free only as the rules allow: by its own next hop, and by those who use it. */
+  #allows(rules: SpfRules, root: number, slot: number): boolean {
+    const next = this.#row.hopOf(slot);
+    if (next >= 0 && !mayUse(this.#graph, root, rules, slot, next)) return false;
+    if (rules.frozen?.[slot] === FREE) return true;
+    const { start, length, neighbour } = this.#graph.into;
+    const end = (start[slot] ?? 0) + (length[slot] ?? 0);
+    for (let k = start[slot] ?? 0; k < end; k++) {
+      const from = neighbour[k] ?? 0;
+      if (this.#row.hopOf(from) === slot && !mayUse(this.#graph, root, rules, from, slot)) return false;
     }
     return true;
   }
 
-  #copy({ table }: IncrementalTable, root: number, tree: SpfTree): void {
-    const slots = this.#graph.slotCount;
-    const row = root * table.stride;
-    tree.reset(slots);
-    let deepest = 0;
-    const atDepth = new Int32Array(slots + 1);
-    for (let slot = 0; slot < slots; slot++) {
-      const distance = table.distance[row + slot] ?? UNREACHABLE;
-      if (distance === UNREACHABLE) continue;
-      const hops = table.hops[row + slot] ?? 0;
-      tree.distance[slot] = distance;
-      tree.hops[slot] = hops;
-      tree.nextHop[slot] = slot === root ? -1 : (table.predecessor[row + slot] ?? -1);
-      atDepth[hops + 1] = (atDepth[hops + 1] ?? 0) + 1;
-      if (hops > deepest) deepest = hops;
-    }
-    for (let hops = 1; hops <= deepest; hops++) atDepth[hops] = (atDepth[hops] ?? 0) + (atDepth[hops - 1] ?? 0);
-    for (let slot = 0; slot < slots; slot++) {
-      if (tree.distance[slot] === Number.POSITIVE_INFINITY) continue;
-      const hops = tree.hops[slot] ?? 0;
-      const place = atDepth[hops] ?? 0;
-      atDepth[hops] = place + 1;
-      tree.order[place] = slot;
-      tree.reached++;
+  #take(graph: CsrGraph): void {
+    if (this.#table === null) {
+      this.#table = new IncrementalTable(graph, { direction: 'to', transitHopUs: this.#transitHopUs });
+    } else {
+      this.#table.refresh();
     }
   }
 }

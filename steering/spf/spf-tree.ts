@@ -1,11 +1,12 @@
 /** The result of one SPF towards one destination, and the narrow function type behind which the algorithm hides. */
 import type { CsrGraph } from '../graph/csr-graph.ts';
+import type { TreeRow } from './tree-row.ts';
 
 /**
  * Shortest paths of all nodes towards `root`, by slot. Since the tree grows from the destination, a node's
  * predecessor in it and the first hop of its path are the same: `nextHop`.
  */
-export class SpfTree {
+export class SpfTree implements TreeRow {
   /** Microseconds; Infinity: unreachable. */
   distance = new Float64Array(0);
   /** Slot; -1 for the root and for unreachable nodes. */
@@ -15,6 +16,14 @@ export class SpfTree {
   /** Slots that can be reached, root first: each after its next hop. */
   order = new Int32Array(0);
   reached = 0;
+
+  hopOf(slot: number): number {
+    return this.nextHop[slot] ?? -1;
+  }
+
+  costOf(slot: number): number {
+    return this.distance[slot] ?? Number.POSITIVE_INFINITY;
+  }
 
   reset(slotCount: number): void {
     if (this.distance.length < slotCount) {

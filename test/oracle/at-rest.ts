@@ -1,6 +1,6 @@
 /** Whether the decision about one destination would change nothing: then it need not be made. */
-import type { CsrGraph } from '../graph/csr-graph.ts';
-import type { SpfTree } from '../spf/spf-tree.ts';
+import type { CsrGraph } from '../../steering/graph/csr-graph.ts';
+import type { SpfTree } from '../../steering/spf/spf-tree.ts';
 
 /**
  * 'moving': a node's decided next hop is not the tree's, so somebody has to move or a hold time runs. 'resting': all

@@ -1,0 +1,62 @@
+/** The rows towards one destination in the tables of all nodes: writing them, and asking who holds them. */
+import type { PlaneName } from '../../protocol/route-table.ts';
+import type { SpreadMember } from '../rib/hop-choice.ts';
+import { rowKey, sourceRow, transitRow, transitTable } from '../rib/rib.ts';
+import type { Tables } from './tables.ts';
+
+export class DestinationRows {
+  readonly #destination: number;
+  readonly #root: number;
+  readonly #tables: Tables;
+  readonly #sourceCell: number;
+  readonly #transitCell: Readonly<Record<PlaneName, number>>;
+
+  /** `destination`: stable index of the node at slot `root`. */
+  constructor(destination: number, root: number, tables: Tables) {
+    this.#destination = destination;
+    this.#root = root;
+    this.#tables = tables;
+    const cellOf = (table: 'source' | 'transitA' | 'transitB') => tables.rows.cellOf(rowKey(table, destination));
+    this.#sourceCell = cellOf('source');
+    this.#transitCell = { a: cellOf('transitA'), b: cellOf('transitB') };
+  }
+
+  /** Packets of the node at `slot` itself; without members they go directly. */
+  writeSource(slot: number, members: readonly SpreadMember[], plane: PlaneName): void {
+    if (slot === this.#root) return;
+    this.#tables.table(slot).want(sourceRow(this.#destination, this.#neighbours(members), plane));
+  }
+
+  /** Packets that others send through the node at `slot`; none without members. */
+  writeTransit(slot: number, plane: PlaneName, members: readonly SpreadMember[]): void {
+    if (slot === this.#root) return;
+    const table = this.#tables.table(slot);
+    if (members.length === 0 || !this.isTransit(slot)) table.unwant(rowKey(transitTable(plane), this.#destination));
+    else table.want(transitRow(this.#destination, this.#neighbours(members), plane));
+  }
+
+  /** The node certainly forwards by the source row that is wanted. */
+  holdsSource(slot: number): boolean {
+    return this.#tables.table(slot).holdsCell(this.#sourceCell);
+  }
+
+  /** A transit row is wanted, and the node certainly forwards by it. */
+  holdsTransit(slot: number, plane: PlaneName): boolean {
+    const table = this.#tables.table(slot);
+    const cell = this.#transitCell[plane];
+    return table.wantsCell(cell) && table.holdsCell(cell);
+  }
+
+  wantsTransit(slot: number, plane: PlaneName): boolean {
+    return this.#tables.table(slot).wantsCell(this.#transitCell[plane]);
+  }
+
+  isTransit(slot: number): boolean {
+    return slot !== this.#root && this.#tables.keepsTransitRows(slot);
+  }
+
+  #neighbours(members: readonly SpreadMember[]): { neighbour: number; weight: number }[] {
+    const { graph } = this.#tables;
+    return members.map((member) => ({ neighbour: graph.indexOf(member.slot), weight: member.weight }));
+  }
+}
