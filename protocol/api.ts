@@ -63,6 +63,11 @@ export interface NodeView {
   readonly node6: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly transit: boolean;
+  /** The transit node that a leaf hangs off; null: none, or no leaf. */
+  readonly home: string | null;
+  /** Leaves whose home a transit node is, and may be; null where the core's engine knows no leaves. */
+  readonly leaves: number | null;
+  readonly leafCapacity: number | null;
   readonly online: boolean;
   readonly joinedAtMs: number;
   /** Since when it is online, or when it was last seen. */

@@ -79,6 +79,12 @@ const steering = z.strictObject({
 });
 
 export const coreConfigSchema = z.strictObject({
+  engine: z
+    .enum(['mesh', 'fleet'])
+    .default('mesh')
+    .describe(
+      'mesh: every node has sessions with every other. fleet: a node that does not transit is a leaf of one that does',
+    ),
   stateDir: z.string().min(1).default('/var/lib/thalweg-core').describe('directory of the store and the CA key'),
   listen: hostPort.default('0.0.0.0:8470').describe('address and port for agents: joining and sessions (TLS)'),
   advertise: z

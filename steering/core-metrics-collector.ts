@@ -31,13 +31,14 @@ export function collectCoreMetrics(
 /** The engine counts by itself; the counters here follow it. */
 function setIgnored(
   metrics: CoreMetrics,
-  { unknownPeer, selfLink, absurdValue, endsDisagree }: SteeringCounters,
+  { unknownPeer, selfLink, absurdValue, noSession, endsDisagree }: SteeringCounters,
 ): void {
   metrics.ignoredObservations.reset();
   const reasons = {
     unknown_peer: unknownPeer,
     self_link: selfLink,
     absurd_value: absurdValue,
+    no_session: noSession,
     ends_disagree: endsDisagree,
   };
   for (const [reason, count] of Object.entries(reasons)) metrics.ignoredObservations.inc({ reason }, count);

@@ -1,4 +1,5 @@
 /** The steering core as a program: puts the parts together, opens the ports, and takes all of it down again. */
+import type { AddressRanges } from '../protocol/address-plan.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import type { Logger } from '../protocol/log.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
@@ -7,6 +8,7 @@ import { ApiServer } from './api/api-server.ts';
 import { type CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
+import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
 import { CertificateAuthority } from './identity/certificate-authority.ts';
 import { JoinTokens } from './identity/join-tokens.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -55,8 +57,9 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
     const registry = new NodeRegistry({ store, clock }, { ranges });
     const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
-    const engine = deps.makeEngine?.() ?? makeEngine(config, clock);
-    const loop = new SteeringLoop({ engine, clock, store, log, metrics, send });
+    const sessionsChanged = (index: number) => hub.sessionsChanged(index);
+    const engine = deps.makeEngine?.() ?? makeEngine(config, ranges, clock);
+    const loop = new SteeringLoop({ engine, clock, store, log, metrics, send, sessionsChanged });
     const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
     const hub = new SessionHub(
       { registry, authority, loop, clock, log, metrics },
@@ -120,20 +123,19 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
   }
 }
 
-function makeEngine({ steering }: CoreConfig, clock: Clock): SteeringEngine {
+function makeEngine({ engine, steering }: CoreConfig, ranges: AddressRanges, clock: Clock): SteeringEngine {
   const offsetMs = clock.nowMs() - clock.monoMs();
   const { marginUs, marginRatio, holdMs, fastHoldMs, recoverHoldMs, drainMs } = steering;
   const { transitHopUs, lossSlopeUs, jitterFactor, spfMinIntervalMs, warmUpMs } = steering;
-  return new OneStepSteeringEngine(
-    { toUnixMs: (monoMs) => Math.round(monoMs + offsetMs), stopwatchMs: () => clock.monoMs() },
-    {
-      cost: { transitHopUs, lossSlopeUs, jitterFactor },
-      filter: { recoverHoldMs },
-      incumbency: { marginUs, marginRatio, holdMs, fastHoldMs },
-      rollout: { drainMs },
-      spfMinIntervalMs,
-      warmUpMs,
-      firstGeneration: BigInt(Math.floor(clock.nowMs() / 1000)),
-    },
-  );
+  const deps = { toUnixMs: (monoMs: number) => Math.round(monoMs + offsetMs), stopwatchMs: () => clock.monoMs() };
+  const options = {
+    cost: { transitHopUs, lossSlopeUs, jitterFactor },
+    filter: { recoverHoldMs },
+    incumbency: { marginUs, marginRatio, holdMs, fastHoldMs },
+    rollout: { drainMs },
+    spfMinIntervalMs,
+    warmUpMs,
+    firstGeneration: BigInt(Math.floor(clock.nowMs() / 1000)),
+  };
+  return engine === 'fleet' ? new FleetSteeringEngine(deps, ranges, options) : new OneStepSteeringEngine(deps, options);
 }

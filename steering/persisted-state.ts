@@ -1,19 +1,42 @@
 /**
  * What a core keeps across a restart so that it need not touch tables that are right: the tables that nodes hold, the
  * plane and next hops of each destination, the paths' ages and the last link observations. JSON, compact: a row is
- * [table, destination, plane, next hop], and [table, destination, plane, 0, [[next hop, weight], ...]] for a group.
+ * [table, destination, plane, next hop], and [table, destination, plane, 0, [[next hop, weight], ...]] for a group; with
+ * [..., block bits, backups] behind where there are any.
  */
 import { z } from 'zod';
 import type { Parsed } from '../protocol/error.ts';
-import { type RouteDelta, type RouteRow, type RowKey, type RowPlane, rowFault } from '../protocol/route-table.ts';
+import {
+  MAX_BACKUPS,
+  type RouteDelta,
+  type RouteRow,
+  type RowKey,
+  type RowPlane,
+  rowFault,
+} from '../protocol/route-table.ts';
 
 const index = z.number().int().min(1);
-const group = z.array(z.tuple([index, z.number().int().min(1).max(256)])).min(1);
+const hop = z.tuple([index, z.number().int().min(1).max(256)]);
+const group = z.array(hop).min(1);
+const blockBits = z.number().int().min(0).max(20);
 const [table, plane] = [z.number().int().min(1).max(3), z.number().int().min(0).max(3)];
-const row = z.union([z.tuple([table, index, plane, index]), z.tuple([table, index, plane, z.literal(0), group])]);
-const key = z.tuple([z.number().int().min(1).max(3), index]);
+export const persistedRow = z.union([
+  z.tuple([table, index, plane, index]),
+  z.tuple([table, index, plane, z.literal(0), group]),
+  z.tuple([table, z.number().int().min(0), plane, z.literal(0), group, blockBits, z.array(index).max(MAX_BACKUPS)]),
+]);
+const key = z.union([z.tuple([table, index]), z.tuple([table, z.number().int().min(0), blockBits])]);
 const count = z.number().nullable();
 const bigint = z.string().regex(/^\d{1,20}$/);
+
+export const persistedDelta = z.strictObject({
+  generation: bigint,
+  base: bigint,
+  full: z.boolean(),
+  set: z.array(persistedRow),
+  remove: z.array(key),
+  checksum: bigint,
+});
 
 const persisted = z.strictObject({
   version: z.literal(1),
@@ -23,17 +46,8 @@ const persisted = z.strictObject({
       index,
       known: z.boolean(),
       generation: bigint,
-      rows: z.array(row),
-      inFlight: z
-        .strictObject({
-          generation: bigint,
-          base: bigint,
-          full: z.boolean(),
-          set: z.array(row),
-          remove: z.array(key),
-          checksum: bigint,
-        })
-        .nullable(),
+      rows: z.array(persistedRow),
+      inFlight: persistedDelta.nullable(),
     }),
   ),
   destinations: z.array(
@@ -53,7 +67,7 @@ const persisted = z.strictObject({
 });
 
 export type PersistedState = z.infer<typeof persisted>;
-export type PersistedRow = z.infer<typeof row>;
+export type PersistedRow = z.infer<typeof persistedRow>;
 
 /** Reads what `exportState` wrote. Anything else is refused as a whole. */
 export function parsePersistedState(bytes: Uint8Array): Parsed<PersistedState> {
@@ -80,23 +94,26 @@ const PLANES: readonly (RowPlane | null)[] = [null, 'a', 'b', 'uplink'];
 export function packRow(row: RouteRow): PersistedRow {
   const [table, plane] = [TABLES.lastIndexOf(row.table), PLANES.indexOf(row.plane)];
   const [only] = row.nextHops;
-  if (row.nextHops.length === 1) return [table, row.destination, plane, only?.neighbour ?? 0];
-  return [table, row.destination, plane, 0, row.nextHops.map(({ neighbour, weight }) => [neighbour, weight])];
+  const isPlain = row.blockBits === 0 && row.backups.length === 0;
+  if (isPlain && row.nextHops.length === 1) return [table, row.destination, plane, only?.neighbour ?? 0];
+  const members = row.nextHops.map(({ neighbour, weight }): [number, number] => [neighbour, weight]);
+  if (isPlain) return [table, row.destination, plane, 0, members];
+  return [table, row.destination, plane, 0, members, row.blockBits, [...row.backups]];
 }
 
-export function unpackRow([table, destination, plane, only, members]: PersistedRow): RouteRow {
+export function unpackRow([table, destination, plane, only, members, bits, backups]: PersistedRow): RouteRow {
   const hops = members ?? [[only, 1] as const];
   return {
     table: TABLES[table] ?? 'source',
     destination,
-    blockBits: 0,
+    blockBits: bits ?? 0,
     plane: PLANES[plane] ?? null,
     nextHops: hops.map(([neighbour, weight]) => ({ neighbour, weight })),
-    backups: [],
+    backups: backups ?? [],
   };
 }
 
-type PersistedDelta = NonNullable<PersistedState['nodes'][number]['inFlight']>;
+type PersistedDelta = z.infer<typeof persistedDelta>;
 
 export function packDelta(delta: RouteDelta | null): PersistedDelta | null {
   if (delta === null) return null;
@@ -105,7 +122,10 @@ export function packDelta(delta: RouteDelta | null): PersistedDelta | null {
     base: delta.baseGeneration.toString(),
     full: delta.full,
     set: delta.set.map(packRow),
-    remove: delta.remove.map((k) => [TABLES.lastIndexOf(k.table), k.destination]),
+    remove: delta.remove.map(({ table, destination, blockBits }) => {
+      const packed = TABLES.lastIndexOf(table);
+      return blockBits === 0 ? [packed, destination] : [packed, destination, blockBits];
+    }),
     checksum: delta.checksum.toString(),
   };
 }
@@ -118,7 +138,7 @@ export function unpackDelta(packed: PersistedDelta | null): RouteDelta | null {
     full: packed.full,
     set: packed.set.map(unpackRow),
     remove: packed.remove.map(
-      ([table, destination]): RowKey => ({ table: TABLES[table] ?? 'source', destination, blockBits: 0 }),
+      ([table, destination, blockBits = 0]): RowKey => ({ table: TABLES[table] ?? 'source', destination, blockBits }),
     ),
     checksum: BigInt(packed.checksum),
   };

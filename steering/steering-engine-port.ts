@@ -13,7 +13,14 @@ export interface SteeringNode {
   readonly name: string;
   /** May forward for others. */
   readonly transit: boolean;
+  /** Leaves that it takes as their home, where the engine knows leaves. Null: the node was never heard. */
+  readonly leafCapacity?: number | null;
 }
+
+/** What a node is to the others in a mesh that has leaves; nodes by index. */
+export type NodeRole =
+  | { readonly kind: 'transit'; readonly leaves: number; readonly leafCapacity: number }
+  | { readonly kind: 'leaf'; readonly home: number | null };
 
 /** One measured link, from the reporting node to `peerIndex`. Null: not measured. */
 export interface LinkObservation {
@@ -35,6 +42,8 @@ export type LoadGroups = ReadonlyMap<number, ReadonlyMap<number, readonly NextHo
 export type SteeringAction =
   /** Send this delta to a node that is online; answered by `tableAcked` or `tableRequested`. */
   | { readonly kind: 'sendDelta'; readonly index: number; readonly delta: RouteDelta }
+  /** The node holds sessions with others than before: `sessionPeers` says with whom. */
+  | { readonly kind: 'sessionsChanged'; readonly index: number }
   /** A path of an ordered pair changed; already in `pathChanges`. For metrics, logs and the event stream. */
   | { readonly kind: 'pathChanged'; readonly change: PathChange };
 
@@ -44,11 +53,13 @@ export interface SteeringTimings {
   readonly stepMs: number;
 }
 
-/** Totals since the start. The first three: observations that were not believed. */
+/** Totals since the start. The first four: observations that were not believed. */
 export interface SteeringCounters {
   readonly unknownPeer: number;
   readonly selfLink: number;
   readonly absurdValue: number;
+  /** About a link between two nodes that the session plan does not let talk. */
+  readonly noSession: number;
   /** Links whose two ends began to disagree wildly about the RTT. */
   readonly endsDisagree: number;
   readonly spfRuns: number;
@@ -98,7 +109,13 @@ export interface SteeringEngine {
   nextWakeMs(): number;
 
   /** Packets of others may meet the node: a path leads through it, or did until so recently that packets are on their way. */
-  isTransit(index: number): boolean;
+  isTransit(index: number, nowMs: number): boolean;
+
+  // ---- leaves; an engine without these knows none
+  /** Nodes with which the node is to hold sessions. */
+  sessionPeers?(index: number): ReadonlySet<number>;
+  /** Undefined for an unknown node. */
+  role?(index: number): NodeRole | undefined;
 
   /** Demand and capacities, to read. */
   readonly traffic: TrafficState;

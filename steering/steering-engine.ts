@@ -5,6 +5,7 @@
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
 import { type AccessLimits, carriedSample } from './capacity/capacity-book.ts';
 import type { TrafficState } from './load/traffic-state.ts';
+import type { MeshGuest } from './mesh-guest.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
@@ -25,6 +26,7 @@ import type {
 } from './steering-engine-port.ts';
 import { type PartialSteeringOptions, steeringOptions } from './steering-options.ts';
 import { explanation, linkViews, pathViews } from './steering-views.ts';
+import { WarmUp } from './warm-up.ts';
 
 export interface SteeringDeps {
   /** Monotonic to wall-clock milliseconds. */
@@ -42,13 +44,13 @@ export class OneStepSteeringEngine implements SteeringEngine {
   /** Destinations whose rollout may have something to do. */
   readonly #rolling = new Set<MeshNode>();
   readonly #onDecision: OnDecision = (node, hasDecided, reachesAll) => {
+    this.#decided = true;
     if (hasDecided) this.#rolling.add(node);
     if (this.#paths.isStale(node) && !reachesAll()) this.#paths.note(node);
   };
   readonly #onLink = (low: number, high: number): void => this.#paths.noteLink(low, high);
   #generation: bigint;
-  #warmUntilMs: number | null = null;
-  #warm = false;
+  readonly #warmUp = new WarmUp();
   /** An imported state that waits until the nodes are known. */
   #saved: PersistedState | null = null;
   #spfPending = false;
@@ -56,6 +58,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
   #spfRuns = 0;
   #revision = 0;
   #timings: SteeringTimings = { spfMs: 0, stepMs: 0 };
+  #guest: MeshGuest | null = null;
+  #decided = false;
   #nowMs = 0;
 
   constructor(deps: SteeringDeps, options: PartialSteeringOptions = {}) {
@@ -68,6 +72,16 @@ export class OneStepSteeringEngine implements SteeringEngine {
     );
     this.#paths = new PathRecorder(this.#mesh, deps.toUnixMs);
     this.#generation = firstGeneration;
+  }
+
+  /** What the guest reads; the tables of nodes are all that it may change. */
+  get state(): MeshState {
+    return this.#mesh;
+  }
+
+  /** Before any event. */
+  invite(guest: MeshGuest): void {
+    this.#guest = guest;
   }
 
   get generation(): bigint {
@@ -87,7 +101,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   get counters(): SteeringCounters {
-    return { ...this.#mesh.links.counters, spfRuns: this.#spfRuns };
+    return { noSession: 0, ...this.#mesh.links.counters, spfRuns: this.#spfRuns };
   }
 
   // ---- events
@@ -116,7 +130,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   removeNode(index: number, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     this.#mesh.remove(node);
@@ -127,10 +141,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
-    if (generation > this.#generation) this.#generation = generation;
+    this.heard(generation);
     node.table.connect(generation, checksum);
     node.reported = false;
     node.left = false;
@@ -145,7 +159,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   nodeLeaving(index: number, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.left = true;
@@ -154,7 +168,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   nodeDisconnected(index: number, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.table.disconnect();
@@ -163,7 +177,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.reported = true;
@@ -178,23 +192,23 @@ export class OneStepSteeringEngine implements SteeringEngine {
     demands: readonly { peerIndex: number; bytesPerSecond: number }[],
     nowMs: number,
   ): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const known = demands.filter(({ peerIndex }) => this.#mesh.nodes.has(peerIndex));
     if (this.#mesh.nodes.has(index)) this.traffic.demand.report(index, known, nowMs);
   }
 
   accessConfigured(index: number, limits: AccessLimits, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     if (this.#mesh.nodes.has(index)) this.traffic.capacity.configure(index, limits);
   }
 
   loadSpread(groups: LoadGroups, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     this.#spfPending = this.#mesh.takeSpreads(groups) || this.#spfPending;
   }
 
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     const table = this.#mesh.nodes.get(index)?.table;
     if (table === undefined) return;
     const before = table.frozen;
@@ -204,16 +218,16 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   tableRequested(index: number, nowMs: number): void {
-    this.#begin(nowMs);
+    this.begin(nowMs);
     this.#mesh.nodes.get(index)?.table.request();
   }
 
   // ---- work
 
   step(nowMs: number): SteeringAction[] {
-    this.#nowMs = nowMs;
     const startMs = this.#deps.stopwatchMs();
-    if (!this.#isWarm(nowMs)) return [];
+    this.begin(nowMs);
+    if (!this.#warmUp.look([...this.#mesh.nodes.values()], nowMs, this.#mesh.options.warmUpMs)) return [];
     const actions: SteeringAction[] = [];
     if (this.#mesh.takeLinks(nowMs, this.#onLink)) this.#spfPending = true;
     for (const node of this.#mesh.nodes.values()) if (node.table.tick(nowMs)) this.#spfPending = true;
@@ -225,6 +239,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
     }
     this.#roll(nowMs);
     this.#retire(nowMs);
+    this.#guest?.settle(nowMs, this.#decided);
+    this.#decided = false;
     for (const change of this.#paths.record(nowMs)) actions.push({ kind: 'pathChanged', change });
     for (const node of this.#mesh.nodes.values()) {
       const delta = node.table.takeDelta(nowMs, () => ++this.#generation);
@@ -232,13 +248,14 @@ export class OneStepSteeringEngine implements SteeringEngine {
       actions.push({ kind: 'sendDelta', index: node.index, delta });
       this.#revision++;
     }
+    actions.push(...(this.#guest?.takeActions(nowMs, () => ++this.#generation) ?? []));
     this.#timings = { spfMs: this.#timings.spfMs, stepMs: this.#deps.stopwatchMs() - startMs };
     return actions;
   }
 
   nextWakeMs(): number {
-    if (!this.#warm) return this.#warmUntilMs ?? Number.NEGATIVE_INFINITY;
-    let wakeMs = this.#mesh.links.dueMs;
+    if (!this.#warmUp.isOver) return this.#warmUp.dueMs;
+    let wakeMs = Math.min(this.#mesh.links.dueMs, this.#guest?.dueMs ?? Number.POSITIVE_INFINITY);
     if (this.#spfPending) wakeMs = Math.min(wakeMs, this.#lastSpfMs + this.#mesh.options.spfMinIntervalMs);
     if (this.#rolling.size === 0) for (const dueMs of this.#mesh.retiring.values()) wakeMs = Math.min(wakeMs, dueMs);
     for (const node of this.#mesh.nodes.values()) {
@@ -250,11 +267,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
   isTransit(index: number): boolean {
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return false;
-    if (this.#spfPending || !this.#warm) return true;
-    for (const destination of this.#mesh.nodes.values()) {
-      if (destination !== node && destination.rollout.meets(node.slot)) return true;
-    }
-    return false;
+    if (this.#spfPending || !this.#warmUp.isOver) return true;
+    return [...this.#mesh.nodes.values()].some((other) => other !== node && other.rollout.meets(node.slot));
   }
 
   // ---- state across a restart
@@ -300,29 +314,25 @@ export class OneStepSteeringEngine implements SteeringEngine {
   // ---- stages
 
   /** Notes the time; with the first event that is not a node's adding, puts an imported state in place. */
-  #begin(nowMs: number): void {
+  begin(nowMs: number): void {
     this.#nowMs = nowMs;
     const saved = this.#saved;
-    this.#saved = null;
-    if (saved === null) return;
-    importMesh(this.#mesh, saved, nowMs, this.#deps.toUnixMs);
-    for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
+    if (saved !== null) {
+      this.#saved = null;
+      importMesh(this.#mesh, saved, nowMs, this.#deps.toUnixMs);
+      for (const node of this.#mesh.nodes.values()) this.#rolling.add(node);
+    }
+    this.#guest?.restored(nowMs);
   }
 
-  /** After a restart with nodes known, waits for them to come back, so that none is judged on what is not there yet. */
-  #isWarm(nowMs: number): boolean {
-    this.#begin(nowMs);
-    if (this.#warm) return true;
-    const nodes = [...this.#mesh.nodes.values()];
-    this.#warmUntilMs ??= nowMs + (nodes.length > 0 ? this.#mesh.options.warmUpMs : 0);
-    const back = nodes.every((node) => node.table.connected && node.reported);
-    this.#warm = back || nowMs >= this.#warmUntilMs;
-    return this.#warm;
+  heard(generation: bigint): void {
+    if (generation > this.#generation) this.#generation = generation;
   }
 
   /** Brings the trees up to the graph, and decides for those destinations whose nodes do not all follow their tree. */
   #computeAll(nowMs: number): void {
     this.#spfPending = false;
+    this.#decided = true;
     this.#lastSpfMs = nowMs;
     this.#spfRuns++;
     const startMs = this.#deps.stopwatchMs();

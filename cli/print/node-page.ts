@@ -21,7 +21,7 @@ export function nodeList(nodes: readonly NodeView[], nowMs: number, paint: Paint
     age(node.sinceMs, nowMs),
     node.node4,
     node.node6,
-    node.transit ? 'transit' : 'leaf',
+    kind(node),
     tableState(node, paint),
   ]);
   return table(columns, rows);
@@ -34,6 +34,10 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
     ['id', node.id],
     ['state', `${node.online ? paint.good('online') : paint.bad('offline')} for ${age(node.sinceMs, nowMs)}`],
     ['kind', node.transit ? 'transit: may forward for others' : 'leaf: never forwards for others'],
+    ...(node.transit && node.leaves !== null
+      ? [['leaves', `home of ${node.leaves}, room for ${node.leafCapacity}`] as const]
+      : []),
+    ...(node.home !== null ? [['home', plain(node.home)] as const] : []),
     ['node addresses', `${node.node4}, ${node.node6}`],
     ['tunnel address', `${node.tunnelAddress} (index ${node.index})`],
     ['endpoints', node.endpoints.map(plain).join(', ') || MISSING],
@@ -49,6 +53,13 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
     ['software', plain(node.software ?? MISSING)],
     ['WireGuard', plain(node.wireguardBackend ?? MISSING)],
   ]);
+}
+
+/** `leaf of ams-1`, or what a node is in a mesh without homes. */
+function kind({ transit, home, leaves }: NodeView): string {
+  if (home !== null) return `leaf of ${plain(home)}`;
+  if (!transit) return 'leaf';
+  return leaves === null || leaves === 0 ? 'transit' : `transit, ${leaves} ${leaves === 1 ? 'leaf' : 'leaves'}`;
 }
 
 function tableState(node: NodeView, paint: Paint): string {

@@ -57,6 +57,7 @@ export class SimulatedCore {
         this.#log.add(nowMs, `path ${from} ${to} ${reason} ${after.join('-')}`);
         continue;
       }
+      if (action.kind !== 'sendDelta') continue;
       const { index, delta } = action;
       this.deltas++;
       this.rows += delta.set.length + delta.remove.length;

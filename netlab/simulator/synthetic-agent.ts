@@ -154,7 +154,7 @@ export class SyntheticAgent {
     this.#isLeaving = true;
     this.#sayGoodbye();
     const poll = () => {
-      if (this.#deps.core.engine.isTransit(this.index) && clock.monoMs() < saidMs + LEAVE_PATIENCE_MS) {
+      if (this.#deps.core.engine.isTransit(this.index, clock.monoMs()) && clock.monoMs() < saidMs + LEAVE_PATIENCE_MS) {
         clock.after(LEAVE_POLL_MS, poll);
       } else {
         if (clock.monoMs() > saidMs + LEAVE_OVERDUE_MS) this.overdueLeaves++;

@@ -49,6 +49,8 @@ export class CoreViews {
     const { registry, hub, loop } = this.#parts;
     const live = hub.live(node.index);
     const table = loop.engine.tableState(node.index);
+    const role = loop.engine.role?.(node.index);
+    const home = role?.kind === 'leaf' && role.home !== null ? registry.byIndex(role.home) : undefined;
     return {
       id: node.id,
       name: node.name,
@@ -59,6 +61,9 @@ export class CoreViews {
       node6: registry.ranges.node6Address(node.index),
       labels: node.labels,
       transit: node.host?.transit ?? false,
+      home: home?.name ?? null,
+      leaves: role?.kind === 'transit' ? role.leaves : null,
+      leafCapacity: role?.kind === 'transit' ? role.leafCapacity : null,
       online: live !== undefined,
       joinedAtMs: node.joinedAtMs,
       sinceMs: live?.sinceMs ?? node.lastSeenAtMs,

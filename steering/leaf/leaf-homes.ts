@@ -116,6 +116,11 @@ export class LeafHomes {
     }
   }
 
+  /** The home that it left last was a stopgap: going back to it is a move like any other. */
+  forgiveLast(leaf: number): void {
+    this.#left[leaf] = NO_TRANSIT;
+  }
+
   /** The leaf is gone. */
   remove(leaf: number): void {
     if (this.home[leaf] !== NO_TRANSIT) this.#move(leaf, NO_TRANSIT);

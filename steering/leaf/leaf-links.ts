@@ -115,6 +115,18 @@ export class LeafLinks {
     return true;
   }
 
+  /** Takes one end's word back, as when it cannot say otherwise any more. True when the cost that counts changed. */
+  forget(leaf: number, transit: number, end: LinkEndName): boolean {
+    const at = transit === NO_TRANSIT ? -1 : this.find(leaf, transit);
+    if (at < 0) return false;
+    (end === 'leaf' ? this.#leafWord : this.#transitWord)[at] = 0;
+    const now = merged(this.#leafWord[at] ?? 0, this.#transitWord[at] ?? 0);
+    // what one of two words said lately stands until the other says more
+    if (now === this.cost[at] || (now === 0 && this.cost[at] !== DOWN)) return false;
+    this.cost[at] = now;
+    return true;
+  }
+
   #set(at: number, transit: number): void {
     this.transit[at] = transit;
     this.cost[at] = 0;

@@ -4,7 +4,8 @@
  *   cell      = 3 * position + kind: one (table, destination or block); kind 0 source, 1 transit on plane a, 2 transit on plane b
  *   content   what stands in it: plane, next hops and backups, from 1; 0 is no row
  *
- * Positions are given to destinations and blocks as they come up and are kept: node indices are used again when a node is gone, so
+ * Positions are given to destinations and blocks as they come up and are kept: node indices are used again when a node
+ * is gone, so
  * there are as many as the mesh was ever large. Contents that forward alike have one number; without backups there are
  * three for each neighbour, with backups as many as there are combinations in use. Hashes are those of
  * protocol/route-table.ts, whose text of a row is `table/destination/bits|plane|neighbour*weight,...|backup,...`.

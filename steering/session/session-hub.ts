@@ -70,6 +70,8 @@ export class SessionHub implements SessionOwner {
   /** Sessions of any state, so that `stop` closes them all. */
   readonly #all = new Set<AgentSession>();
   readonly #changedPeers = new Set<number>();
+  /** Nodes that are told all their peers anew. */
+  readonly #changedSessions = new Set<number>();
   #peerTimer: Timer | undefined;
   #seenTimer: Timer | undefined;
 
@@ -139,8 +141,10 @@ export class SessionHub implements SessionOwner {
       });
     }
     this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
-    const { stampPort, software, wireguardBackend } = hello;
-    this.#setHost(node, { ...this.#host(session, hello), stampPort, software, wireguardBackend });
+    const { stampPort, software, wireguardBackend, leafCapacity } = hello;
+    if (leafCapacity === undefined && loop.engine.role !== undefined) throw knowsNoLeaves(node.name, software);
+    const host = { ...this.#host(session, hello), stampPort, software, wireguardBackend };
+    this.#setHost(node, leafCapacity === undefined ? host : { ...host, leafCapacity });
     registry.touch(registry.byIndex(node.index) ?? node);
     this.#live.set(node.index, {
       session,
@@ -164,13 +168,13 @@ export class SessionHub implements SessionOwner {
         demandIntervalMs: this.#options.demandIntervalMs,
       },
     });
-    const set = registry.nodes().flatMap((peer) => (peer.index === node.index ? [] : peerMessage(peer)));
-    session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
     const { tableGeneration, tableChecksum } = hello;
+    // an engine that knows leaves chooses a newcomer's peers with this
     loop.event((engine, nowMs) => {
       engine.nodeConnected(node.index, tableGeneration, tableChecksum, nowMs);
       engine.accessConfigured(node.index, accessLimits(hello), nowMs);
     });
+    this.#sendAllPeers(session, node.index);
     log.info('session opened', { name: node.name, index: node.index, remote: session.options.remoteAddress, software });
   }
 
@@ -244,6 +248,12 @@ export class SessionHub implements SessionOwner {
     log.info('session closed', { name: node?.name, index, reason });
   }
 
+  /** The engine lets the node talk to others than before. */
+  sessionsChanged(index: number): void {
+    this.#changedSessions.add(index);
+    this.#peerTimer ??= this.#deps.clock.after(PEER_DEBOUNCE_MS, () => this.#sendPeers());
+  }
+
   // ---- inside
 
   /** Ends the session of a node that leaves once its data plane may go; it acknowledges tables until then. */
@@ -251,7 +261,7 @@ export class SessionHub implements SessionOwner {
     const { clock, loop, log } = this.#deps;
     const { index } = session.options;
     if (!session.isOpen) return;
-    const isTransit = loop.engine.isTransit(index);
+    const isTransit = loop.engine.isTransit(index, clock.monoMs());
     if (isTransit && clock.monoMs() < deadlineMonoMs) {
       clock.after(LEAVE_POLL_MS, () => this.#letGo(session, deadlineMonoMs));
       return;
@@ -267,8 +277,22 @@ export class SessionHub implements SessionOwner {
     throw new ThalwegError('node_removed', `node ${session.options.nodeId} was removed from the mesh`);
   }
 
+  /** Every node where the engine knows no leaves. */
   #isPeer(index: number, peerIndex: number): boolean {
     return peerIndex !== index && this.#deps.registry.byIndex(peerIndex) !== undefined;
+  }
+
+  #sendAllPeers(session: AgentSession, index: number): void {
+    const { registry, loop } = this.#deps;
+    const peers = loop.engine.sessionPeers?.(index);
+    const set = registry
+      .nodes()
+      .flatMap((peer) => (peer.index === index || peers?.has(peer.index) === false ? [] : this.#peerMessage(peer)));
+    session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
+  }
+
+  #peerMessage(node: NodeRecord) {
+    return peerMessage(node, this.#deps.loop.engine.role?.(node.index)?.kind === 'leaf');
   }
 
   #host(session: AgentSession, said: Hello | HostUpdate) {
@@ -287,8 +311,9 @@ export class SessionHub implements SessionOwner {
 
   #upsert(node: NodeRecord): void {
     const { index, name, host } = node;
+    const leafCapacity = host === null ? null : (host.leafCapacity ?? 0);
     this.#deps.loop.event((engine, nowMs) =>
-      engine.upsertNode({ index, name, transit: host?.transit ?? false }, nowMs),
+      engine.upsertNode({ index, name, transit: host?.transit ?? false, leafCapacity }, nowMs),
     );
   }
 
@@ -315,11 +340,18 @@ export class SessionHub implements SessionOwner {
     this.#changedPeers.clear();
     const set = changed.flatMap((index) => {
       const node = this.#deps.registry.byIndex(index);
-      return node === undefined ? [] : peerMessage(node);
+      return node === undefined ? [] : this.#peerMessage(node);
     });
     const remove = changed.filter((index) => this.#deps.registry.byIndex(index) === undefined);
+    const toldAll = new Set(this.#changedSessions);
+    this.#changedSessions.clear();
     for (const [index, { session }] of this.#live) {
-      const others = set.filter((peer) => peer.index !== index);
+      if (toldAll.has(index)) {
+        this.#sendAllPeers(session, index);
+        continue;
+      }
+      const peers = this.#deps.loop.engine.sessionPeers?.(index);
+      const others = set.filter((peer) => peer.index !== index && peers?.has(peer.index ?? 0) !== false);
       if (others.length + remove.length === 0) continue;
       session.send({ case: 'peerUpdate', value: { full: false, set: others, remove } });
     }
@@ -346,6 +378,16 @@ function hostPort({ address, port }: Endpoint): HostPort[] {
 
 function sorted(host: NodeHost): [string, unknown][] {
   return Object.entries(host).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function knowsNoLeaves(name: string, software: string): ThalwegError {
+  return new ThalwegError(
+    'protocol_version',
+    `the agent of ${name} (${software}) knows no leaves, and this mesh has them`,
+    {
+      nextStep: 'upgrade the agent, or run the core with --engine mesh',
+    },
+  );
 }
 
 function replaced(name: string): ThalwegError {

@@ -10,7 +10,7 @@ import type { NodeRecord } from '../store/store.ts';
 export type PeerInit = MessageInitShape<typeof PeerSchema>;
 
 /** A node as its peers see it; nothing before its first Hello, when nobody knows how to reach it. */
-export function peerMessage(node: NodeRecord): PeerInit[] {
+export function peerMessage(node: NodeRecord, leaf = false): PeerInit[] {
   if (node.host === null) return [];
   const endpoints = node.host.endpoints.flatMap((text) => {
     const parsed = parseEndpoint(text);
@@ -18,7 +18,7 @@ export function peerMessage(node: NodeRecord): PeerInit[] {
   });
   const { index, id: nodeId, name, publicKey } = node;
   const { transit, stampPort } = node.host;
-  return [{ index, nodeId, name, publicKey: publicKeyToBytes(publicKey), endpoints, transit, stampPort }];
+  return [{ index, nodeId, name, publicKey: publicKeyToBytes(publicKey), endpoints, transit, stampPort, leaf }];
 }
 
 /** What a node measured, without links to nodes that are no peers of it (removed since, or never there) or twice named. */

@@ -28,6 +28,7 @@ export class SteeringLoop {
   readonly #log: Logger;
   readonly #metrics: CoreMetrics;
   readonly #send: (index: number, delta: RouteDelta) => void;
+  readonly #sessionsChanged: (index: number) => void;
   /** Node index -> when the oldest unacknowledged delta was sent, monotonic. */
   readonly #pushedAtMonoMs = new Map<number, { sentMs: number; generation: bigint }>();
   #stepTimer: Timer | undefined;
@@ -48,6 +49,8 @@ export class SteeringLoop {
     log: Logger;
     metrics: CoreMetrics;
     send: (index: number, delta: RouteDelta) => void;
+    /** The node is to hold other sessions than before. */
+    sessionsChanged?: (index: number) => void;
   }) {
     this.engine = deps.engine;
     this.#clock = deps.clock;
@@ -55,6 +58,7 @@ export class SteeringLoop {
     this.#log = deps.log;
     this.#metrics = deps.metrics;
     this.#send = deps.send;
+    this.#sessionsChanged = deps.sessionsChanged ?? (() => {});
   }
 
   /** Gives the engine its saved state back. Called once, before nodes are put in and before `start`. */
@@ -148,6 +152,9 @@ export class SteeringLoop {
         this.#send(index, delta);
         return;
       }
+      case 'sessionsChanged':
+        this.#sessionsChanged(action.index);
+        return;
       case 'pathChanged': {
         const { from, to, reason, before, after } = action.change;
         this.#metrics.pathChanges.inc({ reason });

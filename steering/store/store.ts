@@ -19,6 +19,8 @@ export interface NodeHost {
   readonly stampPort: number;
   readonly software: string;
   readonly wireguardBackend: string;
+  /** Leaves that it takes as their home; undefined: an agent that knows no leaves. */
+  readonly leafCapacity?: number | undefined;
 }
 
 export interface NodeRecord {

@@ -26,7 +26,7 @@ export class SmallEngine implements SteeringEngine {
   readonly transits = new Set<number>();
   readonly changes: PathChange[] = [];
   generation = 0n;
-  readonly counters = { unknownPeer: 0, selfLink: 0, absurdValue: 0, endsDisagree: 0, spfRuns: 0 };
+  readonly counters = { unknownPeer: 0, selfLink: 0, absurdValue: 0, noSession: 0, endsDisagree: 0, spfRuns: 0 };
   timings = { spfMs: 0.1, stepMs: 0.2 };
   #dirty = false;
 

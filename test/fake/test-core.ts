@@ -14,6 +14,12 @@ export class TestCore {
   readonly logged: { level: string; message: string; fields: LogFields | undefined }[] = [];
   engine = new SmallEngine();
   running: RunningCore | undefined;
+  /** True: the engine that the configuration names, instead of the small one. */
+  readonly hasRealEngine: boolean;
+
+  constructor({ hasRealEngine = false } = {}) {
+    this.hasRealEngine = hasRealEngine;
+  }
 
   get stateDir(): string {
     return join(this.directory, 'state');
@@ -37,7 +43,8 @@ export class TestCore {
 
   async start(change: Partial<CoreConfig> = {}): Promise<this> {
     this.engine = new SmallEngine();
-    this.running = await runCore(this.config(change), { log: this.log, makeEngine: () => this.engine });
+    const own = this.hasRealEngine ? {} : { makeEngine: () => this.engine };
+    this.running = await runCore(this.config(change), { log: this.log, ...own });
     return this;
   }
 

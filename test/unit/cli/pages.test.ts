@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeList, nodePage } from '../../../cli/print/node-page.ts';
+import { Paint } from '../../../cli/print/paint.ts';
 import type { CostTerms, LinkView, NodeView, PathExplanation, StatusView, TokenView } from '../../../protocol/api.ts';
 import { type FakeCore, NOW_MS, runInProcess, startFakeCore } from './cli-harness.ts';
 
@@ -21,6 +23,9 @@ const node: NodeView = {
   node6: 'fd74:6861:6c77::1',
   labels: { site: 'dublin' },
   transit: true,
+  home: null,
+  leaves: null,
+  leafCapacity: null,
   online: true,
   joinedAtMs: NOW_MS - 86_400_000 * 3,
   sinceMs: NOW_MS - 180_000,
@@ -146,6 +151,18 @@ test('node list', async () =>
   onprem  offline  3 min  100.96.0.1  fd74:6861:6c77::1  leaf     generation 41, wants 42
   "
 `));
+test('node list and show, in a mesh with leaves', () => {
+  const home: NodeView = { ...node, leaves: 12, leafCapacity: 2000 };
+  const leaf: NodeView = { ...node, name: 'till', transit: false, home: 'aws' };
+  const kinds = nodeList([home, leaf, { ...leaf, home: null }], NOW_MS, new Paint(false));
+  expect([...kinds.matchAll(/:1 +(.*?) {2,}gen/g)].map((match) => match[1])).toEqual([
+    'transit, 12 leaves',
+    'leaf of aws',
+    'leaf',
+  ]);
+  expect(nodePage(home, NOW_MS, new Paint(false))).toMatch(/leaves +home of 12, room for 2000/);
+  expect(nodePage(leaf, NOW_MS, new Paint(false))).toMatch(/home +aws/);
+});
 test('node show', async () =>
   expect(await page('node', 'show', 'aws')).toMatchInlineSnapshot(`
   "name            aws

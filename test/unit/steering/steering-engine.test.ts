@@ -167,15 +167,15 @@ describe('membership', () => {
     lab.link(1, 2, 100_000);
     lab.run(3_000);
     expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
-    expect(lab.engine.isTransit(3)).toBe(true);
+    expect(lab.engine.isTransit(3, lab.nowMs)).toBe(true);
     lab.engine.nodeLeaving(3, lab.nowMs);
-    expect(lab.engine.isTransit(3)).toBe(true);
+    expect(lab.engine.isTransit(3, lab.nowMs)).toBe(true);
     lab.run(200);
     expect(lab.trace(1, 2).path).toEqual([1, 2]);
-    expect(lab.engine.isTransit(3)).toBe(true);
+    expect(lab.engine.isTransit(3, lab.nowMs)).toBe(true);
     lab.run(1_500);
-    expect(lab.engine.isTransit(3)).toBe(false);
-    expect(lab.engine.isTransit(99)).toBe(false);
+    expect(lab.engine.isTransit(3, lab.nowMs)).toBe(false);
+    expect(lab.engine.isTransit(99, lab.nowMs)).toBe(false);
   });
 
   it('never passes through a leaf', () => {

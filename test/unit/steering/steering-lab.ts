@@ -3,8 +3,8 @@
  * turn, and packets that follow the rows hop by hop.
  */
 import { type NextHop, type RouteDelta, RouteTable } from '../../../protocol/route-table.ts';
-import { OneStepSteeringEngine } from '../../../steering/steering-engine.ts';
-import type { LinkObservation } from '../../../steering/steering-engine-port.ts';
+import { OneStepSteeringEngine, type SteeringDeps } from '../../../steering/steering-engine.ts';
+import type { LinkObservation, SteeringEngine } from '../../../steering/steering-engine-port.ts';
 import type { PartialSteeringOptions } from '../../../steering/steering-options.ts';
 
 export interface SimulatedNode {
@@ -18,13 +18,16 @@ export interface SimulatedNode {
   stuck: boolean;
 }
 
+/** Leaves of each transit node, where the engine knows leaves. */
+const LEAF_CAPACITY = 10;
+
 export type Trace =
   | { readonly end: 'delivered'; readonly path: number[] }
   | { readonly end: 'loop' | 'no_row' | 'dead_link' | 'plane_change'; readonly path: number[] };
 
 export class SteeringLab {
   nowMs = 0;
-  engine: OneStepSteeringEngine;
+  engine: SteeringEngine;
   readonly nodes = new Map<number, SimulatedNode>();
   readonly #rtt = new Map<string, number | null>();
   readonly #options: PartialSteeringOptions;
@@ -40,14 +43,18 @@ export class SteeringLab {
     this.engine.step(0);
   }
 
-  #make(): OneStepSteeringEngine {
-    return new OneStepSteeringEngine({ toUnixMs: (ms) => 1_700_000_000_000 + ms, stopwatchMs: () => 0 }, this.#options);
+  #make(): SteeringEngine {
+    return this.makeEngine({ toUnixMs: (ms) => 1_700_000_000_000 + ms, stopwatchMs: () => 0 }, this.#options);
+  }
+
+  protected makeEngine(deps: SteeringDeps, options: PartialSteeringOptions): SteeringEngine {
+    return new OneStepSteeringEngine(deps, options);
   }
 
   join(index: number, transit = true): SimulatedNode {
     const node = { index, transit, online: true, table: new RouteTable(), inbox: [], stuck: false };
     this.nodes.set(index, node);
-    this.engine.upsertNode({ index, name: `n${index}`, transit }, this.nowMs);
+    this.engine.upsertNode({ index, name: `n${index}`, transit, leafCapacity: LEAF_CAPACITY }, this.nowMs);
     this.engine.nodeConnected(index, 0n, 0n, this.nowMs);
     return node;
   }
@@ -55,15 +62,15 @@ export class SteeringLab {
   /** RTT of a link in microseconds; null: dead. Reported by both ends that are online. */
   link(a: number, b: number, rttUs: number | null): void {
     this.#rtt.set(key(a, b), rttUs);
-    this.#report(a, b);
-    this.#report(b, a);
+    this.report(a, b);
+    this.report(b, a);
   }
 
   isUp(a: number, b: number): boolean {
     return typeof this.#rtt.get(key(a, b)) === 'number';
   }
 
-  #report(from: number, to: number): void {
+  protected report(from: number, to: number): void {
     if (this.nodes.get(from)?.online !== true || !this.nodes.has(to)) return;
     const rttUs = this.#rtt.get(key(from, to)) ?? null;
     this.engine.linksReported(from, [observation(to, rttUs)], this.nowMs);
@@ -71,7 +78,7 @@ export class SteeringLab {
 
   reportAll(index: number): void {
     this.engine.linksReported(index, [], this.nowMs);
-    for (const peer of this.nodes.keys()) if (this.#rtt.has(key(index, peer))) this.#report(index, peer);
+    for (const peer of this.nodes.keys()) if (this.#rtt.has(key(index, peer))) this.report(index, peer);
   }
 
   disconnect(index: number, goodbye = false): void {
@@ -96,7 +103,8 @@ export class SteeringLab {
     for (const node of this.nodes.values()) {
       node.online = false;
       node.inbox = [];
-      this.engine.upsertNode({ index: node.index, name: `n${node.index}`, transit: node.transit }, this.nowMs);
+      const { index, transit } = node;
+      this.engine.upsertNode({ index, name: `n${index}`, transit, leafCapacity: LEAF_CAPACITY }, this.nowMs);
     }
   }
 
