@@ -20,6 +20,8 @@ const TICKS_PER_SECOND = 100;
 export interface FootprintOptions {
   readonly peers: number;
   readonly seconds: number;
+  /** Waited before: joining is over after 15, V8 has compiled what runs often after 240. */
+  readonly settle: number;
 }
 
 interface ProcessCost {
@@ -31,6 +33,7 @@ export interface FootprintResult {
   readonly benchmark: 'agent-footprint';
   readonly peers: number;
   readonly seconds: number;
+  readonly settle: number;
   /** Median over the agents; and the largest. CPU includes that of the programs it starts. */
   readonly agent: ProcessCost & {
     /** Of the shell and the monitors that it keeps running. */
@@ -43,7 +46,7 @@ export interface FootprintResult {
   readonly aim: ProcessCost;
 }
 
-export async function benchAgentFootprint({ peers, seconds }: FootprintOptions): Promise<FootprintResult> {
+export async function benchAgentFootprint({ peers, seconds, settle }: FootprintOptions): Promise<FootprintResult> {
   const hosts = Array.from({ length: peers + 1 }, (_, i) => `h${i + 1}`);
   const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   try {
@@ -51,7 +54,7 @@ export async function benchAgentFootprint({ peers, seconds }: FootprintOptions):
       hosts,
       async ({ lab }) => {
         const groups = await Promise.all(hosts.map((host) => groupOf(`tw-${lab.name}-${host}`)));
-        await pause(15_000); // joining is over, the heap has been collected once
+        await pause(settle * 1000);
         const cpuOf = (group: HostGroup) => ({ agent: sumOf(group.agent), wireguard: sumOf(group.wireguard) });
         const sumOf = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
         const bareBefore = cpuSeconds(bare.pid ?? 0);
@@ -78,6 +81,7 @@ export async function benchAgentFootprint({ peers, seconds }: FootprintOptions):
           benchmark: 'agent-footprint',
           peers,
           seconds,
+          settle,
           agent: {
             ...middle(agents),
             programsMegabytes: median(agents.map((cost) => cost.programsMegabytes)),

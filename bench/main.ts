@@ -32,11 +32,12 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       }),
   },
   'agent-footprint': {
-    keys: ['peers', 'seconds'],
+    keys: ['peers', 'seconds', 'settle'],
     run: (values) =>
       benchAgentFootprint({
         peers: whole(values, 'peers', { otherwise: 12 }),
         seconds: whole(values, 'seconds', { otherwise: 60 }),
+        settle: whole(values, 'settle', { otherwise: 240 }),
       }),
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },

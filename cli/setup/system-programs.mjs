@@ -7,6 +7,9 @@ import { isOnPath, run, succeeds } from './subprocess.mjs';
 
 /** @typedef {{ program: string, debianPackage: string, why: string }} Need */
 
+/** Else apt drops to its own user, who may not write into a folder of root's, and says so at length. */
+const IN_ROOTS_FOLDER = ['-o', 'APT::Sandbox::User=root'];
+
 /** @type {readonly Need[]} */
 export const NEEDS = [
   {
@@ -117,10 +120,10 @@ export async function ensurePromtool(root) {
   mkdirSync(join(tools, 'bin'), { recursive: true });
   const folder = mkdtempSync(join(tools, 'unpack-'));
   try {
-    let code = await run('apt-get', ['download', '-q', 'prometheus'], { cwd: folder });
+    let code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, 'prometheus'], { cwd: folder });
     if (code !== 0 && process.getuid?.() === 0) {
       await run('apt-get', ['update', '-q']);
-      code = await run('apt-get', ['download', '-q', 'prometheus'], { cwd: folder });
+      code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, 'prometheus'], { cwd: folder });
     }
     const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
     if (archive !== undefined) await run('dpkg-deb', ['-x', archive, 'content'], { cwd: folder });

@@ -70,6 +70,7 @@ export function renderRuleset(desired: DesiredOverlay): NftRuleset {
 /** Removes the table, also where there is none. */
 export const REMOVE_SCRIPT = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
 
+/** Each rule asks first what few packets answer: comparing an interface's name is the dearest question. */
 function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOverlay): NftRule[] {
   const detours = detourDevices(uplink);
   const own = interfaces([TUNNEL_DEVICE, ...detours.map(({ device }) => device)]);
@@ -77,15 +78,15 @@ function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOver
   const arriving = interfaces(detours.map(({ device }) => device));
   const ports = detours.map(({ port }) => port).join(', ');
   const rules: NftRule[] = [
-    { chain: 'input', expression: `iifname != "${TUNNEL_DEVICE}" udp dport { ${ports} } counter drop` },
+    { chain: 'input', expression: `udp dport { ${ports} } iifname != "${TUNNEL_DEVICE}" counter drop` },
     // A neighbour on the underlay could otherwise reach what listens on the tunnel address (weak host model, RFC 1122).
     {
       chain: 'input',
-      expression: `iifname != { "lo", "${TUNNEL_DEVICE}" } ip daddr ${addresses.tunnel} counter drop`,
+      expression: `ip daddr ${addresses.tunnel} iifname != { "lo", "${TUNNEL_DEVICE}" } counter drop`,
     },
     {
       chain: 'input',
-      expression: `iifname "${TUNNEL_DEVICE}" ip daddr ${addresses.tunnel} udp dport ${stampPort} accept`,
+      expression: `ip daddr ${addresses.tunnel} udp dport ${stampPort} iifname "${TUNNEL_DEVICE}" accept`,
     },
   ];
   // A redirect would plant a cached exception that outlives the route. The sysctl is or-ed with the one of `all`,
@@ -94,24 +95,24 @@ function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOver
     ['input', 'iifname'],
     ['output', 'oifname'],
   ] as const) {
-    rules.push({ chain, expression: `${direction} ${own} icmp type redirect drop` });
-    rules.push({ chain, expression: `${direction} ${own} icmpv6 type nd-redirect drop` });
+    rules.push({ chain, expression: `icmp type redirect ${direction} ${own} drop` });
+    rules.push({ chain, expression: `icmpv6 type nd-redirect ${direction} ${own} drop` });
   }
   if (transit) rules.push({ chain: 'forward', expression: `iifname ${arriving} oifname ${planes} accept` });
   rules.push({ chain: 'forward', expression: `iifname ${own} counter drop` });
   rules.push({ chain: 'forward', expression: `oifname ${own} counter drop` });
   rules.push({
     chain: 'postrouting',
-    expression: `oifname ${own} tcp flags syn / syn,rst tcp option maxseg size set rt mtu`,
+    expression: `tcp flags syn / syn,rst oifname ${own} tcp option maxseg size set rt mtu`,
   });
   // Only what this node sends itself: the outer packets have tunnel addresses, and forwarded ones another source.
   rules.push({
     chain: 'postrouting',
-    expression: `oifname ${own} ip saddr ${addresses.node4} ip daddr ${ranges.node4} update @demand4 { ip daddr }`,
+    expression: `ip saddr ${addresses.node4} ip daddr ${ranges.node4} oifname ${own} update @demand4 { ip daddr }`,
   });
   rules.push({
     chain: 'postrouting',
-    expression: `oifname ${own} ip6 saddr ${addresses.node6} ip6 daddr ${ranges.node6} update @demand6 { ip6 daddr }`,
+    expression: `ip6 saddr ${addresses.node6} ip6 daddr ${ranges.node6} oifname ${own} update @demand6 { ip6 daddr }`,
   });
   return rules;
 }

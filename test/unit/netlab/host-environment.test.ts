@@ -4,6 +4,7 @@ import { hostEnvironment } from '../../../netlab/host-environment.ts';
 
 it('shares the CPUs between the hosts, with at least one thread each', () => {
   expect(hostEnvironment(1, undefined)).toEqual({ GOMAXPROCS: `${availableParallelism()}` });
+  expect(Number(hostEnvironment(2, undefined)['GOMAXPROCS'])).toBeLessThanOrEqual(availableParallelism());
   expect(hostEnvironment(1000, undefined)).toEqual({ GOMAXPROCS: '1' });
 });
 
