@@ -10,6 +10,7 @@ import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
+import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
@@ -44,6 +45,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   backups: { keys: BACKUPS_KEYS, run: benchBackups },
   steering: { keys: STEERING_KEYS, run: benchSteering },
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
+  'simulate-load': { keys: SIMULATE_LOAD_KEYS, run: benchSimulateLoad },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },
