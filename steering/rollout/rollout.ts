@@ -264,8 +264,11 @@ export class Rollout {
       this.#committed.set(v, this.#decided.nextHop(v));
       this.#changed.push(v);
     }
+    // behind a group the one next hop may have changed unseen, also where a group of one gives way to that very next hop
+    for (const spread of [this.#committed.spread, this.#decided.spread]) {
+      for (const v of spread.keys()) this.#committed.set(v, this.#decided.nextHop(v));
+    }
     this.#committed.spread = this.#decided.spread;
-    for (const v of this.#decided.spread.keys()) this.#committed.set(v, this.#decided.nextHop(v));
     this.#moved = [];
     this.#brokenAt = -1;
     this.#prepared.clear();

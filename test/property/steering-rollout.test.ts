@@ -149,27 +149,31 @@ describe('rollout', { timeout: 60_000 }, () => {
     );
   });
 
-  it('delivers every packet on one plane without a loop at every moment while links only change in length', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.oneof({ weight: 9, arbitrary: calm }, { weight: 1, arbitrary: spread }), {
-          minLength: 20,
-          maxLength: 120,
-        }),
-        (events) => {
-          const lab = mesh();
-          for (const event of events) {
-            // an agent that is alive applies within the time for which it is waited
-            if (event.kind === 'wait')
-              for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
-            perform(lab, event);
-            eachPair((a, b) => expect(traceEach(lab, a, b), `${a} to ${b}`).toMatchObject({ end: 'delivered' }));
-          }
-        },
-      ),
-      { numRuns: 40 },
-    );
-  });
+  // the seed is of a weather in which a group of one gave way to the very next hop that stood behind it, unseen
+  it.each([[{}], [{ seed: -1413273112 }]])(
+    'delivers every packet on one plane without a loop at every moment while links only change in length %o',
+    (weather) => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.oneof({ weight: 9, arbitrary: calm }, { weight: 1, arbitrary: spread }), {
+            minLength: 20,
+            maxLength: 120,
+          }),
+          (events) => {
+            const lab = mesh();
+            for (const event of events) {
+              // an agent that is alive applies within the time for which it is waited
+              if (event.kind === 'wait')
+                for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
+              perform(lab, event);
+              eachPair((a, b) => expect(traceEach(lab, a, b), `${a} to ${b}`).toMatchObject({ end: 'delivered' }));
+            }
+          },
+        ),
+        { numRuns: 40, ...weather },
+      );
+    },
+  );
 
   it('comes to rest after any weather: tables as computed, every packet delivered where a path is', () => {
     fc.assert(
