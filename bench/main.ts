@@ -14,6 +14,7 @@ import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
+import { benchTrafficEngineering, TE_KEYS } from './te/te-bench.ts';
 import { benchThroughput } from './throughput.ts';
 import { text, type Values, whole } from './values.ts';
 
@@ -46,6 +47,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   steering: { keys: STEERING_KEYS, run: benchSteering },
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   'simulate-load': { keys: SIMULATE_LOAD_KEYS, run: benchSimulateLoad },
+  te: { keys: TE_KEYS, run: benchTrafficEngineering },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },
