@@ -15,6 +15,7 @@ import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-ar
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
 import { benchTrafficEngineering, TE_KEYS } from './te/te-bench.ts';
+import { plotUtilisation, TE_PLOT_KEYS } from './te/te-plot.ts';
 import { benchThroughput } from './throughput.ts';
 import { text, type Values, whole } from './values.ts';
 
@@ -48,6 +49,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   'simulate-load': { keys: SIMULATE_LOAD_KEYS, run: benchSimulateLoad },
   te: { keys: TE_KEYS, run: benchTrafficEngineering },
+  'te-plot': { keys: TE_PLOT_KEYS, run: plotUtilisation },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },

@@ -17,6 +17,7 @@ import { addLabCommand } from './lab-command.ts';
 import { addLinkCommand } from './link-command.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addPathCommand } from './path-command.ts';
+import { addPlanCommand } from './plan-command.ts';
 import { addGlobalOptions, CliSession } from './session.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addTokenCommand } from './token-command.ts';
@@ -65,6 +66,7 @@ export async function buildProgram(
   addNodeCommand(program, session);
   addLinkCommand(program, session);
   addPathCommand(program, session);
+  addPlanCommand(program, session);
   addDemandCommand(program, session);
   addStatusCommand(program, session);
   addLabCommand(program, session);

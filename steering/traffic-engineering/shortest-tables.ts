@@ -1,5 +1,8 @@
 /** The tables of the shortest paths by RTT, one member a group: where everything starts, and what is kept in calm. */
-import type { DelayTrees } from './delay-trees.ts';
+import { DelayTrees } from './delay-trees.ts';
+import { type ForwardedLoads, forwardedLoads } from './forwarded-loads.ts';
+import { linksBy } from './link-index.ts';
+import type { TrafficNetwork } from './traffic-network.ts';
 import type { WeightedTables } from './weighted-tables.ts';
 
 /** For each destination and node the first link of the path with the least sum of `price`. */
@@ -16,4 +19,10 @@ export function shortestTables(trees: DelayTrees, nodeCount: number, price: Floa
     }
   }
   return { nodeCount, start, link: link.slice(0, at), weight: new Uint16Array(at).fill(1) };
+}
+
+/** What the shortest paths by RTT would carry. */
+export function shortestLoads(network: TrafficNetwork, matrix: Float64Array): ForwardedLoads {
+  const trees = new DelayTrees(network, linksBy(network.to, network));
+  return forwardedLoads(network, shortestTables(trees, network.nodeCount, network.rttUs), matrix);
 }

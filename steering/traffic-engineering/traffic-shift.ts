@@ -8,9 +8,10 @@ import type { LoadPrices } from './load-prices.ts';
 import type { Splits } from './splits.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
 
-/** Newton steps for the length of one shift; each at least halves what is left, and 1 part in 10^6 is enough. */
-const LINE_STEPS = 20;
-const LINE_TOLERANCE = 1e-5;
+/** Looks for the length of one shift: where it ends is within so much of the whole, or balanced to so much. */
+const LINE_STEPS = 30;
+const LINE_TOLERANCE = 1e-7;
+const BALANCED = 1e-3;
 /** Parts of a shifted unit smaller than this are rounding, not traffic. */
 const LEAST_PART = 1e-12;
 
@@ -82,41 +83,48 @@ export class TrafficShift {
     part[t] = 0;
   }
 
-  /** The slope of the cost after `amount` was shifted; negative: shifting more pays. */
-  slopeAt(amount: number): number {
+  /**
+   * How dear what gets more is, over how dear what gets less is, as a logarithm, after `amount` was shifted. Negative:
+   * shifting more pays. Prices are exponential in load, so this is nearly straight where the slope itself is a cliff.
+   */
+  balanceAt(amount: number): number {
     const { load } = this.#prices;
-    let slope = 0;
+    let more = 0;
+    let less = 0;
     for (let k = 0; k < this.#touchedCount; k++) {
       const r = this.#touched[k] ?? 0;
       const change = this.#change[r] ?? 0;
-      slope += change * this.#prices.priceAt(r, (load[r] ?? 0) + amount * change);
+      const cost = change * this.#prices.priceAt(r, (load[r] ?? 0) + amount * change);
+      if (cost > 0) more += cost;
+      else less -= cost;
     }
-    return slope;
+    return Math.log(more / less);
   }
 
   /** The best amount between 0 and `most`. */
   bestAmount(most: number): number {
-    if (this.slopeAt(0) >= 0) return 0;
-    if (this.slopeAt(most) <= 0) return most;
+    let lowBalance = this.balanceAt(0);
+    if (!(lowBalance < 0)) return 0;
+    let highBalance = this.balanceAt(most);
+    if (!(highBalance > 0)) return most;
     let low = 0;
     let high = most;
-    let lowSlope = this.slopeAt(0);
-    let highSlope = this.slopeAt(most);
     let side = 0;
-    // Illinois: the secant between the ends, with the slope of an end that stays twice halved
+    // Illinois: the secant between the ends, with the value of an end that stays twice halved
     for (let step = 0; step < LINE_STEPS && high - low > LINE_TOLERANCE * most; step++) {
-      let middle = (low * highSlope - high * lowSlope) / (highSlope - lowSlope);
-      if (!(middle > low && middle < high) || step % 3 === 2) middle = (low + high) / 2;
-      const slope = this.slopeAt(middle);
-      if (slope < 0) {
+      let middle = (low * highBalance - high * lowBalance) / (highBalance - lowBalance);
+      if (!(middle > low && middle < high) || step % 4 === 3) middle = (low + high) / 2;
+      const balance = this.balanceAt(middle);
+      if (Math.abs(balance) < BALANCED) return middle;
+      if (balance < 0) {
         low = middle;
-        lowSlope = slope;
-        if (side === -1) highSlope /= 2;
+        lowBalance = balance;
+        if (side === -1) highBalance /= 2;
         side = -1;
       } else {
         high = middle;
-        highSlope = slope;
-        if (side === 1) lowSlope /= 2;
+        highBalance = balance;
+        if (side === 1) lowBalance /= 2;
         side = 1;
       }
     }
