@@ -15,6 +15,9 @@ import { TrafficSearch } from './traffic-search.ts';
 import { changedGroups, routeCount, type WeightedTables } from './weighted-tables.ts';
 import { roundGroups, tablesOf } from './whole-weights.ts';
 
+/** Rates so small that a utilisation is below this are noise, and their prices no numbers. */
+const LEAST_CALM = 1e-6;
+
 /**
  * Routes for `demand`. `previous`: the tables in force, of the same nodes and links; without them the search starts from
  * the shortest paths. Groups that break the stretch bound, or are not whole, are not taken over. Throws
@@ -28,7 +31,8 @@ export function optimise(
   previous?: WeightedTables,
 ): TrafficPlan {
   checkTrafficNetwork(network);
-  const options = trafficOptions(given);
+  const wanted = trafficOptions(given);
+  const options = { ...wanted, calmUtilisation: Math.max(wanted.calmUtilisation, LEAST_CALM) };
   const matrix = demandByDestination(demand, network.nodeCount);
   const into = linksBy(network.to, network);
   const trees = new DelayTrees(network, into);
