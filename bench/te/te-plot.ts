@@ -52,7 +52,8 @@ function drawing(name: string, before: readonly number[], after: readonly number
       label([LEFT - 6, y(tick) + 4], `${tick * 100} %`, 'text-anchor="end"'),
   );
   return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>Utilisation of the links of ${name}: shortest paths ${percent(before[0])} at most, planned ${percent(after[0])}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     ...ticks,
     line(before, '#c0392b'),
