@@ -136,8 +136,11 @@ export class NodeTable {
       if (flight !== null) this.#touchAll(flight.delta.cells);
     } else {
       this.#forget();
-      // a node without a table is known to hold nothing
-      if (generation === 0n && checksum === 0n) this.#known = true;
+      // a node without a table is known to hold nothing, of all that is wanted
+      if (generation === 0n && checksum === 0n) {
+        this.#known = true;
+        this.#touchAll(this.#allWanted());
+      }
     }
   }
 

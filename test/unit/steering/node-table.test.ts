@@ -33,6 +33,18 @@ describe('node table', () => {
     expect([table.holdsWanted(rowKey('source', 2)), table.converged, take(0)]).toEqual([true, true, null]);
   });
 
+  it('sends everything to a node that comes back without a table, though nothing has changed', () => {
+    const { table, agent, take } = connected();
+    table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
+    take(0);
+    table.acknowledge(1n, agent.checksum, null, 0);
+    table.disconnect();
+    table.connect(0n, 0n);
+    const delta = table.takeDelta(0, () => 2n);
+    expect(delta).toMatchObject({ full: true, generation: 2n });
+    expect(delta?.set).toHaveLength(1);
+  });
+
   it('sends nothing for a change that was taken back', () => {
     const { table, agent, take } = connected();
     table.want(sourceRow(2, [{ neighbour: 2, weight: 1 }], 'a'));
