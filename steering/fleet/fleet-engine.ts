@@ -131,10 +131,11 @@ export class FleetEngine {
     // index 0 is nobody's: its row of links is where a newcomer is looked at
     const home = this.#tryLinks(0, candidates) ? this.#firstHome() : NO_TRANSIT;
     this.#links.leafLinks.closeAll(0);
-    const before = this.blocks.countOf(home);
+    const before = this.blocks.claimed;
     const index = this.blocks.takeIndex(home);
     if (index === undefined) throw exhausted(this.#nodes.capacity);
-    if (this.blocks.countOf(home) > before) this.#grownHomes.add(home);
+    // a leaf without a home, or one whose home can get no block, makes another home grow
+    if (this.blocks.claimed > before) this.#grownHomes.add(this.blocks.ownerOf(index));
     this.#nodes.add(index, 'leaf');
     this.#tryLinks(index, candidates);
     if (home !== NO_TRANSIT) this.homes.place(index, home);

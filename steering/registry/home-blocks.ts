@@ -47,6 +47,8 @@ export class HomeBlocks {
   readonly #homeOfLeaf: number[] = [];
   readonly #held: number[] = [];
 
+  #claimed = 0;
+
   constructor(options: HomeBlocksOptions = DEFAULT_HOME_BLOCKS_OPTIONS) {
     const { bits, firstBits } = options;
     if (!(firstBits >= CHUNK_BITS && firstBits < bits && bits <= 24)) {
@@ -145,6 +147,11 @@ export class HomeBlocks {
     return this.#blocks[home]?.length ?? 0;
   }
 
+  /** Blocks that were claimed so far, by all homes. */
+  get claimed(): number {
+    return this.#claimed;
+  }
+
   #roomiest(): number | undefined {
     let roomiest: number | undefined;
     let most = 0;
@@ -175,6 +182,7 @@ export class HomeBlocks {
     const order = Math.min(bits - CHUNK_BITS, (this.#largest[1] ?? 0) - 1);
     if (order < 0) return false;
     const first = this.#findFree(order + CHUNK_BITS, near);
+    this.#claimed++;
     this.#mark(first, order, 0);
     this.#own(home, first, order + CHUNK_BITS);
     let free = 2 ** (order + CHUNK_BITS);

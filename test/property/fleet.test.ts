@@ -187,7 +187,11 @@ describe('FleetEngine', { timeout: 120_000 }, () => {
           fleet.check();
         },
       ),
-      { numRuns: 60 },
+      {
+        numRuns: 60,
+        // a leaf without a home makes some home's blocks grow
+        examples: [[[[], [500]], [[39, []]], [[{ kind: 'addLeaves' as const, own: [8, []] }, 50]]]],
+      },
     );
   });
 });
