@@ -10,6 +10,7 @@ import { seededRandom } from '../netlab/seeded-random.ts';
 import { choosePeers } from '../netlab/simulator/link-choice.ts';
 import { SyntheticRtts } from '../netlab/simulator/synthetic-rtts.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
+import { RowDelta } from '../steering/rollout/row-delta.ts';
 import { OneStepSteeringEngine } from '../steering/steering-engine.ts';
 import type { LinkObservation } from '../steering/steering-engine-port.ts';
 import { quantile } from './quantile.ts';
@@ -92,7 +93,7 @@ class TimedMesh {
     for (const action of actions) {
       if (action.kind !== 'sendDelta') continue;
       this.deltas++;
-      this.rows += action.delta.set.length + action.delta.remove.length;
+      this.rows += action.delta instanceof RowDelta ? action.delta.size : action.delta.set.length;
       const atMs = this.#nowMs + LEAST_ANSWER_MS + ANSWER_SPREAD_MS * this.#random();
       answers.push({ atMs, index: action.index, delta: action.delta });
     }

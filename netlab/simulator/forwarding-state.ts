@@ -6,7 +6,9 @@
  * After a change only what can have gone wrong is looked at: a node's own packets where its source row changed, and all
  * packets on a plane towards a destination where a transit row changed on a plane that somebody's packets are on.
  */
-import type { RouteDelta, RouteRow, RowKey } from '../../protocol/route-table.ts';
+import type { RouteDelta } from '../../protocol/route-table.ts';
+import { RowDelta } from '../../steering/rollout/row-delta.ts';
+import { KINDS, NO_CONTENT, RowDictionary } from '../../steering/rollout/row-dictionary.ts';
 
 /** `dark`: the packet dies at a node without power. */
 export type Fate = 'delivered' | 'loop' | 'no_row' | 'dark';
@@ -20,7 +22,6 @@ export interface Fault {
 }
 
 const NONE = -1;
-const TABLES = { source: 0, transitA: 1, transitB: 2 } as const;
 
 export class ForwardingState {
   readonly size: number;
@@ -62,14 +63,26 @@ export class ForwardingState {
   apply(node: number, delta: RouteDelta): Fault[] {
     const sources: number[] = [];
     const transits: { plane: number; to: number }[] = [];
-    const note = (key: RowKey, row: RouteRow | null) => {
-      const to = key.destination - 1;
-      if (!this.#write(node, TABLES[key.table], to, row)) return;
-      if (key.table === 'source') sources.push(to);
-      else transits.push({ plane: TABLES[key.table], to });
+    const note = (table: number, to: number, next: number, plane: number) => {
+      if (!this.#write(node, table, to, next, plane)) return;
+      if (table === 0) sources.push(to);
+      else transits.push({ plane: table, to });
     };
-    for (const key of delta.full ? this.#others(node, delta.set) : delta.remove) note(key, null);
-    for (const row of delta.set) note(row, row);
+    const rows = delta instanceof RowDelta ? delta : RowDelta.of(new RowDictionary(), delta);
+    const { cells, contents, dictionary } = rows;
+    if (delta.full) for (const { table, to } of this.#others(node, rows)) note(table, to, NONE, 0);
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] ?? 0;
+      const to = dictionary.destinationOf(cell) - 1;
+      const content = contents[i] ?? NO_CONTENT;
+      if (content === NO_CONTENT) {
+        note(cell % KINDS, to, NONE, 0);
+        continue;
+      }
+      const { plane, nextHops } = dictionary.contentAt(content);
+      if (nextHops.length !== 1) throw new Error(`row for ${to + 1}: groups are not simulated`);
+      note(cell % KINDS, to, (nextHops[0]?.neighbour ?? 0) - 1, plane === null ? 0 : plane === 'a' ? 1 : 2);
+    }
     const faults: Fault[] = [];
     for (const to of sources) this.#check(node, to, faults);
     for (const { plane, to } of transits) this.#checkPlane(plane, to, faults);
@@ -78,7 +91,7 @@ export class ForwardingState {
 
   /** The node has no rows any more. */
   clear(node: number): void {
-    for (let to = 0; to < this.size; to++) for (const table of [0, 1, 2]) this.#write(node, table, to, null);
+    for (let to = 0; to < this.size; to++) for (const table of [0, 1, 2]) this.#write(node, table, to, NONE, 0);
   }
 
   /** Looks at every pair. */
@@ -106,26 +119,20 @@ export class ForwardingState {
   }
 
   /** Rows that a full table does away with. */
-  #others(node: number, kept: readonly RowKey[]): RowKey[] {
-    const names = ['source', 'transitA', 'transitB'] as const;
-    const keep = new Set(kept.map((key) => TABLES[key.table] * this.size + key.destination - 1));
-    return names.flatMap((table, t) => {
-      const hops = this.#hops[t]?.subarray(node * this.size, (node + 1) * this.size) ?? [];
-      return [...hops.keys()]
-        .filter((to) => hops[to] !== NONE && !keep.has(t * this.size + to))
-        .map((to) => ({ table, destination: to + 1, blockBits: 0 }));
-    });
+  #others(node: number, { cells, dictionary }: RowDelta): { table: number; to: number }[] {
+    const keep = new Set<number>();
+    for (const cell of cells) keep.add((cell % KINDS) * this.size + dictionary.destinationOf(cell) - 1);
+    return this.#hops.flatMap((hops, table) =>
+      [...hops.subarray(node * this.size, (node + 1) * this.size).entries()]
+        .filter(([to, next]) => next !== NONE && !keep.has(table * this.size + to))
+        .map(([to]) => ({ table, to })),
+    );
   }
 
   /** Writes one row; true when that changed something. */
-  #write(node: number, table: number, to: number, row: RouteRow | null): boolean {
-    if (row !== null && (row.blockBits !== 0 || row.nextHops.length !== 1)) {
-      throw new Error(`row for ${to + 1}: blocks and groups are not simulated`);
-    }
+  #write(node: number, table: number, to: number, next: number, plane: number): boolean {
     const at = node * this.size + to;
     const hops = this.#hops[table] as Int32Array;
-    const next = row === null ? NONE : (row.nextHops[0]?.neighbour ?? 0) - 1;
-    const plane = row === null || row.plane === null ? 0 : row.plane === 'a' ? 1 : 2;
     if (table !== 0) {
       if (hops[at] === next) return false;
       hops[at] = next;

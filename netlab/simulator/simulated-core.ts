@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from '../../protocol/clock.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
+import { RowDelta } from '../../steering/rollout/row-delta.ts';
 import type { SteeringEngine } from '../../steering/steering-engine-port.ts';
 import type { EventLog } from './event-log.ts';
 
@@ -60,7 +61,7 @@ export class SimulatedCore {
       if (action.kind !== 'sendDelta') continue;
       const { index, delta } = action;
       this.deltas++;
-      this.rows += delta.set.length + delta.remove.length;
+      this.rows += delta instanceof RowDelta ? delta.size : delta.set.length + delta.remove.length;
       this.#log.add(nowMs, `delta ${index} ${delta.generation} ${delta.checksum}`);
       this.#send(index, delta);
     }

@@ -5,9 +5,10 @@
  *   report every 5 s, and at once what changed --->  core  ---> delta -> applied a few ms later -> acknowledged
  */
 import type { Clock } from '../../protocol/clock.ts';
-import { type RouteDelta, RouteTable } from '../../protocol/route-table.ts';
+import type { RouteDelta } from '../../protocol/route-table.ts';
 import type { LinkObservation, SteeringEngine } from '../../steering/steering-engine-port.ts';
 import type { Random } from '../seeded-random.ts';
+import { type AgentTable, agentTable } from './agent-table.ts';
 import type { EventLog } from './event-log.ts';
 import type { Fault, ForwardingState } from './forwarding-state.ts';
 import type { SimulatedCore } from './simulated-core.ts';
@@ -65,7 +66,7 @@ export class SyntheticAgent {
   overdueLeaves = 0;
   readonly #deps: AgentDeps;
   readonly #settings: AgentSettings;
-  #table = new RouteTable();
+  #table: AgentTable;
   /** Counts sessions; messages of an earlier one are lost. 0: there is none. */
   #session = 0;
   #sessions = 0;
@@ -80,6 +81,7 @@ export class SyntheticAgent {
     this.node = node;
     this.#deps = deps;
     this.#settings = settings;
+    this.#table = agentTable(deps.forwarding.size);
   }
 
   /** Index by which the core knows the node. */
@@ -109,7 +111,7 @@ export class SyntheticAgent {
     this.isThere = true;
     this.#isLeaving = false;
     this.joinedMs = this.#deps.clock.monoMs();
-    this.#table = new RouteTable();
+    this.#table = agentTable(this.#deps.forwarding.size);
     this.#deps.forwarding.setMember(this.node, true);
     this.#toCore((engine, nowMs) =>
       engine.upsertNode({ index, name: `n${index}`, transit: this.#settings.transit }, nowMs),

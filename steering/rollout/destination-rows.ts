@@ -24,6 +24,14 @@ export class DestinationRows {
   /** Packets of the node at `slot` itself; without members they go directly. */
   writeSource(slot: number, members: readonly SpreadMember[], plane: PlaneName): void {
     if (slot === this.#root) return;
+    // a row for each source of each destination: by numbers where it has one next hop
+    const [only] = members;
+    if (only !== undefined && members.length === 1) {
+      const { graph, rows } = this.#tables;
+      const content = rows.plain(graph.indexOf(only.slot), only.slot === this.#root ? null : plane);
+      this.#tables.table(slot).wantCell(this.#sourceCell, content);
+      return;
+    }
     this.#tables.table(slot).want(sourceRow(this.#destination, this.#neighbours(members), plane));
   }
 

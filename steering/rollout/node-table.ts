@@ -97,6 +97,12 @@ export class NodeTable {
     this.#want(this.#cellOf(rowKey), NO_CONTENT);
   }
 
+  /** As `want` and `unwant`, by the numbers of the dictionary. */
+  wantCell(cell: number, content: number): void {
+    if (cell >= this.#wanted.length) this.#grow();
+    this.#want(cell, content);
+  }
+
   wanted(key: RowKey): RouteRow | undefined {
     const cell = this.#cellOf(key);
     return this.#rowOf(cell, this.#wanted[cell] ?? NO_CONTENT);

@@ -77,6 +77,24 @@ export class RowDictionary {
     return this.#add(row, text);
   }
 
+  /** The content of a row with one next hop of weight 1 and no backups. */
+  plain(neighbour: number, plane: RowPlane | null): number {
+    const known = this.#plain.get(neighbour * PLANES + (plane === null ? 0 : PLANE[plane]));
+    if (known !== undefined) return known;
+    const nextHops = [{ neighbour, weight: 1 }];
+    return this.contentOf({ table: 'source', destination: 0, blockBits: 0, plane, nextHops, backups: [] });
+  }
+
+  /** Destination of a cell's rows: where it is a block, its first. */
+  destinationOf(cell: number): number {
+    return this.#destinations[Math.floor(cell / KINDS)] ?? 0;
+  }
+
+  /** Next hops and plane of a content. */
+  contentAt(content: number): Pick<RouteRow, 'plane' | 'nextHops'> {
+    return this.#contents[content] as Content;
+  }
+
   key(cell: number): RowKey {
     return {
       table: TABLES[cell % KINDS] ?? 'source',
