@@ -2,6 +2,7 @@
 import { type RouteDelta, RouteTable } from '../../protocol/route-table.ts';
 import { RowDelta } from '../../steering/rollout/row-delta.ts';
 import { NO_CONTENT } from '../../steering/rollout/row-dictionary.ts';
+import { RowSum } from '../../steering/rollout/row-sum.ts';
 
 export interface AgentTable {
   readonly generation: bigint;
@@ -21,11 +22,10 @@ export function agentTable(nodes: number): AgentTable {
 export class NumberedTable implements AgentTable {
   generation = 0n;
   #held = new Int32Array(0);
-  #low = 0;
-  #high = 0;
+  readonly #sum = new RowSum();
 
   get checksum(): bigint {
-    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+    return this.#sum.value;
   }
 
   apply(delta: RouteDelta): { readonly ok: boolean } {
@@ -39,24 +39,16 @@ export class NumberedTable implements AgentTable {
     }
     if (delta.full) {
       this.#held.fill(NO_CONTENT);
-      [this.#low, this.#high] = [0, 0];
+      this.#sum.clear();
     }
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i] ?? 0;
-      this.#sum(delta, cell, this.#held[cell] ?? NO_CONTENT, -1);
-      this.#held[cell] = contents[i] ?? NO_CONTENT;
-      this.#sum(delta, cell, contents[i] ?? NO_CONTENT, 1);
+      const content = contents[i] ?? NO_CONTENT;
+      this.#sum.replace(dictionary, cell, this.#held[cell] ?? NO_CONTENT, content);
+      this.#held[cell] = content;
     }
     if (this.checksum !== delta.checksum) throw new Error(`generation ${delta.generation} has another checksum`);
     this.generation = delta.generation;
     return { ok: true };
-  }
-
-  #sum({ dictionary }: RowDelta, cell: number, content: number, sign: 1 | -1): void {
-    if (content === NO_CONTENT) return;
-    dictionary.hash(cell, content);
-    const low = this.#low + sign * dictionary.hashLow;
-    this.#low = low >>> 0;
-    this.#high = (this.#high + sign * dictionary.hashHigh + (low < 0 ? -1 : low > 0xffff_ffff ? 1 : 0)) >>> 0;
   }
 }

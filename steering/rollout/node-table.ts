@@ -6,6 +6,7 @@
 import type { RouteDelta, RouteRow, RowKey } from '../../protocol/route-table.ts';
 import { RowDelta } from './row-delta.ts';
 import { longer, NO_CONTENT, RowDictionary } from './row-dictionary.ts';
+import { RowSum } from './row-sum.ts';
 
 export interface NodeTableOptions {
   /** After this long without an answer the node is not waited for: ten times what a busy host takes to apply. */
@@ -37,9 +38,8 @@ export class NodeTable {
   /** Rows wanted. */
   #size = 0;
   #heldGeneration = 0n;
-  /** Sum of the hashes of the rows held, modulo 2^64: two halves. */
-  #sumLow = 0;
-  #sumHigh = 0;
+  /** Of the rows held. */
+  readonly #sum = new RowSum();
   /** False: what the node holds is not what `#held` says, so the next delta is full. */
   #known = true;
   #inFlight: InFlight | null = null;
@@ -138,7 +138,7 @@ export class NodeTable {
     const flight = this.#land();
     if (flight !== null && generation === flight.delta.generation && checksum === flight.delta.checksum) {
       this.#complete(flight.delta);
-    } else if (this.#known && generation === this.#heldGeneration && checksum === this.#checksum) {
+    } else if (this.#known && generation === this.#heldGeneration && checksum === this.#sum.value) {
       if (flight !== null) this.#touchAll(flight.delta.cells);
     } else {
       this.#forget();
@@ -288,10 +288,6 @@ export class NodeTable {
 
   // ---- deltas
 
-  get #checksum(): bigint {
-    return (BigInt(this.#sumHigh) << 32n) | BigInt(this.#sumLow);
-  }
-
   #allWanted(): Int32Array {
     const cells = new Int32Array(this.#size);
     let count = 0;
@@ -308,36 +304,21 @@ export class NodeTable {
 
   #deltaOf(cells: Int32Array, full: boolean, generation: bigint): RowDelta {
     const contents = new Int32Array(cells.length);
-    const [sumLow, sumHigh] = [this.#sumLow, this.#sumHigh];
-    if (full) this.#sumLow = this.#sumHigh = 0;
+    const sum = full ? new RowSum() : this.#sum.copy();
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i] ?? 0;
       const content = this.#wanted[cell] ?? NO_CONTENT;
       contents[i] = content;
-      if (!full) this.#sum(cell, this.#held[cell] ?? NO_CONTENT, -1);
-      this.#sum(cell, content, 1);
+      sum.replace(this.#dictionary, cell, full ? NO_CONTENT : (this.#held[cell] ?? NO_CONTENT), content);
     }
-    const checksum = this.#checksum;
-    [this.#sumLow, this.#sumHigh] = [sumLow, sumHigh];
+    const checksum = sum.value;
     const baseGeneration = full ? 0n : this.#heldGeneration;
     return new RowDelta(this.#dictionary, { generation, baseGeneration, full, checksum }, cells, contents);
   }
 
-  /** Adds the hash of a row to the checksum, or takes it away. */
-  #sum(cell: number, content: number, sign: 1 | -1): void {
-    if (content === NO_CONTENT) return;
-    this.#dictionary.hash(cell, content);
-    const { hashLow, hashHigh } = this.#dictionary;
-    const low = this.#sumLow + sign * hashLow;
-    const carry = low < 0 ? -1 : low > 0xffff_ffff ? 1 : 0;
-    this.#sumLow = low >>> 0;
-    this.#sumHigh = (this.#sumHigh + sign * hashHigh + carry) >>> 0;
-  }
-
   #hold(cell: number, content: number): void {
-    this.#sum(cell, this.#held[cell] ?? NO_CONTENT, -1);
+    this.#sum.replace(this.#dictionary, cell, this.#held[cell] ?? NO_CONTENT, content);
     this.#held[cell] = content;
-    this.#sum(cell, content, 1);
   }
 
   #launch(delta: RowDelta, nowMs: number): void {
@@ -376,11 +357,11 @@ export class NodeTable {
     }
     if (delta.full) {
       this.#held.fill(NO_CONTENT);
-      this.#sumLow = this.#sumHigh = 0;
+      this.#sum.clear();
     }
     const { cells, contents } = delta;
     for (let i = 0; i < cells.length; i++) this.#hold(cells[i] ?? 0, contents[i] ?? NO_CONTENT);
-    if (this.#checksum !== delta.checksum) {
+    if (this.#sum.value !== delta.checksum) {
       this.#forget();
       return;
     }
@@ -398,6 +379,6 @@ export class NodeTable {
     this.#known = false;
     this.#held.fill(NO_CONTENT);
     this.#heldGeneration = 0n;
-    this.#sumLow = this.#sumHigh = 0;
+    this.#sum.clear();
   }
 }
