@@ -3,9 +3,8 @@ import type { Overlay } from '../overlay/overlay-state.ts';
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { type AgentBody, MAX_DEMANDS_PER_REPORT } from '../protocol/frame-codec.ts';
 import type { Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
-import { DemandMeter, indexByAddress, largest } from './demand-meter.ts';
+import { DemandMeter, largest } from './demand-meter.ts';
 import type { LinkWatch } from './link-watch.ts';
-import type { PeerSet } from './mesh-peer.ts';
 import type { NodePlace } from './node-place.ts';
 
 export interface CoreReportsDeps {
@@ -13,7 +12,6 @@ export interface CoreReportsDeps {
   readonly overlay: Pick<Overlay, 'demandCounters'>;
   readonly links: Pick<LinkWatch, 'takeReport' | 'resetReports'>;
   readonly place: NodePlace;
-  readonly peers: () => PeerSet;
   /** There is a session to send on. */
   readonly established: () => boolean;
   readonly send: (body: AgentBody) => void;
@@ -70,9 +68,9 @@ export class CoreReports {
   }
 
   async reportDemand(): Promise<void> {
-    const { clock, overlay, peers, place, send } = this.#deps;
+    const { clock, overlay, send } = this.#deps;
     const counters = await overlay.demandCounters();
-    const measured = this.#demand.measure(counters, indexByAddress(peers().list(), place.ranges), clock.monoMs());
+    const measured = this.#demand.measure(counters, (address) => this.#otherNode(address), clock.monoMs());
     if (measured === undefined) return;
     const demands = largest(measured, MAX_DEMANDS_PER_REPORT).map(({ peerIndex, bytesPerSecond }) => ({
       peerIndex,
@@ -81,6 +79,13 @@ export class CoreReports {
     // that nothing is sent any more is worth saying once
     if (demands.length > 0 || this.#toldDemand) send({ case: 'demandReport', value: { demands } });
     this.#toldDemand = demands.length > 0;
+  }
+
+  /** A node need not be a peer to be sent to. */
+  #otherNode(address: string): number | undefined {
+    const { ranges, identity } = this.#deps.place;
+    const index = ranges.indexOfNodeAddress(address);
+    return index === identity.index ? undefined : index;
   }
 
   /** Idempotent. */

@@ -1,24 +1,9 @@
-/** Counters of bytes sent to node addresses -> bytes per second to each peer. Pure. */
+/** Counters of bytes sent to node addresses -> bytes per second to each node, be it a peer or reached through others. Pure. */
 import type { DemandCounter } from '../overlay/overlay-state.ts';
-import type { AddressRanges } from '../protocol/address-plan.ts';
-import type { MeshPeer } from './mesh-peer.ts';
 
 export interface PeerDemand {
   readonly peerIndex: number;
   readonly bytesPerSecond: number;
-}
-
-/** Finds a peer's index by one of its node addresses. */
-export function indexByAddress(
-  peers: readonly MeshPeer[],
-  ranges: AddressRanges,
-): (address: string) => number | undefined {
-  const indices = new Map<string, number>();
-  for (const { index } of peers) {
-    indices.set(ranges.node4Address(index), index);
-    indices.set(ranges.node6Address(index), index);
-  }
-  return (address) => indices.get(address);
 }
 
 /** Mutable; one per agent. */
@@ -28,7 +13,7 @@ export class DemandMeter {
 
   /**
    * The rates since the call before, in the order of the index; undefined: the first call, nothing to compare with. A counter that went back was
-   * made anew (the table was rebuilt): what it counts now was sent since. An address that is no peer's is left out.
+   * made anew (the table was rebuilt): what it counts now was sent since. An address that is no node's is left out.
    */
   measure(
     counters: readonly DemandCounter[],

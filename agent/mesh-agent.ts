@@ -130,7 +130,6 @@ export class MeshAgent {
       ...deps,
       links: this.#links,
       place: this.#place,
-      peers: () => this.#peers,
       established: () => this.#connection.established,
       send: (body) => this.#connection.send(body),
     });

@@ -28,6 +28,7 @@ export const SIMULATE_KEYS = [
   'calm',
   'settle',
   'spf-interval',
+  'max-peers',
 ] as const;
 
 export async function benchSimulate(values: Values): Promise<unknown> {
@@ -45,6 +46,7 @@ export async function benchSimulate(values: Values): Promise<unknown> {
     leafShare: whole(values, 'leaf-share', { otherwise: 0, least: 0, most: 90 }) / 100,
     calmSeconds: whole(values, 'calm', { otherwise: DEFAULT_SIMULATION.calmSeconds, least: 0 }),
     spfMinIntervalMs: whole(values, 'spf-interval', { otherwise: DEFAULT_SIMULATION.spfMinIntervalMs, most: 600_000 }),
+    maxPeers: whole(values, 'max-peers', { otherwise: 0, least: 0 }),
     settleSeconds: whole(values, 'settle', { otherwise: DEFAULT_SIMULATION.settleSeconds, least: 0 }),
   };
   const startMs = performance.now();

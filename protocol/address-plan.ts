@@ -88,6 +88,18 @@ export class AddressRanges {
     return formatIPv6(this.#node6Base + BigInt(index));
   }
 
+  /** The index whose node address this is, IPv4 or IPv6 in any spelling; undefined: nobody's in these ranges. */
+  indexOfNodeAddress(address: string): number | undefined {
+    try {
+      const offset = address.includes(':')
+        ? new IPv6(address).getValue() - this.#node6Base
+        : new IPv4(address).getValue() - BigInt(this.#node4Base);
+      return offset >= 1n && offset <= BigInt(this.maxIndex) ? Number(offset) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Prefixes of an aligned block of 2^blockBits nodes, IPv4 and IPv6. blockBits 0: the /32 and /128 of one node. */
   nodePrefixes(index: number, blockBits = 0): readonly [string, string] {
     return [

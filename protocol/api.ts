@@ -85,6 +85,8 @@ export interface NodeView {
 export interface LinkView {
   readonly from: string;
   readonly to: string;
+  /** What the session plan makes of the pair; `planned` where every pair holds a session. */
+  readonly role: 'planned' | 'leaving' | 'draining' | 'exploring';
   readonly health: 'up' | 'down' | 'unmeasured';
   readonly rttUs: number | null;
   readonly minRttUs: number | null;

@@ -78,6 +78,28 @@ const steering = z.strictObject({
     .describe('longest wait after a restart for known nodes to come back before anything is changed'),
 });
 
+const sessionPlan = z.strictObject({
+  maxPeers: z
+    .int()
+    .min(4)
+    .max(1000)
+    .default(24)
+    .describe('most planned sessions of a node; in meshes where nobody would have more, every pair holds one'),
+  explorePeers: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(4)
+    .describe('sessions that a node holds beyond that for a round, to measure pairs that nobody has measured; 0: none'),
+  roundMs: z.int().min(8000).max(3_600_000).default(20_000).describe('longest time that explored pairs are probed for'),
+  restMs: z
+    .int()
+    .min(10_000)
+    .max(86_400_000)
+    .default(600_000)
+    .describe('longest pause between rounds once they find nothing better'),
+});
+
 export const coreConfigSchema = z.strictObject({
   engine: z
     .enum(['mesh', 'fleet'])
@@ -134,6 +156,7 @@ export const coreConfigSchema = z.strictObject({
     .max(1000)
     .default(64)
     .describe('meshes of up to this many nodes have metrics for each link'),
+  sessionPlan: sessionPlan.prefault({}).describe('who holds a session with whom in meshes too big for all pairs'),
   steering: steering.prefault({}).describe('when traffic moves, and what it is moved for'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least level that is logged'),
 });

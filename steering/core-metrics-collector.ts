@@ -21,6 +21,7 @@ export function collectCoreMetrics(
     metrics.behindNodes.set(views.convergence().behind);
     metrics.oldestPushSeconds.set(parts.loop.oldestPushS());
     metrics.caExpiry.set(Date.parse(parts.authority.certificate.validTo) / 1000);
+    parts.hub.planning.measure();
     setIgnored(metrics, parts.loop.engine.counters);
     const isSmall = parts.registry.size <= options.maxLinkNodes;
     setLinks(metrics, isSmall ? views.links() : []);

@@ -19,8 +19,10 @@ import { ADMISSION_DEFAULTS, Admission } from './session/admission.ts';
 import { AgentServer } from './session/agent-server.ts';
 import { JoinEndpoint } from './session/join-endpoint.ts';
 import { JoinService } from './session/join-service.ts';
+import { PlanThread } from './session/plan-thread.ts';
 import { SessionHub } from './session/session-hub.ts';
 import { SteeringLoop } from './session/steering-loop.ts';
+import type { PlanMaking } from './session-plan/plan-request.ts';
 import { OneStepSteeringEngine } from './steering-engine.ts';
 import type { SteeringEngine } from './steering-engine-port.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
@@ -33,6 +35,8 @@ export interface CoreDeps {
   readonly log: Logger;
   /** Another steering engine than the real one, for tests. */
   readonly makeEngine?: () => SteeringEngine;
+  /** Makes session plans elsewhere than in a thread of the build, for tests. */
+  readonly plans?: PlanMaking;
 }
 
 export interface RunningCore {
@@ -61,8 +65,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const engine = deps.makeEngine?.() ?? makeEngine(config, ranges, clock);
     const loop = new SteeringLoop({ engine, clock, store, log, metrics, send, sessionsChanged });
     const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
+    const { maxPeers: degree, explorePeers } = config.sessionPlan;
+    const plans = deps.plans ?? new PlanThread({ degree, explorePeers });
     const hub = new SessionHub(
-      { registry, authority, loop, clock, log, metrics },
+      { registry, authority, loop, clock, log, metrics, store, plans },
       { ...config, certificateLifetimeMs },
     );
     const agentAddresses = () => {

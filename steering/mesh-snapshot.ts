@@ -91,6 +91,7 @@ export function importMesh(
   for (const [from, peerIndex, health, rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, handshakeAgeS] of links) {
     const measured = { rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, handshakeAgeS };
     const observation = { peerIndex, health: health === 1 ? ('up' as const) : ('down' as const), ...measured };
+    if (mesh.roles.of(from, peerIndex) === 'none') continue;
     if (mesh.nodes.has(from)) mesh.links.report(from, observation, (peer) => mesh.nodes.has(peer), nowMs);
   }
 }

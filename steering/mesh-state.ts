@@ -3,10 +3,12 @@ import { LRUCache } from 'lru-cache';
 import type { CostTerms } from '../protocol/api.ts';
 import { CsrGraph } from './graph/csr-graph.ts';
 import { pathCost } from './link-state/link-cost.ts';
+import { LinkRoles } from './link-state/link-roles.ts';
 import { LinkState } from './link-state/link-state.ts';
 import { TrafficState } from './load/traffic-state.ts';
 import { HoldTimers } from './rib/hold-times.ts';
 import { NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
+import type { DirectBand } from './rib/incumbency.ts';
 import { PathChangeLog } from './rib/path-change-log.ts';
 import { rowKey } from './rib/rib.ts';
 import { usableSpread } from './rib/usable-spread.ts';
@@ -55,6 +57,8 @@ export class MeshState implements Tables {
   readonly options: SteeringOptions;
   readonly graph = new CsrGraph();
   readonly links: LinkState;
+  /** Which pairs carry packets. */
+  readonly roles = new LinkRoles();
   readonly log: PathChangeLog;
   readonly traffic = new TrafficState();
   readonly nodes = new Map<number, MeshNode>();
@@ -136,6 +140,7 @@ export class MeshState implements Tables {
     this.retiring.delete(node);
     // another node may get its slot
     for (const other of this.nodes.values()) other.spread = withoutMember(other.spread, node.slot);
+    this.roles.removeNode(node.index, this.nodes.keys());
     this.links.removeNode(node.index);
     this.traffic.removeNode(node.index);
     this.graph.removeNode(node.index);
@@ -147,6 +152,17 @@ export class MeshState implements Tables {
       for (const table of ['source', 'transitA', 'transitB'] as const) other.table.unwant(rowKey(table, node.index));
       other.rollout.removeNode(node.slot);
     }
+  }
+
+  /** See SteeringEngine.neighboursInUse. */
+  neighboursInUse(index: number): ReadonlySet<number> | null {
+    const node = this.nodes.get(index);
+    if (node === undefined) return new Set();
+    const inUse = node.table.neighbours();
+    if (inUse === null) return null;
+    const note = (slot: number) => void inUse.add(this.graph.indexOf(slot));
+    for (const { rollout } of this.nodes.values()) rollout.eachNextHop(node.slot, note);
+    return inUse;
   }
 
   /**
@@ -184,34 +200,6 @@ export class MeshState implements Tables {
     });
   }
 
-  /**
-   * Brings what changed in the link state into the graph; true when a decision may change by it. `onChange` is told the
-   * slots of each link that did.
-   */
-  takeLinks(nowMs: number, onChange: (low: number, high: number) => void): boolean {
-    const { links, graph, options, nodes } = this;
-    links.tick(nowMs);
-    let changed = false;
-    for (const link of links.takeChanged()) {
-      const low = nodes.get(link.low)?.slot;
-      const high = nodes.get(link.high)?.slot;
-      if (low === undefined || high === undefined) continue;
-      // not every change is one of the graph: a pair may have lost its unmeasured link, or only a band's bottom moved
-      changed = true;
-      onChange(low, high);
-      const { effective, held } = link.filter;
-      if (effective === null) {
-        graph.removeArc(low, high);
-        graph.removeArc(high, low);
-        continue;
-      }
-      const weight = link.band.topUs + (held ? options.untrustedUs : 0);
-      graph.setArc(low, high, weight);
-      graph.setArc(high, low, weight);
-    }
-    return changed;
-  }
-
   /** Takes new groups for all destinations; true when they are not those of before. */
   takeSpreads(groups: LoadGroups): boolean {
     let changed = false;
@@ -242,11 +230,17 @@ export class MeshState implements Tables {
       v = to.rollout.committed.main(v);
       if (v < 0 || path.length > this.graph.nodeCount) {
         if (path.length > 1) return [];
+        if (this.roles.of(from.index, to.index) === 'none') return [];
         return this.links.get(from.index, to.index)?.filter.health === 'down' ? [] : [from.slot, to.slot];
       }
       path.push(v);
     }
     return path;
+  }
+
+  /** What a detour must be proven against: null where there is no direct link, or none that is to stay. */
+  directBand(from: number, to: number): DirectBand | null {
+    return this.roles.of(from, to) === 'planned' ? (this.links.get(from, to)?.band ?? null) : null;
   }
 
   /** Cost terms of each link of a path of stable indices; null where a link is not up. */

@@ -65,6 +65,28 @@ export class CoreMetrics {
     PUSH_BUCKETS_S,
   );
   readonly storeSeconds = this.#histogram('thalweg_core_store_seconds', 'Time of durable commits.', COMPUTE_BUCKETS_S);
+  readonly planPairs = this.#gauge(
+    'thalweg_core_plan_pairs',
+    'Pairs of nodes that hold a session, by what the session plan makes of them; none where every pair holds one.',
+    ['role'],
+  );
+  readonly planBeyondBound = this.#gauge(
+    'thalweg_core_plan_nodes_beyond_bound',
+    'Nodes that the last session plan gave more sessions than the bound, so that the mesh holds together.',
+  );
+  readonly plans = this.#counter('thalweg_core_plans_total', 'Session plans by result.', ['result']);
+  readonly planChanges = this.#counter('thalweg_core_plan_changes_total', 'Sessions that the plan opened or closed.', [
+    'change',
+  ]);
+  readonly planExplored = this.#counter(
+    'thalweg_core_plan_explored_pairs_total',
+    'Pairs that held a session for a round, to be measured.',
+  );
+  readonly planSeconds = this.#histogram(
+    'thalweg_core_plan_seconds',
+    'Time of making a session plan.',
+    COMPUTE_BUCKETS_S,
+  );
   readonly linkRtt = this.#gauge('thalweg_link_rtt_seconds', 'Smoothed RTT of a link.', ['from', 'to']);
   readonly linkJitter = this.#gauge('thalweg_link_jitter_seconds', 'Delay variation of a link.', ['from', 'to']);
   readonly linkLoss = this.#gauge('thalweg_link_loss_ratio', 'Loss of a link towards its peer.', ['from', 'to']);

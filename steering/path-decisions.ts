@@ -77,7 +77,7 @@ export class PathDecisions {
       node.timers.clearAll();
     } else {
       const moves = this.#moves;
-      const directBand = (slot: number) => links.get(graph.indexOf(slot), node.index)?.band ?? null;
+      const directBand = (slot: number) => this.#mesh.directBand(graph.indexOf(slot), node.index);
       const { timers, slot: root } = node;
       moves.decide({ graph, root, rules, tree, timers, nowMs, options: options.incumbency, directBand }, slots);
       node.moveDueMs = moves.dueMs;

@@ -39,6 +39,9 @@ export interface LinkObservation {
 /** Weighted next hops by destination and by who sends; stable indices. Without a loop: see rib/hop-choice.ts. */
 export type LoadGroups = ReadonlyMap<number, ReadonlyMap<number, readonly NextHop[]>>;
 
+/** What the session plan makes of a pair of nodes: see LinkRoles. */
+export type LinkRole = 'planned' | 'leaving' | 'draining' | 'exploring' | 'none';
+
 export type SteeringAction =
   /** Send this delta to a node that is online; answered by `tableAcked` or `tableRequested`. */
   | { readonly kind: 'sendDelta'; readonly index: number; readonly delta: RouteDelta }
@@ -90,6 +93,17 @@ export interface SteeringEngine {
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void;
   /** The node's table is not what a delta started from: its next delta must be full. */
   tableRequested(index: number, nowMs: number): void;
+
+  /**
+   * The session plan: pairs whose role changed; pairs that were never named have none. Null: every pair is planned, as
+   * before the first call. Leads to no change by itself before nodes are there, so it may come before an import.
+   */
+  linkRolesChanged(pairs: readonly { low: number; high: number; role: LinkRole }[] | null, nowMs: number): void;
+  /**
+   * Neighbours that the node's packets may be sent to: rows that it holds, that are on their way or wanted, and moves that
+   * are decided. Null: nobody knows what it holds. Empty for an unknown node.
+   */
+  neighboursInUse(index: number): ReadonlySet<number> | null;
 
   // ---- state across a restart of the core
   /** Rises whenever `exportState` would give something else that is worth keeping. */

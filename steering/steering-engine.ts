@@ -3,7 +3,8 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import { type AccessLimits, carriedSample } from './capacity/capacity-book.ts';
+import type { AccessLimits } from './capacity/capacity-book.ts';
+import { changeRoles, feedGraph, takeReports } from './graph-feed.ts';
 import type { TrafficState } from './load/traffic-state.ts';
 import type { MeshGuest } from './mesh-guest.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
@@ -181,10 +182,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.reported = true;
-    for (const link of links) {
-      const isBelieved = this.#mesh.links.report(index, link, (peer) => this.#mesh.nodes.has(peer), nowMs);
-      if (isBelieved) this.traffic.capacity.observe(index, link.peerIndex, carriedSample(link), nowMs);
-    }
+    takeReports(this.#mesh, index, links, nowMs);
   }
 
   demandReported(
@@ -222,6 +220,16 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.#mesh.nodes.get(index)?.table.request();
   }
 
+  linkRolesChanged(pairs: Parameters<SteeringEngine['linkRolesChanged']>[0], nowMs: number): void {
+    this.#nowMs = nowMs;
+    changeRoles(this.#mesh, pairs, this.#onLink);
+    this.#spfPending = true;
+  }
+
+  neighboursInUse(index: number): ReadonlySet<number> | null {
+    return this.#mesh.neighboursInUse(index);
+  }
+
   // ---- work
 
   step(nowMs: number): SteeringAction[] {
@@ -229,7 +237,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     this.begin(nowMs);
     if (!this.#warmUp.look([...this.#mesh.nodes.values()], nowMs, this.#mesh.options.warmUpMs)) return [];
     const actions: SteeringAction[] = [];
-    if (this.#mesh.takeLinks(nowMs, this.#onLink)) this.#spfPending = true;
+    if (feedGraph(this.#mesh, nowMs, this.#onLink)) this.#spfPending = true;
     for (const node of this.#mesh.nodes.values()) if (node.table.tick(nowMs)) this.#spfPending = true;
     if (this.#mesh.graph.commit()) this.#spfPending = true;
     if (!this.#spfPending) {

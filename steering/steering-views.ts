@@ -7,16 +7,19 @@ import { type ComputeTree, SpfTree } from './spf/spf-tree.ts';
 
 type ToUnixMs = (monoMs: number) => number;
 
-/** Every ordered pair, in order of the names' indices. */
+/** Every ordered pair that holds a session, in order of the names' indices. */
 export function linkViews(mesh: MeshState, nowMs: number, toUnixMs: ToUnixMs): LinkView[] {
   const views: LinkView[] = [];
   for (const [from, to] of pairs(mesh)) {
+    const role = mesh.roles.of(from.index, to.index);
+    if (role === 'none') continue;
     const link = mesh.links.get(from.index, to.index);
     const end = link === undefined ? null : link.low === from.index ? link.lowEnd : link.highEnd;
     const seen = end?.observation;
     views.push({
       from: from.name,
       to: to.name,
+      role,
       health: seen?.health ?? 'unmeasured',
       rttUs: seen?.rttUs ?? null,
       minRttUs: seen?.minRttUs ?? null,

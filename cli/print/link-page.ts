@@ -10,6 +10,7 @@ export function linkList(links: readonly LinkView[], nowMs: number, paint: Paint
   const columns = [
     { title: 'FROM' },
     { title: 'TO' },
+    { title: 'SESSION' },
     { title: 'HEALTH' },
     { title: 'RTT', ...right },
     { title: 'LEAST', ...right },
@@ -26,6 +27,7 @@ export function linkList(links: readonly LinkView[], nowMs: number, paint: Paint
   const rows = links.map((link) => [
     plain(link.from),
     plain(link.to),
+    link.role,
     health(link.health, paint),
     latency(link.rttUs),
     latency(link.minRttUs),

@@ -94,6 +94,17 @@ export class ForwardingState {
     for (let to = 0; to < this.size; to++) for (const table of [0, 1, 2]) this.#write(node, table, to, NONE, 0);
   }
 
+  /** Some row of the node sends to the peer, towards a node that is there. */
+  pointsAt(node: number, peer: number): boolean {
+    if (this.#member[node] !== 1 || this.#member[peer] !== 1) return false;
+    return this.#hops.some((hops) => {
+      for (let to = 0; to < this.size; to++) {
+        if (hops[node * this.size + to] === peer && this.#member[to] === 1) return true;
+      }
+      return false;
+    });
+  }
+
   /** Looks at every pair. */
   checkAll(): Fault[] {
     const faults: Fault[] = [];

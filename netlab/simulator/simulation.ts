@@ -6,7 +6,6 @@
  *
  * The same options give the same events at the same times, whatever the machine: `checksum` says so.
  */
-import { OneStepSteeringEngine } from '../../steering/steering-engine.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { EventLog } from './event-log.ts';
 import { type Fault, ForwardingState } from './forwarding-state.ts';
@@ -14,6 +13,7 @@ import { choosePeers, onlyBetween } from './link-choice.ts';
 import { PathQuality, type PathSample } from './path-quality.ts';
 import type { RttSource } from './rtt-matrix.ts';
 import { SimulatedCore } from './simulated-core.ts';
+import { ListenedEngine, type SessionFigures, SimulatedSessions } from './simulated-sessions.ts';
 import { SimulatedUnderlay } from './simulated-underlay.ts';
 import { SyntheticAgent } from './synthetic-agent.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -39,6 +39,8 @@ export interface SimulationOptions {
   readonly sampleSeconds: number;
   /** Least time between two SPF runs of the core, as steering has it for a small mesh; big ones need more. */
   readonly spfMinIntervalMs: number;
+  /** Above so many peers per node the core plans who holds sessions; `degree` is then 0. 0: links are as `degree` says. */
+  readonly maxPeers: number;
 }
 
 export const DEFAULT_SIMULATION: SimulationOptions = {
@@ -54,6 +56,7 @@ export const DEFAULT_SIMULATION: SimulationOptions = {
   reportSeconds: 5,
   sampleSeconds: 10,
   spfMinIntervalMs: 100,
+  maxPeers: 0,
 };
 
 export interface SimulationResult {
@@ -75,10 +78,14 @@ export interface SimulationResult {
   readonly overdueLeaves: number;
   readonly firstFaults: readonly string[];
   readonly samples: readonly PathSample[];
+  /** Null where the core plans no sessions. */
+  readonly sessions: SessionFigures | null;
   readonly events: number;
   readonly checksum: string;
 }
 
+/** As a core has it, with rounds that end sooner, since agents here measure sooner. */
+const SESSION_PLAN = { explorePeers: 4, roundMs: 10_000, restMs: 600_000 };
 const FAULTS_KEPT = 5;
 const AWAY_MS = 50;
 
@@ -90,6 +97,7 @@ export class Simulation {
   readonly core: SimulatedCore;
   readonly agents: readonly SyntheticAgent[];
   readonly weather: Weather;
+  readonly sessions: SimulatedSessions | undefined;
   readonly #options: SimulationOptions;
   readonly #peers: readonly (readonly number[])[];
   readonly #quality: PathQuality;
@@ -107,7 +115,7 @@ export class Simulation {
     this.forwarding = new ForwardingState(n);
     this.#peers = choosePeers(rtts, options.degree, options.seed);
     this.underlay = new SimulatedUnderlay(onlyBetween(this.#peers, rtts));
-    const engine = new OneStepSteeringEngine(
+    const engine = new ListenedEngine(
       { toUnixMs: (ms) => clock.nowMs() - clock.monoMs() + ms, stopwatchMs: () => 0 },
       { spfMinIntervalMs: options.spfMinIntervalMs },
     );
@@ -121,8 +129,25 @@ export class Simulation {
       seededRandom(Math.imul(options.seed, 0x9e3779b1) + Math.imul(stream, 0x85ebca6b));
     const draw = random(-1);
     const leaves = Array.from({ length: n }, (_, v) => v !== 0 && draw() < options.leafShare);
+    const toCoreMs = (node: number) => 1 + (node === 0 ? 0 : (rtts.rttUs(0, node) ?? 2_000 * AWAY_MS) / 2) / 1_000;
+    if (options.maxPeers > 0) {
+      this.sessions = new SimulatedSessions(
+        {
+          clock,
+          log: this.log,
+          forwarding: this.forwarding,
+          event: (apply) => this.core.event(apply),
+          toCoreMs,
+          hasPower: (node) => this.underlay.hasPower(node),
+          onSession: (node, peer) => this.agents[node]?.report(peer),
+        },
+        engine,
+        { ...SESSION_PLAN, maxPeers: options.maxPeers, size: n, transit: (node) => leaves[node] !== true },
+      );
+      engine.sessions = this.sessions;
+    }
+    const { sessions } = this;
     this.agents = leaves.map((isLeaf, node) => {
-      const wayUs = node === 0 ? 0 : (rtts.rttUs(0, node) ?? 2_000 * AWAY_MS) / 2;
       return new SyntheticAgent(
         node,
         {
@@ -132,12 +157,15 @@ export class Simulation {
           forwarding: this.forwarding,
           random: random(node),
           log: this.log,
-          peers: () => (this.#peers[node] ?? []).filter((peer) => this.agents[peer]?.isThere === true),
+          peers: () =>
+            (sessions?.peersOf(node) ?? this.#peers[node] ?? []).filter((peer) => this.agents[peer]?.isThere === true),
+          hasSession: (peer) => sessions?.has(node, peer) ?? true,
+          onApplied: (delta) => sessions?.applied(node, delta),
           agent: (peer) => this.agents[peer],
           onFault: (fault) => this.#onFault(fault),
         },
         {
-          toCoreMs: 1 + wayUs / 1_000,
+          toCoreMs: toCoreMs(node),
           reportIntervalMs: options.reportSeconds * 1_000,
           lostAckShare: options.lostAckShare,
           transit: !isLeaf,
@@ -193,6 +221,7 @@ export class Simulation {
       overdueLeaves: this.agents.reduce((sum, agent) => sum + agent.overdueLeaves, 0),
       firstFaults: this.#faults,
       samples: this.#samples,
+      sessions: this.sessions?.figures ?? null,
       events: log.count,
       checksum: log.checksum,
     };

@@ -32,6 +32,10 @@ export interface AgentDeps {
   readonly log: EventLog;
   /** Nodes that this one has a WireGuard session with and probes, and that are there. */
   readonly peers: () => Iterable<number>;
+  /** The two hold a session now. */
+  readonly hasSession: (peer: number) => boolean;
+  /** The node's kernel holds what the delta makes of its table. */
+  readonly onApplied: (delta: RouteDelta) => void;
   /** The agent of a peer. */
   readonly agent: (node: number) => SyntheticAgent | undefined;
   readonly onFault: (fault: Fault) => void;
@@ -189,6 +193,7 @@ export class SyntheticAgent {
       log.add(clock.monoMs(), `applied ${this.index} ${delta.generation}`);
       const faults = this.#deps.forwarding.apply(this.node, delta);
       this.#catchingUp = false;
+      this.#deps.onApplied(delta);
       for (const fault of faults) this.#deps.onFault(fault);
       const { checksum } = this.#table;
       if (isLost) {
@@ -204,7 +209,7 @@ export class SyntheticAgent {
 
   /** Reports one link at once: its probes noticed a change. */
   report(peer: number): void {
-    if (this.#session === 0 || this.#deps.agent(peer)?.isThere !== true) return;
+    if (this.#session === 0 || this.#deps.agent(peer)?.isThere !== true || !this.#deps.hasSession(peer)) return;
     const link = this.#observe(peer);
     if (link !== null) this.#toCore((engine, nowMs) => engine.linksReported(this.index, [link], nowMs));
   }

@@ -168,6 +168,15 @@ export class FleetSteeringEngine implements SteeringEngine {
     return this.#mesh.isTransit(index) || this.#homed.isMet(index, nowMs);
   }
 
+  /** The sessions of this mesh are the engine's own choice. */
+  linkRolesChanged(pairs: Parameters<SteeringEngine['linkRolesChanged']>[0], nowMs: number): void {
+    this.#mesh.linkRolesChanged(pairs, nowMs);
+  }
+
+  neighboursInUse(index: number): ReadonlySet<number> | null {
+    return this.#mesh.neighboursInUse(index);
+  }
+
   // ---- views
 
   sessionPeers(index: number): ReadonlySet<number> {

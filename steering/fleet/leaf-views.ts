@@ -24,6 +24,7 @@ export function leafLinkViews({ mesh, book, toUnixMs }: LeafViewDeps): LinkView[
       const view = (from: string, to: string, word: LinkWord | null, bytes: number | undefined): LinkView => ({
         from,
         to,
+        role: 'planned',
         health: word?.observation.health ?? 'unmeasured',
         rttUs: word?.observation.rttUs ?? null,
         minRttUs: word?.observation.minRttUs ?? null,

@@ -105,6 +105,26 @@ export class LinkState {
     for (const link of this.#links.get(index)?.values() ?? []) this.#evaluate(link, nowMs);
   }
 
+  /** The pair has no session any more: what was measured is forgotten. */
+  forget(a: number, b: number): void {
+    const link = this.get(a, b);
+    if (link === undefined) return;
+    this.#links.get(a)?.delete(b);
+    this.#links.get(b)?.delete(a);
+    for (const set of [this.#changed, this.#timed, this.#unsteady]) set.delete(link);
+  }
+
+  /** Has the link looked at again, as when its role changed. */
+  touch(a: number, b: number): void {
+    const link = this.get(a, b);
+    if (link !== undefined) this.#changed.add(link);
+  }
+
+  /** Nodes with which the node has a link that was reported. */
+  peersOf(index: number): Iterable<number> {
+    return this.#links.get(index)?.keys() ?? [];
+  }
+
   removeNode(index: number): void {
     for (const [peer, link] of this.#links.get(index) ?? []) {
       this.#links.get(peer)?.delete(index);

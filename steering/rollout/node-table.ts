@@ -129,6 +129,11 @@ export class NodeTable {
     return this.#isCertain(cell) ? this.#rowOf(cell, this.#held[cell] ?? NO_CONTENT) : undefined;
   }
 
+  /** Neighbours of rows that the node holds, may hold soon, or is to hold. Null: nobody knows what it holds. */
+  neighbours(): Set<number> | null {
+    return this.#known ? this.#dictionary.neighbours(this.#held, this.#wanted, this.#inFlight?.delta.contents) : null;
+  }
+
   /** A session began; the node holds the table with this generation and checksum (0 and 0: none). */
   connect(generation: bigint, checksum: bigint): void {
     this.#connected = true;

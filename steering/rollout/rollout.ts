@@ -93,6 +93,15 @@ export class Rollout {
     return this.#decided.nextHop(slot);
   }
 
+  /** Calls back with each slot that packets of `slot` may be sent to, now or when what is decided has been carried out. */
+  eachNextHop(slot: number, visit: (hop: number) => void): void {
+    for (const hops of [this.#committed, this.#decided]) {
+      if (hops.spread.has(slot)) for (const member of hops.members(slot)) visit(member.slot);
+      else if (hops.nextHop(slot) >= 0) visit(hops.nextHop(slot));
+    }
+    for (const member of this.#prepared.get(slot) ?? []) visit(member.slot);
+  }
+
   get hasChanged(): boolean {
     return this.#changed.length > 0;
   }

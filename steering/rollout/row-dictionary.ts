@@ -115,6 +115,18 @@ export class RowDictionary {
     };
   }
 
+  /** Next hops and backups of all contents in the lists. */
+  neighbours(...lists: readonly (Int32Array | undefined)[]): Set<number> {
+    const used = new Set<number>();
+    for (const list of lists) for (const content of list ?? []) used.add(content);
+    const neighbours = new Set<number>();
+    for (const content of used) {
+      for (const { neighbour } of this.#contents[content]?.nextHops ?? []) neighbours.add(neighbour);
+      for (const backup of this.#contents[content]?.backups ?? []) neighbours.add(backup);
+    }
+    return neighbours;
+  }
+
   /** Puts the 64-bit hash of a row into `hashLow` and `hashHigh`. */
   hash(cell: number, content: number): void {
     const { text } = this.#contents[content] as Content;

@@ -88,6 +88,15 @@ export class KnownLinks {
     }
   }
 
+  /** low, high, RTT of every pair, in no order: cheaper than `all`. */
+  pack(): Float64Array {
+    const flat: number[] = [];
+    for (const [node, peers] of this.#peers) {
+      for (const [peer, entry] of peers) if (node < peer) flat.push(node, peer, median(entry));
+    }
+    return Float64Array.from(flat);
+  }
+
   /** Every pair once, sorted by (low, high): the same content gives the same list. */
   all(): KnownLink[] {
     const links: KnownLink[] = [];

@@ -6,6 +6,7 @@
  *   observe -> known links -> coordinates -> best known paths -> plan + exploration -> observe ...
  */
 import { MAX_NODE_INDEX } from '../../protocol/identifier.ts';
+import { type NodePair, pairKey } from '../link-state/link-roles.ts';
 import { Coordinates, DEFAULT_COORDINATE_OPTIONS } from './coordinates.ts';
 import { DelayEstimate } from './delay-estimate.ts';
 import { chooseExploration, type ExplorationOptions, Shortlist } from './exploration.ts';
@@ -13,6 +14,7 @@ import { DEFAULT_KNOWN_LINK_OPTIONS, KnownLinks } from './known-links.ts';
 import { KnownPaths } from './known-paths.ts';
 import { LinkTable } from './link-table.ts';
 import { knownOrEstimateUs, type TransitPlanInput } from './plan-input.ts';
+import { type PlanRequest, unpackPairs } from './plan-request.ts';
 import { hashOf } from './seeded.ts';
 import { planTransit, type TransitPlanOptions } from './transit-plan.ts';
 
@@ -37,12 +39,6 @@ export const DEFAULT_SESSION_PLAN_OPTIONS: SessionPlanOptions = {
   seed: 1,
 };
 
-/** An unordered pair of nodes by stable index. */
-export interface NodePair {
-  readonly low: number;
-  readonly high: number;
-}
-
 export interface Demand {
   readonly from: number;
   readonly to: number;
@@ -66,7 +62,7 @@ export interface SessionPlan {
 export class SessionPlanner {
   readonly #options: SessionPlanOptions;
   readonly #coordinates: Coordinates;
-  readonly #known = new KnownLinks(DEFAULT_KNOWN_LINK_OPTIONS);
+  #known = new KnownLinks(DEFAULT_KNOWN_LINK_OPTIONS);
   readonly #nodes = new Set<number>();
   readonly #blocked = new Set<number>();
   #demands: readonly Demand[] = [];
@@ -106,14 +102,28 @@ export class SessionPlanner {
     return this.#known.observe(a, b, rttUs, nowMs);
   }
 
+  /** Puts everything that is known in the place of what was, except coordinates of nodes that are still there. */
+  load({ transit, known, planned, blocked, demands, round }: PlanRequest): void {
+    const nodes = new Set(transit);
+    for (const index of this.#nodes) if (!nodes.has(index)) this.removeNode(index);
+    for (const index of nodes) this.addNode(index);
+    this.#known = new KnownLinks({ ...DEFAULT_KNOWN_LINK_OPTIONS, maxPerNode: Number.POSITIVE_INFINITY });
+    for (let i = 0; i < known.length; i += 3) this.observe(known[i] ?? 0, known[i + 1] ?? 0, known[i + 2] ?? 0, 0);
+    this.#planned = new Set(unpackPairs(planned).map(({ low, high }) => pairKey(low, high)));
+    this.#blocked.clear();
+    for (const { low, high } of unpackPairs(blocked)) this.block(low, high);
+    this.setDemands(demands);
+    this.#round = round;
+  }
+
   /** The two cannot hold a session, as when no candidate address of either reaches the other. */
   block(a: number, b: number): void {
-    this.#blocked.add(keyOf(a, b));
+    this.#blocked.add(pairKey(a, b));
     this.#known.forget(a, b);
   }
 
   unblock(a: number, b: number): void {
-    this.#blocked.delete(keyOf(a, b));
+    this.#blocked.delete(pairKey(a, b));
   }
 
   /** Replaces what is known of demand. Demands of unknown nodes, or that are no positive number, are left out. */
@@ -131,10 +141,10 @@ export class SessionPlanner {
     const planned = planTransit(input, this.#options);
     const pairs = new Set<number>();
     for (let a = 0; a < table.nodeCount; a++) {
-      for (const b of planned.peersOf(a)) if (a < b) pairs.add(keyOf(table.nodeOf(a), table.nodeOf(b)));
+      for (const b of planned.peersOf(a)) if (a < b) pairs.add(pairKey(table.nodeOf(a), table.nodeOf(b)));
     }
     const explore = chooseExploration(input, this.#options.exploration, this.#round)
-      .map(([a, b]) => keyOf(table.nodeOf(a), table.nodeOf(b)))
+      .map(([a, b]) => pairKey(table.nodeOf(a), table.nodeOf(b)))
       .filter((key) => !pairs.has(key));
     const before = this.#planned;
     this.#planned = pairs;
@@ -158,7 +168,7 @@ export class SessionPlanner {
     this.#settleCoordinates(table);
     const estimate = new DelayEstimate(this.#coordinates, table);
     const paths = new KnownPaths(table, sample(table, pathSources, seed));
-    const slots = (low: number, high: number) => keyOf(table.nodeOf(low), table.nodeOf(high));
+    const slots = (low: number, high: number) => pairKey(table.nodeOf(low), table.nodeOf(high));
     const nearest = (slot: number, count: number): readonly number[] => {
       const list = new Shortlist(count);
       for (let b = 0; b < table.nodeCount; b++) {
@@ -198,7 +208,7 @@ export class SessionPlanner {
   #demandsBySlot(table: LinkTable): { a: number; b: number }[] {
     const rates = new Map<number, number>();
     for (const { from, to, bytesPerSecond } of this.#demands) {
-      const key = keyOf(from, to);
+      const key = pairKey(from, to);
       rates.set(key, (rates.get(key) ?? 0) + bytesPerSecond);
     }
     return [...rates]
@@ -210,12 +220,8 @@ export class SessionPlanner {
   }
 }
 
-/** A pair is one exact number: the product stays below 2^53. */
+/** What a pair's key is made with: see pairKey. */
 const KEY_BASE = MAX_NODE_INDEX + 2;
-
-function keyOf(a: number, b: number): number {
-  return a < b ? a * KEY_BASE + b : b * KEY_BASE + a;
-}
 
 function lowOf(key: number): number {
   return Math.floor(key / KEY_BASE);

@@ -119,7 +119,7 @@ export class AgentServer {
 
   /** Tells every session to come back later, and closes what has not gone after a second. Idempotent. */
   async stop(): Promise<void> {
-    this.#deps.hub.stop();
+    const planned = this.#deps.hub.stop();
     const closed = new Promise<void>((resolve) => {
       if (this.#server.listening) this.#server.close(() => resolve());
       else resolve();
@@ -132,6 +132,7 @@ export class AgentServer {
     for (const socket of this.#pending) socket.destroy();
     if (this.#sockets.size === 0) this.#server.closeAllConnections();
     await closed;
+    await planned;
     deadline.cancel();
   }
 

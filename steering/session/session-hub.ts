@@ -15,15 +15,17 @@ import type { CertificateAuthority } from '../identity/certificate-authority.ts'
 import { parseSigningRequest } from '../identity/signing-request.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
-import type { NodeHost, NodeRecord } from '../store/store.ts';
+import type { PlanMaking } from '../session-plan/plan-request.ts';
+import type { NodeHost, NodeRecord, Store } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
-import { accessLimits, linkObservations, peerMessage } from './session-messages.ts';
+import { PeerUpdates } from './peer-updates.ts';
+import { accessLimits, linkObservations, type PeerInit, peerMessage } from './session-messages.ts';
+import { type PlanningOptions, SessionPlanning } from './session-planning.ts';
+import { knowsNoLeaves, replaced } from './session-refusal.ts';
 import type { SteeringLoop } from './steering-loop.ts';
 
-/** Joins and changes of hosts come in bursts; one update carries them all. */
-const PEER_DEBOUNCE_MS = 50;
 /** When nodes were last seen is for people: it may be this old after a kill. */
 const SEEN_FLUSH_MS = 10_000;
 
@@ -44,6 +46,7 @@ export interface HubOptions {
   readonly reportIntervalMs: number;
   readonly demandIntervalMs: number;
   readonly certificateLifetimeMs: number;
+  readonly sessionPlan: PlanningOptions;
 }
 
 export interface HubDeps {
@@ -53,6 +56,8 @@ export interface HubDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CoreMetrics;
+  readonly store: Store;
+  readonly plans: PlanMaking;
 }
 
 /** What is known of a node that is online. */
@@ -69,29 +74,49 @@ export class SessionHub implements SessionOwner {
   readonly #live = new Map<number, LiveNode>();
   /** Sessions of any state, so that `stop` closes them all. */
   readonly #all = new Set<AgentSession>();
-  readonly #changedPeers = new Set<number>();
-  /** Nodes that are told all their peers anew. */
-  readonly #changedSessions = new Set<number>();
-  #peerTimer: Timer | undefined;
+  readonly #updates: PeerUpdates;
+  /** Who holds sessions with whom. */
+  readonly planning: SessionPlanning;
   #seenTimer: Timer | undefined;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
+    this.#updates = new PeerUpdates({
+      clock: deps.clock,
+      peer: (index) => this.#peer(index),
+      send: (index, value) => this.#live.get(index)?.session.send({ case: 'peerUpdate', value }),
+      sendAll: (index) => {
+        const live = this.#live.get(index);
+        if (live !== undefined) this.#sendAllPeers(live.session, index);
+      },
+    });
+    // an engine that knows leaves says itself who holds sessions with whom
+    const plansOwn = deps.loop.engine.sessionPeers !== undefined;
+    const sessionPlan = plansOwn ? { ...options.sessionPlan, maxPeers: Number.POSITIVE_INFINITY } : options.sessionPlan;
+    this.planning = new SessionPlanning(deps, sessionPlan, (opened, closed) => {
+      for (const { low, high } of opened) this.#pairChanged(low, high, true);
+      for (const { low, high } of closed) this.#pairChanged(low, high, false);
+    });
   }
 
   /** Tells the engine of every node there is. Called once, after the engine's state was restored. */
   start(): void {
-    for (const node of this.#deps.registry.nodes()) this.#upsert(node);
+    const { registry, loop } = this.#deps;
+    if (loop.engine.sessionPeers === undefined) this.planning.restore((index) => registry.byIndex(index) !== undefined);
+    for (const node of registry.nodes()) this.#upsert(node);
   }
 
   /** Ends every session; agents reconnect by themselves. Idempotent. */
-  stop(): void {
+  async stop(): Promise<void> {
+    // first: what it would make of all sessions ending at once is not to be saved
+    const planned = this.planning.stop();
     for (const session of [...this.#all]) session.restart();
-    this.#peerTimer?.cancel();
+    this.#updates.stop();
     this.#seenTimer?.cancel();
     this.#flushSeen();
+    await planned;
   }
 
   get sessions(): number {
@@ -114,13 +139,15 @@ export class SessionHub implements SessionOwner {
 
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
   remove(node: NodeRecord): void {
+    const peers = this.#peersOf(node.index);
     if (!this.#deps.registry.remove(node)) return;
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',
     });
     this.#live.get(node.index)?.session.refuse(error, 0);
     this.#deps.loop.event((engine, nowMs) => engine.removeNode(node.index, nowMs));
-    this.#peerChanged(node.index);
+    this.planning.removeNode(node.index);
+    for (const peer of peers) this.#updates.note(peer, node.index, false);
     this.#deps.log.info('node removed', { nodeId: node.id, name: node.name, index: node.index });
   }
 
@@ -146,6 +173,7 @@ export class SessionHub implements SessionOwner {
     const host = { ...this.#host(session, hello), stampPort, software, wireguardBackend };
     this.#setHost(node, leafCapacity === undefined ? host : { ...host, leafCapacity });
     registry.touch(registry.byIndex(node.index) ?? node);
+    this.planning.node(node.index, hello.transit, true);
     this.#live.set(node.index, {
       session,
       sinceMs: clock.nowMs(),
@@ -183,14 +211,19 @@ export class SessionHub implements SessionOwner {
     const { loop } = this.#deps;
     switch (body.case) {
       case 'linkReport': {
-        const links = linkObservations(body.value, (peer) => this.#isPeer(index, peer));
+        const links = linkObservations(
+          body.value,
+          (peer) => this.#isNode(index, peer) && this.planning.arePeers(index, peer),
+        );
+        this.planning.reported(index, links);
         loop.event((engine, nowMs) => engine.linksReported(index, links, nowMs));
         return;
       }
       case 'demandReport': {
         const demands = body.value.demands
-          .filter((demand) => this.#isPeer(index, demand.peerIndex))
+          .filter((demand) => this.#isNode(index, demand.peerIndex))
           .map(({ peerIndex, bytesPerSecond }) => ({ peerIndex, bytesPerSecond: Number(bytesPerSecond) }));
+        this.planning.demanded(index, demands);
         loop.event((engine, nowMs) => engine.demandReported(index, demands, nowMs));
         return;
       }
@@ -242,6 +275,7 @@ export class SessionHub implements SessionOwner {
     this.#seenSoon();
     if (isCurrent) {
       this.#live.delete(index);
+      if (node?.host != null) this.planning.node(index, node.host.transit, false);
       loop.disconnected(index);
       loop.event((engine, nowMs) => engine.nodeDisconnected(index, nowMs));
     }
@@ -250,8 +284,7 @@ export class SessionHub implements SessionOwner {
 
   /** The engine lets the node talk to others than before. */
   sessionsChanged(index: number): void {
-    this.#changedSessions.add(index);
-    this.#peerTimer ??= this.#deps.clock.after(PEER_DEBOUNCE_MS, () => this.#sendPeers());
+    this.#updates.noteAll(index);
   }
 
   // ---- inside
@@ -277,22 +310,20 @@ export class SessionHub implements SessionOwner {
     throw new ThalwegError('node_removed', `node ${session.options.nodeId} was removed from the mesh`);
   }
 
-  /** Every node where the engine knows no leaves. */
-  #isPeer(index: number, peerIndex: number): boolean {
+  #isNode(index: number, peerIndex: number): boolean {
     return peerIndex !== index && this.#deps.registry.byIndex(peerIndex) !== undefined;
   }
 
   #sendAllPeers(session: AgentSession, index: number): void {
-    const { registry, loop } = this.#deps;
-    const peers = loop.engine.sessionPeers?.(index);
-    const set = registry
-      .nodes()
-      .flatMap((peer) => (peer.index === index || peers?.has(peer.index) === false ? [] : this.#peerMessage(peer)));
+    const set = this.#peersOf(index).flatMap((peer) => this.#peer(peer));
     session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
+    this.#updates.told(index);
   }
 
-  #peerMessage(node: NodeRecord) {
-    return peerMessage(node, this.#deps.loop.engine.role?.(node.index)?.kind === 'leaf');
+  /** Nodes that the node holds sessions with. */
+  #peersOf(index: number): number[] {
+    const chosen = this.#deps.loop.engine.sessionPeers?.(index);
+    return chosen === undefined ? this.planning.peersOf(index) : [...chosen].sort((a, b) => a - b);
   }
 
   #host(session: AgentSession, said: Hello | HostUpdate) {
@@ -306,12 +337,13 @@ export class SessionHub implements SessionOwner {
     if (node.host !== null && JSON.stringify(sorted(node.host)) === JSON.stringify(sorted(host))) return;
     const changed = this.#deps.registry.setHost(node, host);
     this.#upsert(changed);
-    this.#peerChanged(node.index);
+    for (const peer of this.#peersOf(node.index)) this.#updates.note(peer, node.index, true);
   }
 
   #upsert(node: NodeRecord): void {
     const { index, name, host } = node;
     const leafCapacity = host === null ? null : (host.leafCapacity ?? 0);
+    if (host !== null) this.planning.node(index, host.transit, this.#live.has(index));
     this.#deps.loop.event((engine, nowMs) =>
       engine.upsertNode({ index, name, transit: host?.transit ?? false, leafCapacity }, nowMs),
     );
@@ -329,32 +361,16 @@ export class SessionHub implements SessionOwner {
     log.info('certificate renewed', { name: node.name, serial: issued.serial });
   }
 
-  #peerChanged(index: number): void {
-    this.#changedPeers.add(index);
-    this.#peerTimer ??= this.#deps.clock.after(PEER_DEBOUNCE_MS, () => this.#sendPeers());
+  #pairChanged(low: number, high: number, isPeer: boolean): void {
+    this.#updates.note(low, high, isPeer);
+    this.#updates.note(high, low, isPeer);
   }
 
-  #sendPeers(): void {
-    this.#peerTimer = undefined;
-    const changed = [...this.#changedPeers].sort((a, b) => a - b);
-    this.#changedPeers.clear();
-    const set = changed.flatMap((index) => {
-      const node = this.#deps.registry.byIndex(index);
-      return node === undefined ? [] : this.#peerMessage(node);
-    });
-    const remove = changed.filter((index) => this.#deps.registry.byIndex(index) === undefined);
-    const toldAll = new Set(this.#changedSessions);
-    this.#changedSessions.clear();
-    for (const [index, { session }] of this.#live) {
-      if (toldAll.has(index)) {
-        this.#sendAllPeers(session, index);
-        continue;
-      }
-      const peers = this.#deps.loop.engine.sessionPeers?.(index);
-      const others = set.filter((peer) => peer.index !== index && peers?.has(peer.index ?? 0) !== false);
-      if (others.length + remove.length === 0) continue;
-      session.send({ case: 'peerUpdate', value: { full: false, set: others, remove } });
-    }
+  /** A node as agents are told of it; nothing when it is gone, or nobody knows how to reach it. */
+  #peer(index: number): PeerInit[] {
+    const { registry, loop } = this.#deps;
+    const node = registry.byIndex(index);
+    return node === undefined ? [] : peerMessage(node, loop.engine.role?.(index)?.kind === 'leaf');
   }
 
   #seenSoon(): void {
@@ -378,20 +394,4 @@ function hostPort({ address, port }: Endpoint): HostPort[] {
 
 function sorted(host: NodeHost): [string, unknown][] {
   return Object.entries(host).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function knowsNoLeaves(name: string, software: string): ThalwegError {
-  return new ThalwegError(
-    'protocol_version',
-    `the agent of ${name} (${software}) knows no leaves, and this mesh has them`,
-    {
-      nextStep: 'upgrade the agent, or run the core with --engine mesh',
-    },
-  );
-}
-
-function replaced(name: string): ThalwegError {
-  return new ThalwegError('replaced', `node ${name} has opened a newer session`, {
-    nextStep: 'if two devices run with the same identity, stop one and let it join by itself',
-  });
 }

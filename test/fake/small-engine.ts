@@ -87,6 +87,12 @@ export class SmallEngine implements SteeringEngine {
     this.#dirty = true;
   }
 
+  linkRolesChanged(): void {}
+
+  neighboursInUse(): ReadonlySet<number> {
+    return new Set();
+  }
+
   step(): SteeringAction[] {
     if (!this.#dirty) return [];
     this.#dirty = false;
@@ -121,6 +127,7 @@ export class SmallEngine implements SteeringEngine {
       links.map((link) => ({
         from: this.#name(from),
         to: this.#name(link.peerIndex),
+        role: 'planned' as const,
         health: link.health,
         rttUs: link.rttUs,
         minRttUs: link.minRttUs,

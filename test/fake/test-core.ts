@@ -6,6 +6,7 @@ import type { TokenCreate, TokenCreated } from '../../protocol/api.ts';
 import { ApiClient } from '../../protocol/api-client.ts';
 import type { LogFields, Logger } from '../../protocol/log.ts';
 import { type CoreConfig, coreConfigSchema, type RunningCore, runCore } from '../../steering/core-program.ts';
+import type { PlanMaking } from '../../steering/session-plan/plan-request.ts';
 import { SmallEngine } from './small-engine.ts';
 import { TestAgent } from './test-agent.ts';
 
@@ -14,6 +15,8 @@ export class TestCore {
   readonly logged: { level: string; message: string; fields: LogFields | undefined }[] = [];
   engine = new SmallEngine();
   running: RunningCore | undefined;
+  /** Makes session plans in this thread: there need not be a build. */
+  plans: PlanMaking | undefined;
   /** True: the engine that the configuration names, instead of the small one. */
   readonly hasRealEngine: boolean;
 
@@ -44,7 +47,11 @@ export class TestCore {
   async start(change: Partial<CoreConfig> = {}): Promise<this> {
     this.engine = new SmallEngine();
     const own = this.hasRealEngine ? {} : { makeEngine: () => this.engine };
-    this.running = await runCore(this.config(change), { log: this.log, ...own });
+    this.running = await runCore(this.config(change), {
+      log: this.log,
+      ...own,
+      ...(this.plans && { plans: this.plans }),
+    });
     return this;
   }
 

@@ -41,6 +41,7 @@ const node: NodeView = {
 const link: LinkView = {
   from: 'aws',
   to: 'onprem',
+  role: 'planned',
   health: 'up',
   rttUs: 104_000,
   minRttUs: 99_800,
@@ -190,9 +191,9 @@ test('node remove says what happened', async () =>
   `));
 test('link list', async () =>
   expect(await page('link', 'list')).toMatchInlineSnapshot(`
-    "FROM    TO      HEALTH         RTT    LEAST    JITTER  LOSS OUT  LOSS IN     DEMAND    CARRIES  USED    COST  HANDSHAKE  UPDATED
-    aws     onprem  up          104 ms  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %  104 ms      1 min      0 s
-    onprem  aws     unmeasured       -  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %       -      1 min      0 s
+    "FROM    TO      SESSION  HEALTH         RTT    LEAST    JITTER  LOSS OUT  LOSS IN     DEMAND    CARRIES  USED    COST  HANDSHAKE  UPDATED
+    aws     onprem  planned  up          104 ms  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %  104 ms      1 min      0 s
+    onprem  aws     planned  unmeasured       -  99.8 ms  0.310 ms       0 %   0.12 %  10 Mbit/s  12 Mbit/s  75 %       -      1 min      0 s
     "
   `));
 test('link list of one direction', async () =>
