@@ -15,6 +15,7 @@ import { EXIT, exitCodeOf } from './exit-code.ts';
 import { addJoinCommand } from './join-command.ts';
 import { addLabCommand } from './lab-command.ts';
 import { addLinkCommand } from './link-command.ts';
+import { addLoadCommand } from './load-command.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addPathCommand } from './path-command.ts';
 import { addPlanCommand } from './plan-command.ts';
@@ -68,6 +69,7 @@ export async function buildProgram(
   addPathCommand(program, session);
   addPlanCommand(program, session);
   addDemandCommand(program, session);
+  addLoadCommand(program, session);
   addStatusCommand(program, session);
   addLabCommand(program, session);
   addCompletionCommand(program, session);

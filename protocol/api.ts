@@ -13,6 +13,8 @@
  *   GET    /v1/paths/:from/:to         PathExplanation
  *   GET    /v1/path-changes?after=SEQ  PathChange[]
  *   GET    /v1/demand?limit=N          DemandView
+ *   GET    /v1/load                    LoadView
+ *   POST   /v1/load                    { aware: boolean } -> LoadView (local socket only)
  *   GET    /v1/tokens                  TokenView[] (local socket only)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (local socket only)
  *   DELETE /v1/tokens/:id              {} (local socket only)
@@ -104,6 +106,50 @@ export interface LinkView {
   readonly utilisation: number | null;
 }
 
+/** What load-aware steering does. Utilisations are of the fullest link or access; null: not looked at yet. */
+export interface LoadView {
+  readonly aware: boolean;
+  /** `calm`: every path is the best by latency; `spread`: some destinations have weighted groups. */
+  readonly state: 'calm' | 'spread';
+  readonly highestUtilisation: number | null;
+  /** With every pair on its best path by latency. */
+  readonly latencyUtilisation: number | null;
+  /** No tables whatever could be below; 0: not computed. */
+  readonly lowerBound: number | null;
+  readonly decidedAtMs: number | null;
+  /** Changes of routes for load since the core started. */
+  readonly changes: number;
+  /** Meshes of more nodes are steered by latency alone. */
+  readonly maxNodes: number;
+}
+
+/** How a pair's packets are split over paths. */
+export interface PathSplit {
+  /** Bits per second of the pair. */
+  readonly demandBps: number;
+  /** Load decided; otherwise it is the one path by latency. */
+  readonly loadAware: boolean;
+  /** Heaviest first, 8 at most; shares of 1. */
+  readonly members: readonly {
+    readonly path: readonly string[];
+    readonly share: number;
+    readonly cost: CostTerms | null;
+    /** Of the fullest link or access of the path whose capacity is known, and which that is. */
+    readonly utilisation: number | null;
+    readonly limit: string | null;
+  }[];
+  /** If everybody sent twice as much. */
+  readonly atTwice: {
+    /** Of what is fullest on these paths, with tables as they are. */
+    readonly utilisation: number | null;
+    readonly limit: string | null;
+    /** The part that would get through. */
+    readonly fitting: number | null;
+    /** Of the whole mesh, with the tables that load-aware steering would then make; null: no capacity is known. */
+    readonly steeredUtilisation: number | null;
+  };
+}
+
 /** One direction of a node's access; bits per second. */
 export interface AccessSideView {
   readonly capacityBps: number | null;
@@ -159,12 +205,15 @@ export interface PathExplanation extends PathView {
     /** One sentence: which term decided, or what holds the move back. */
     readonly whyNot: string;
   } | null;
+  /** Null: there is no path. */
+  readonly split: PathSplit | null;
   readonly recentChanges: readonly PathChange[];
 }
 
 export type PathChangeReason =
   | 'first_path'
   | 'better_path'
+  | 'load'
   | 'link_degraded'
   | 'link_recovered'
   | 'link_down'

@@ -1,5 +1,5 @@
 /** Sets the gauges that are read at a scrape rather than kept. */
-import type { DemandView, LinkView } from '../protocol/api.ts';
+import type { DemandView, LinkView, LoadView } from '../protocol/api.ts';
 import type { CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreMetrics } from './metrics.ts';
 import type { SteeringCounters } from './steering-engine-port.ts';
@@ -9,6 +9,7 @@ export function collectCoreMetrics(
   metrics: CoreMetrics,
   views: CoreViews,
   parts: CoreParts,
+  load: () => LoadView,
   options: { readonly maxLinkNodes: number },
 ): void {
   metrics.onCollect(() => {
@@ -23,6 +24,10 @@ export function collectCoreMetrics(
     metrics.caExpiry.set(Date.parse(parts.authority.certificate.validTo) / 1000);
     parts.hub.planning.measure();
     setIgnored(metrics, parts.loop.engine.counters);
+    metrics.loadUtilisation.reset();
+    const { highestUtilisation, latencyUtilisation } = load();
+    if (highestUtilisation !== null) metrics.loadUtilisation.set({ tables: 'in_force' }, highestUtilisation);
+    if (latencyUtilisation !== null) metrics.loadUtilisation.set({ tables: 'latency' }, latencyUtilisation);
     const isSmall = parts.registry.size <= options.maxLinkNodes;
     setLinks(metrics, isSmall ? views.links() : []);
     setDemand(metrics, views.demand(isSmall ? options.maxLinkNodes ** 2 : 0), isSmall);

@@ -19,6 +19,7 @@ import { ADMISSION_DEFAULTS, Admission } from './session/admission.ts';
 import { AgentServer } from './session/agent-server.ts';
 import { JoinEndpoint } from './session/join-endpoint.ts';
 import { JoinService } from './session/join-service.ts';
+import { LOAD_LOOP_DEFAULTS, LoadLoop } from './session/load-loop.ts';
 import { PlanThread } from './session/plan-thread.ts';
 import { SessionHub } from './session/session-hub.ts';
 import { SteeringLoop } from './session/steering-loop.ts';
@@ -94,9 +95,11 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     );
     const parts: CoreParts = { store, authority, registry, hub, loop, agentServer, clock, agentAddresses };
     const views = new CoreViews(parts);
-    collectCoreMetrics(metrics, views, parts, { maxLinkNodes: config.maxLinkMetricNodes });
+    const { loadAware: aware, loadIntervalMs: intervalMs } = config.steering;
+    const load = new LoadLoop({ loop, clock, log, metrics }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
+    collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
-      { views, tokens, hub, engine: loop.engine, metrics, log },
+      { views, tokens, hub, engine: loop.engine, load, metrics, log },
       { tcp, socketPath: config.apiSocket },
     );
 
@@ -104,6 +107,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const stop = () => {
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
+        load.stop();
         loop.stop();
         await Promise.all([agentServer.stop(), api.stop()]);
         store.close();
@@ -115,6 +119,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       loop.restore();
       hub.start();
       loop.start();
+      load.start();
       await agentServer.start();
       await api.start();
     } catch (cause) {

@@ -113,6 +113,13 @@ export class CoreMetrics {
     'from',
     'to',
   ]);
+  readonly loadUtilisation = this.#gauge(
+    'thalweg_core_highest_utilisation_ratio',
+    'Utilisation of the fullest link or access by demand: with the tables in force, and by latency alone.',
+    ['tables'],
+  );
+  readonly loadChanges = this.#counter('thalweg_core_load_changes_total', 'Changes of routes for load.');
+  readonly loadSeconds = this.#histogram('thalweg_core_load_seconds', 'Time of decisions on load.', COMPUTE_BUCKETS_S);
   readonly demandPairs = this.#gauge('thalweg_core_demand_pairs', 'Pairs of nodes whose demand is kept one by one.');
   readonly demandTotal = this.#gauge('thalweg_core_demand_bytes_per_second', 'Sum of all demands.');
   readonly refusedDemands = this.#counter(

@@ -84,6 +84,7 @@ function recordPath(
     },
     joinedMs: (index) => mesh.nodes.get(index)?.joinedMs ?? Number.NEGATIVE_INFINITY,
     isFirst: record === undefined || unmeasured,
+    isSpread: to.isSpread,
   });
   const atMs = toUnixMs(nowMs);
   mesh.log.set(from.index, to.index, { path, sinceMs: nowMs, sinceUnixMs: atMs, reason });

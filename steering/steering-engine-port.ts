@@ -5,6 +5,7 @@
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
 import type { NextHop, RouteDelta } from '../protocol/route-table.ts';
 import type { AccessLimits } from './capacity/capacity-book.ts';
+import type { LoadInput } from './load/load-input.ts';
 import type { TrafficState } from './load/traffic-state.ts';
 
 /** A node as steering needs to know it. */
@@ -131,6 +132,8 @@ export interface SteeringEngine {
   /** Undefined for an unknown node. */
   role?(index: number): NodeRole | undefined;
 
+  /** What load-aware steering decides on at present. */
+  loadInput(nowMs: number): LoadInput;
   /** Demand and capacities, to read. */
   readonly traffic: TrafficState;
 

@@ -3,8 +3,9 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import type { AccessLimits } from './capacity/capacity-book.ts';
+import { type AccessLimits, carriedSample } from './capacity/capacity-book.ts';
 import { changeRoles, feedGraph, takeReports } from './graph-feed.ts';
+import { type LoadInput, loadInput } from './load/load-input.ts';
 import type { TrafficState } from './load/traffic-state.ts';
 import type { MeshGuest } from './mesh-guest.ts';
 import { exportMesh, importMesh } from './mesh-snapshot.ts';
@@ -295,6 +296,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
   }
 
   // ---- views
+
+  loadInput(nowMs: number): LoadInput {
+    return loadInput(this.#mesh, nowMs);
+  }
 
   links(): LinkView[] {
     return linkViews(this.#mesh, this.#nowMs, this.#deps.toUnixMs);

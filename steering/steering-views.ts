@@ -1,6 +1,7 @@
 /** What people see of the mesh: links, paths, and why a path is what it is. Reads the state, changes nothing. */
 import type { CostTerms, LinkView, PathExplanation, PathView } from '../protocol/api.ts';
 import { pathCost } from './link-state/link-cost.ts';
+import { pathSplit } from './load/path-split.ts';
 import type { MeshNode, MeshState } from './mesh-state.ts';
 import { whyNot } from './rib/path-explanation.ts';
 import { type ComputeTree, SpfTree } from './spf/spf-tree.ts';
@@ -83,6 +84,7 @@ export function explanation(
     ...view,
     hops: costs.map((cost, i) => ({ from: mesh.name(path[i] ?? 0), to: mesh.name(path[i + 1] ?? 0), cost })),
     runnerUp: runnerUp(mesh, from, to, path, view.cost, nowMs, computeTree),
+    split: pathSplit(mesh, from, to, nowMs),
     recentChanges: mesh.log.recent(from.name, to.name, 10),
   };
 }

@@ -1,7 +1,7 @@
 /** Why traffic takes the path it takes. */
-import type { CostTerms, PathChange, PathExplanation, PathView } from '../../protocol/api.ts';
+import type { CostTerms, PathChange, PathExplanation, PathSplit, PathView } from '../../protocol/api.ts';
 import type { Paint } from './paint.ts';
-import { age, cost, latency, moment } from './quantity.ts';
+import { age, bitRate, cost, latency, moment, percent } from './quantity.ts';
 import { plain, table } from './table.ts';
 
 /** `a -> b -> c`; `unreachable` for no path. */
@@ -36,6 +36,7 @@ export function pathList(paths: readonly PathView[], nowMs: number, paint: Paint
 export function pathPage(path: PathExplanation, nowMs: number, paint: Paint): string {
   const parts = [heading(path, nowMs, paint)];
   if (path.cost !== null) parts.push(costTable(path, path.cost, path.hops));
+  if (path.split !== null) parts.push(splitText(path.split));
   const runnerUp = path.runnerUp;
   if (runnerUp === null) parts.push('runner-up  none: there is no other way\n');
   else {
@@ -63,6 +64,38 @@ function heading(path: PathExplanation, nowMs: number, paint: Paint): string {
   ];
   if (!path.installed) lines.push(paint.warn('not in every kernel on the way yet'));
   return `${lines.join('\n')}\n`;
+}
+
+/** Where the packets go, how full that is, and what twice the demand would do. */
+function splitText({ demandBps, loadAware, members, atTwice }: PathSplit): string {
+  const right = { align: 'right' as const };
+  const lines = [`demand     ${bitRate(demandBps)}${loadAware ? ', spread for load' : ''}\n`];
+  if (members.length > 1) {
+    const columns = [
+      { title: 'SHARE', ...right },
+      { title: 'USED', ...right },
+      { title: 'COST', ...right },
+      { title: 'PATH' },
+    ];
+    const rows = members.map(({ path, share, utilisation, cost: terms }) => [
+      percent(share),
+      percent(utilisation),
+      cost(terms?.totalUs ?? null),
+      route(path),
+    ]);
+    lines.push(table(columns, rows));
+  }
+  const full = members[0];
+  if (members.length === 1 && full?.limit != null) {
+    lines.push(`fullest    ${plain(full.limit)}: ${percent(full.utilisation)}\n`);
+  }
+  if (atTwice.utilisation !== null) {
+    const fits = atTwice.utilisation > 1 ? `, ${percent(atTwice.fitting)} of it would get through` : '';
+    const steered = atTwice.steeredUtilisation;
+    const then = steered === null ? '' : `; load-aware steering would hold the mesh at ${percent(steered)}`;
+    lines.push(`at twice   ${plain(atTwice.limit ?? '')}: ${percent(atTwice.utilisation)}${fits}${then}\n`);
+  }
+  return lines.join('');
 }
 
 /** Each hop and each term, and their sum. */

@@ -41,6 +41,8 @@ export const demandQuery = z.strictObject({
     .default(1000),
 });
 
+export const loadInput = z.strictObject({ aware: z.boolean() });
+
 export const noQuery = z.strictObject({});
 
 /** Checks a value against a schema. Throws invalid_argument, which names the field and the reason. */

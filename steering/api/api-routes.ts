@@ -4,10 +4,11 @@ import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { JoinTokens } from '../identity/join-tokens.ts';
 import type { CoreMetrics } from '../metrics.ts';
+import type { LoadLoop } from '../session/load-loop.ts';
 import { asThalwegError } from '../session/refusal.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { SteeringEngine } from '../steering-engine-port.ts';
-import { demandQuery, noQuery, parseInput, pathChangesQuery, tokenCreateInput } from './api-inputs.ts';
+import { demandQuery, loadInput, noQuery, parseInput, pathChangesQuery, tokenCreateInput } from './api-inputs.ts';
 import type { CoreViews } from './core-views.ts';
 
 export interface ApiDeps {
@@ -15,6 +16,7 @@ export interface ApiDeps {
   readonly tokens: JoinTokens;
   readonly hub: SessionHub;
   readonly engine: SteeringEngine;
+  readonly load: LoadLoop;
   readonly metrics: CoreMetrics;
   readonly log: Logger;
 }
@@ -33,7 +35,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiRights): void {
-  const { views, tokens, hub, engine, metrics, log } = deps;
+  const { views, tokens, hub, engine, load, metrics, log } = deps;
   const privileged = async () => {
     if (rights === 'full') return;
     throw new ThalwegError('unauthorized', 'this route is only served on the local socket', {
@@ -86,6 +88,11 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
     },
   );
   app.get('/v1/path-changes', async ({ query }) => engine.pathChangesAfter(parseInput(pathChangesQuery, query).after));
+  app.get('/v1/load', { preHandler: plain }, async () => load.view);
+  app.post('/v1/load', { preHandler: privileged }, async ({ body }) => {
+    load.setAware(parseInput(loadInput, body ?? {}).aware);
+    return load.view;
+  });
   app.get('/v1/demand', async ({ query }) => views.demand(parseInput(demandQuery, query).limit));
   app.get('/v1/tokens', { preHandler: privileged }, async () => tokens.list());
   app.post('/v1/tokens', { preHandler: privileged }, async ({ body }, reply) =>

@@ -75,6 +75,8 @@ export interface PathMove {
   readonly forwards: (index: number) => boolean;
   readonly joinedMs: (index: number) => number;
   readonly isFirst: boolean;
+  /** Load has its say in where the destination's packets go, or had it before the move. */
+  readonly isSpread: boolean;
 }
 
 /** Reason and sentence for a move. */
@@ -118,6 +120,7 @@ export function explainMove(move: PathMove): { reason: PathChangeReason; detail:
   const joined = after.slice(1, -1).find((index) => move.joinedMs(index) > move.sinceMs);
   if (joined !== undefined) return { reason: 'node_joined', detail: `${name(joined)} joined; ${compared}` };
   if (before.length === 0) return { reason: 'link_recovered', detail: compared };
+  if (move.isSpread) return { reason: 'load', detail: `traffic is spread for load, the most of it by ${compared}` };
   return { reason: 'better_path', detail: compared };
 }
 

@@ -1,6 +1,7 @@
 /** A steering engine that only knows direct paths: every node gets a source row towards every other. Holds its state. */
 import type { LinkView, PathChange, PathView } from '../../protocol/api.ts';
 import { checksumOf, type RouteDelta, type RouteRow, RouteTable } from '../../protocol/route-table.ts';
+import type { LoadInput } from '../../steering/load/load-input.ts';
 import { TrafficState } from '../../steering/load/traffic-state.ts';
 import type {
   LinkObservation,
@@ -79,6 +80,12 @@ export class SmallEngine implements SteeringEngine {
   readonly traffic = new TrafficState();
 
   loadSpread(): void {}
+
+  loadInput(): LoadInput {
+    const none = { from: new Int32Array(0), to: new Int32Array(0) };
+    const network = { nodeCount: 0, ...none, rttUs: new Float64Array(0), capacityBps: new Float64Array(0) };
+    return { nodes: [], network, demand: { ...none, rateBps: new Float64Array(0) }, inForce: new Map() };
+  }
 
   accessConfigured(): void {}
 

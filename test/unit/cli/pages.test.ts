@@ -78,6 +78,21 @@ const path: PathExplanation = {
     behindUs: 90_300,
     whyNot: 'its RTT is 90.8 ms longer',
   },
+  split: {
+    demandBps: 12_000_000,
+    loadAware: true,
+    members: [
+      {
+        path: ['aws', 'azure', 'onprem'],
+        share: 0.75,
+        cost: cost(13_200, 500),
+        utilisation: 0.88,
+        limit: 'uplink of azure',
+      },
+      { path: ['aws', 'onprem'], share: 0.25, cost: cost(104_000), utilisation: null, limit: null },
+    ],
+    atTwice: { utilisation: 1.76, limit: 'uplink of azure', fitting: 0.568, steeredUtilisation: 1.1 },
+  },
   recentChanges: [
     {
       seq: 7,
@@ -200,21 +215,27 @@ test('link list of one direction', async () =>
   expect((await page('link', 'list', '--from', 'onprem')).split('\n').length).toBe(3));
 test('path of a pair', async () =>
   expect(await page('path', 'aws', 'onprem')).toMatchInlineSnapshot(`
-  "aws -> azure -> onprem  detour, RTT 13.2 ms, direct would be 104 ms
-  since 2026-03-04 05:05:25 UTC (42 s): the direct link degraded
+    "aws -> azure -> onprem  detour, RTT 13.2 ms, direct would be 104 ms
+    since 2026-03-04 05:05:25 UTC (42 s): the direct link degraded
 
-  COST OF              RTT  LOSS    JITTER  LOAD   TRANSIT    TOTAL
-  aws -> azure     8.10 ms  0 ms  0.120 ms  0 ms      0 ms  8.22 ms
-  azure -> onprem  5.10 ms  0 ms  0.120 ms  0 ms      0 ms  5.22 ms
-  the path         13.2 ms  0 ms  0.120 ms  0 ms  0.500 ms  13.8 ms
+    COST OF              RTT  LOSS    JITTER  LOAD   TRANSIT    TOTAL
+    aws -> azure     8.10 ms  0 ms  0.120 ms  0 ms      0 ms  8.22 ms
+    azure -> onprem  5.10 ms  0 ms  0.120 ms  0 ms      0 ms  5.22 ms
+    the path         13.2 ms  0 ms  0.120 ms  0 ms  0.500 ms  13.8 ms
 
-  runner-up  aws -> onprem, cost 104 ms (90.3 ms behind)
-  why not    its RTT is 90.8 ms longer
+    demand     12 Mbit/s, spread for load
+    SHARE  USED     COST  PATH
+     75 %  88 %  13.8 ms  aws -> azure -> onprem
+     25 %     -   104 ms  aws -> onprem
+    at twice   uplink of azure: 176 %, 57 % of it would get through; load-aware steering would hold the mesh at 110 %
 
-  recent changes
-    2026-03-04 05:05:25 UTC  aws -> onprem  =>  aws -> azure -> onprem  (link_degraded: 104 ms against 13.2 ms)
-  "
-`));
+    runner-up  aws -> onprem, cost 104 ms (90.3 ms behind)
+    why not    its RTT is 90.8 ms longer
+
+    recent changes
+      2026-03-04 05:05:25 UTC  aws -> onprem  =>  aws -> azure -> onprem  (link_degraded: 104 ms against 13.2 ms)
+    "
+  `));
 test('path of every pair', async () =>
   expect(await page('path')).toMatchInlineSnapshot(`
   "FROM  TO      DIRECT  STEERED  SINCE  PATH

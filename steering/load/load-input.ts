@@ -1,0 +1,106 @@
+/**
+ * What load-aware steering decides on, as the optimiser takes it: nodes and links that carry traffic now, with delay and
+ * capacity, the demands, and the tables in force. Pure: reads the mesh, changes nothing.
+ *
+ * A link costs what it costs by latency, but for what its own load adds: the RTT without queues where it is used, so that load does
+ * not push traffic away twice, once by capacity and once by delay. The price of a transit hop is in it, since paths are
+ * compared by sums.
+ */
+import { cappedBytesPerSecond, type DemandPair } from '../demand/demand-matrix.ts';
+import type { MeshState } from '../mesh-state.ts';
+import type { LoadGroups } from '../steering-engine-port.ts';
+import type { TrafficDemand } from '../traffic-engineering/traffic-demand.ts';
+import type { TrafficNetwork } from '../traffic-engineering/traffic-network.ts';
+
+/** Demand is counted inside the tunnel; links carry 60 to 96 bytes more with each packet of about 1,400. */
+export const TUNNEL_FACTOR = 1.05;
+/** A link that carries more than this share of its capacity may be slow because of it. */
+const USED_SHARE = 0.3;
+
+export interface LoadInput {
+  /** Stable index of each node of the network. */
+  readonly nodes: readonly number[];
+  readonly network: TrafficNetwork;
+  readonly demand: TrafficDemand;
+  /** Groups that the engine was given and still uses. */
+  readonly inForce: LoadGroups;
+}
+
+export function loadInput(mesh: MeshState, nowMs: number): LoadInput {
+  const { graph, traffic } = mesh;
+  const nodes = [...mesh.nodes.values()].filter((node) => node.everConnected).sort((a, b) => a.index - b.index);
+  const numberOf = new Map(nodes.map(({ index }, i) => [index, i]));
+  const [from, to, rttUs, capacityBps]: [number[], number[], number[], number[]] = [[], [], [], []];
+  for (const [i, node] of nodes.entries()) {
+    for (const [k, peer] of nodes.entries()) {
+      if (i === k || graph.weight(node.slot, peer.slot) === Number.POSITIVE_INFINITY) continue;
+      const capacity = traffic.capacity.link(node.index, peer.index).bytesPerSecond;
+      from.push(i);
+      to.push(k);
+      rttUs.push(priceUs(mesh, node.index, peer.index, capacity, nowMs) + mesh.options.cost.transitHopUs);
+      capacityBps.push(bits(capacity));
+    }
+  }
+  const network: TrafficNetwork = {
+    nodeCount: nodes.length,
+    from: Int32Array.from(from),
+    to: Int32Array.from(to),
+    rttUs: Float64Array.from(rttUs),
+    capacityBps: Float64Array.from(capacityBps),
+    uplinkBps: Float64Array.from(nodes, ({ index }) => bits(traffic.capacity.uplink(index).bytesPerSecond)),
+    downlinkBps: Float64Array.from(nodes, ({ index }) => bits(traffic.capacity.downlink(index).bytesPerSecond)),
+    // who cannot be told keeps what it has: nobody is newly sent through it
+    forwards: Uint8Array.from(nodes, (node) => (node.transit && !node.left && !node.table.frozen ? 1 : 0)),
+  };
+  const demand = demandOf(mesh, numberOf, nowMs);
+  return { nodes: nodes.map(({ index }) => index), network, demand, inForce: groupsInForce(mesh) };
+}
+
+function priceUs(mesh: MeshState, from: number, to: number, capacity: number | null, nowMs: number): number {
+  const { capacity: book } = mesh.traffic;
+  const total = mesh.links.get(from, to)?.filter.effective?.totalUs ?? 0;
+  const base = book.baseRttUs(from, to);
+  const carried = book.carried(from, to, nowMs) ?? 0;
+  return base !== null && capacity !== null && carried > capacity * USED_SHARE ? Math.min(base, total) : total;
+}
+
+function demandOf(mesh: MeshState, numberOf: ReadonlyMap<number, number>, nowMs: number): TrafficDemand {
+  const { demand, capacity } = mesh.traffic;
+  const bySender = new Map<number, DemandPair[]>();
+  for (const pair of demand.pairs(nowMs)) {
+    if (!numberOf.has(pair.from) || !numberOf.has(pair.to)) continue;
+    const pairs = bySender.get(pair.from) ?? [];
+    pairs.push(pair);
+    bySender.set(pair.from, pairs);
+  }
+  const rows = [...bySender].flatMap(([from, pairs]) => {
+    const limit = capacity.uplink(from).bytesPerSecond ?? Number.POSITIVE_INFINITY;
+    return cappedBytesPerSecond(pairs, limit / TUNNEL_FACTOR);
+  });
+  return {
+    from: Int32Array.from(rows, (pair) => numberOf.get(pair.from) ?? 0),
+    to: Int32Array.from(rows, (pair) => numberOf.get(pair.to) ?? 0),
+    rateBps: Float64Array.from(rows, ({ bytesPerSecond }) => bytesPerSecond * 8 * TUNNEL_FACTOR),
+  };
+}
+
+function groupsInForce(mesh: MeshState): LoadGroups {
+  const { graph } = mesh;
+  return new Map(
+    [...mesh.nodes.values()]
+      .filter(({ spread }) => spread.size > 0)
+      .map(({ index, spread }) => [
+        index,
+        new Map(
+          [...spread].map(([slot, members]) => [
+            graph.indexOf(slot),
+            members.map((member) => ({ neighbour: graph.indexOf(member.slot), weight: member.weight })),
+          ]),
+        ),
+      ]),
+  );
+}
+
+function bits(bytesPerSecond: number | null): number {
+  return bytesPerSecond === null ? Number.POSITIVE_INFINITY : bytesPerSecond * 8;
+}

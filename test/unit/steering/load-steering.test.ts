@@ -1,0 +1,191 @@
+/**
+ * Load-aware steering on the engine:
+ *
+ *          2 (10 ms each way round)
+ *        /   \
+ *      1 ----- 4        direct 10 ms; every link 10 Mbit/s once it was full
+ *        \   /
+ *          3
+ */
+import { describe, expect, it } from 'vitest';
+import type { RouteRow } from '../../../protocol/route-table.ts';
+import { decideLoad, type LoadMemory } from '../../../steering/load/load-decision.ts';
+import { observation, SteeringLab, traceEach } from './steering-lab.ts';
+
+const MBIT = 125_000;
+
+class LoadedMesh {
+  readonly lab = new SteeringLab();
+  memory: LoadMemory = { changedAtMs: null };
+
+  constructor() {
+    for (const index of [1, 2, 3, 4]) this.lab.join(index);
+    this.lab.link(1, 4, 10_000);
+    for (const via of [2, 3]) {
+      this.lab.link(1, via, 10_000);
+      this.lab.link(via, 4, 10_000);
+    }
+    this.lab.link(2, 3, 40_000);
+    this.lab.run(30_000);
+  }
+
+  /** A link of 10 Mbit/s shows what it can when it is full. */
+  full(from: number, to: number): void {
+    // one at a time: full together they would look like a full access
+    this.lab.run(15_000, 5000);
+    for (const [rttUs, carried] of [
+      [10_000, 9 * MBIT],
+      [90_000, 10 * MBIT],
+    ] as const) {
+      this.lab.engine.traffic.capacity.observe(
+        from,
+        to,
+        { sentBytesPerSecond: carried, rttUs, lossOutPpm: 0 },
+        this.lab.nowMs,
+      );
+    }
+  }
+
+  /** Reports demand for a while, until the smoothed one is what is said; then one decision. */
+  demand(mbit: number): ReturnType<typeof decideLoad> {
+    for (let i = 0; i < 40; i++) {
+      this.lab.run(5000, 1000);
+      this.lab.engine.demandReported(1, [{ peerIndex: 4, bytesPerSecond: mbit * MBIT }], this.lab.nowMs);
+    }
+    return this.decide();
+  }
+
+  decide(): ReturnType<typeof decideLoad> {
+    const decision = decideLoad(this.lab.engine.loadInput(this.lab.nowMs), this.memory, this.lab.nowMs);
+    this.memory = decision.memory;
+    if (decision.groups !== null) this.lab.engine.loadSpread(decision.groups, this.lab.nowMs);
+    this.lab.run(5000);
+    return decision;
+  }
+
+  row(from: number, to: number): RouteRow | undefined {
+    return this.lab.node(from).table.get({ table: 'source', destination: to, blockBits: 0 });
+  }
+
+  tables(): RouteRow[][] {
+    return [...this.lab.nodes.values()].map(({ table }) => table.rows().map((row) => ({ ...row, plane: null })));
+  }
+}
+
+function saturated(): LoadedMesh {
+  const mesh = new LoadedMesh();
+  for (const [from, to] of [
+    [1, 4],
+    [1, 2],
+    [2, 4],
+    [1, 3],
+    [3, 4],
+  ] as const) {
+    mesh.full(from, to);
+  }
+  return mesh;
+}
+
+describe('load-aware steering', () => {
+  it('changes nothing while no capacity is known, whatever the demand', () => {
+    const mesh = new LoadedMesh();
+    const before = mesh.tables();
+    expect(mesh.demand(500)).toMatchObject({ groups: null, summary: { state: 'calm', highestUtilisation: 0 } });
+    expect(mesh.tables()).toEqual(before);
+  });
+
+  it('changes nothing below 50 %, nor below 60 % when it has not begun', () => {
+    const mesh = saturated();
+    const before = mesh.tables();
+    for (const mbit of [1, 4.5, 5.6]) expect(mesh.demand(mbit).groups).toBeNull();
+    expect(mesh.tables()).toEqual(before);
+  });
+
+  it('spreads what one path cannot carry, by weights, without a loop, and goes back when the load has gone', () => {
+    const mesh = saturated();
+    const before = mesh.tables();
+    const { summary } = mesh.demand(15);
+    expect(summary.state).toBe('spread');
+    expect(summary.latencyUtilisation).toBeGreaterThan(1.4);
+    // 15 Mbit/s and the tunnel's headers over three ways of 10, shares rounded to weights
+    expect(summary.highestUtilisation).toBeCloseTo((15 * 1.05) / 30, 2);
+    const row = mesh.row(1, 4);
+    expect(row?.nextHops.map(({ neighbour }) => neighbour)).toEqual([2, 3, 4]);
+    const sum = row?.nextHops.reduce((total, { weight }) => total + weight, 0) ?? 0;
+    for (const { weight } of row?.nextHops ?? []) expect(weight / sum).toBeCloseTo(1 / 3, 1);
+    for (const from of [1, 2, 3]) expect(traceEach(mesh.lab, from, 4).end).toBe('delivered');
+    expect(mesh.demand(1).summary.state).toBe('calm');
+    expect(mesh.tables()).toEqual(before);
+  });
+
+  it('stays as it is between 50 and 60 %, and when demand changes little', () => {
+    const mesh = saturated();
+    mesh.demand(15);
+    const spread = mesh.tables();
+    for (const mbit of [15.5, 14.5, 5.5]) {
+      expect(mesh.demand(mbit).groups).toBeNull();
+      expect(mesh.tables()).toEqual(spread);
+    }
+  });
+
+  it('does not let a full link be left for its delay while load has its say', () => {
+    const mesh = saturated();
+    mesh.demand(15);
+    const spread = mesh.row(1, 4);
+    for (let i = 0; i < 20; i++) {
+      mesh.lab.engine.linksReported(1, [{ ...observation(4, 80_000), sentBytesPerSecond: 10 * MBIT }], mesh.lab.nowMs);
+      mesh.lab.run(1000);
+    }
+    expect(mesh.row(1, 4)?.nextHops).toEqual(spread?.nextHops);
+  });
+
+  it('drops a member at once when its link dies, keeps the others, and decides anew at the next round', () => {
+    const mesh = saturated();
+    mesh.demand(15);
+    mesh.lab.link(2, 4, null);
+    mesh.lab.run(3000);
+    for (const from of [1, 2, 3]) expect(traceEach(mesh.lab, from, 4).end, `${from}`).toBe('delivered');
+    const decision = mesh.demand(15);
+    expect(decision.summary.state).toBe('spread');
+    expect(mesh.row(1, 4)?.nextHops.map(({ neighbour }) => neighbour)).toEqual([3, 4]);
+    for (const from of [1, 2, 3]) expect(traceEach(mesh.lab, from, 4).end, `${from}`).toBe('delivered');
+  });
+
+  it('keeps groups over a restart of the core, and sends nobody anything for it', () => {
+    const mesh = saturated();
+    mesh.demand(15);
+    const { lab } = mesh;
+    const saved = lab.engine.exportState();
+    const before = mesh.tables();
+    lab.restart(saved);
+    for (const index of [1, 2, 3, 4]) lab.reconnect(index);
+    const sent = lab.sent.length;
+    lab.run(20_000);
+    expect(mesh.tables()).toEqual(before);
+    expect(lab.sent.length).toBe(sent);
+  });
+
+  it('believes no node that claims more than its uplink carries', () => {
+    const mesh = saturated();
+    mesh.lab.engine.accessConfigured(
+      1,
+      { uplinkBytesPerSecond: 8 * MBIT, downlinkBytesPerSecond: null },
+      mesh.lab.nowMs,
+    );
+    expect(mesh.demand(900_000).summary.latencyUtilisation).toBeLessThan(1.001);
+  });
+
+  it('explains the split: shares, use, and what twice the demand would do', () => {
+    const mesh = saturated();
+    mesh.demand(15);
+    mesh.full(1, 4);
+    const split = mesh.lab.engine.explainPath(1, 4)?.split;
+    expect(split?.loadAware).toBe(true);
+    expect(split?.members).toHaveLength(3);
+    expect(split?.members.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6);
+    expect(split?.members.find(({ path }) => path.length === 2)).toMatchObject({ limit: 'link n1 -> n4' });
+    expect(split?.demandBps).toBeGreaterThan(14.9e6);
+    expect(split?.atTwice.utilisation).toBeGreaterThan(1.8);
+    expect(split?.atTwice.steeredUtilisation).toBeGreaterThan(0.9);
+  });
+});
