@@ -1,7 +1,8 @@
 /** A small mesh for a benchmark: hosts on plain kernel links, core and agents running, removed at the end. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Lab, type LabSpec } from '../netlab/lab.ts';
-import { PERFECT_LINK } from '../netlab/link-shape.ts';
+import { CORE_HOST } from '../netlab/lab-spec.ts';
+import { type LinkShape, PERFECT_LINK } from '../netlab/link-shape.ts';
 import type { NodeView, PathView } from '../protocol/api.ts';
 import { ApiClient } from '../protocol/api-client.ts';
 import { ThalwegError } from '../protocol/error.ts';
@@ -23,12 +24,14 @@ export async function withBenchLab<T>(
   hosts: readonly string[],
   body: (bench: BenchLab) => Promise<T>,
   core: NonNullable<LabSpec['core']> = {},
+  shape: Partial<LinkShape> = {},
 ): Promise<T> {
   const lab = await Lab.up(
     {
       name: `bench-${process.pid}`,
       hosts: hosts.map((name) => ({ name, transit: true })),
-      links: () => PERFECT_LINK,
+      // the core's own links stay as they are: what is measured is the mesh
+      links: (from, to) => ([from, to].includes(CORE_HOST) ? PERFECT_LINK : { ...PERFECT_LINK, ...shape }),
       core,
       agent: {},
       keepOnExit: false,

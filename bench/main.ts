@@ -8,6 +8,7 @@ import { benchAgentFootprint } from './agent-footprint.ts';
 import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
+import { benchLoad } from './load.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
@@ -32,6 +33,15 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       benchThroughput({
         rounds: whole(values, 'rounds', { otherwise: 5 }),
         seconds: whole(values, 'seconds', { otherwise: 4 }),
+      }),
+  },
+  load: {
+    keys: ['latency-seconds', 'load-seconds', 'counted-seconds'],
+    run: (values) =>
+      benchLoad({
+        latencyS: whole(values, 'latency-seconds', { otherwise: 25 }),
+        loadS: whole(values, 'load-seconds', { otherwise: 80 }),
+        countedS: whole(values, 'counted-seconds', { otherwise: 15 }),
       }),
   },
   'agent-footprint': {

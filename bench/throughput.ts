@@ -14,7 +14,7 @@ import { type BenchLab, median, withBenchLab } from './bench-lab.ts';
 import { addPlainWireGuard, PLAIN_ADDRESSES } from './plain-wireguard.ts';
 
 /** A full queue is delay to whoever probes through it: no detour is taken for that while a way is measured. */
-const CORE = { steering: { transitHopUs: 1_000_000 } };
+const CORE = { steering: { transitHopUs: 1_000_000, loadAware: false } };
 
 export interface ThroughputOptions {
   readonly rounds: number;

@@ -12,11 +12,13 @@ export function takeReports(
   nowMs: number,
 ): void {
   const isKnown = (peer: number) => nodes.has(peer);
-  for (const report of reports) {
-    if (from !== report.peerIndex && roles.of(from, report.peerIndex) === 'none') continue;
-    if (!links.report(from, report, isKnown, nowMs)) continue;
-    traffic.capacity.observe(from, report.peerIndex, carriedSample(report), nowMs);
-  }
+  const believed = reports.filter(
+    (report) =>
+      (from === report.peerIndex || roles.of(from, report.peerIndex) !== 'none') &&
+      links.report(from, report, isKnown, nowMs),
+  );
+  const samples = believed.map((report) => ({ to: report.peerIndex, ...carriedSample(report) }));
+  traffic.capacity.observe(from, samples, nowMs);
 }
 
 /** The slots of a link that changed. */

@@ -3,7 +3,7 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
-import { type AccessLimits, carriedSample } from './capacity/capacity-book.ts';
+import type { AccessLimits } from './capacity/capacity-book.ts';
 import { changeRoles, feedGraph, takeReports } from './graph-feed.ts';
 import { type LoadInput, loadInput } from './load/load-input.ts';
 import type { TrafficState } from './load/traffic-state.ts';

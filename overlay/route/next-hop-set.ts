@@ -3,7 +3,7 @@
  * a new one gets an id that follows from a hash of its content, so that the same desired state gives the same ids on
  * every host and after every restart, and goes on to the next free id where that one is taken.
  *
- * A group whose weights change keeps its id: the kernel then moves as few flows as the weights ask for. Members are
+ * A group whose weights change, or that gets or loses members, keeps its id: the kernel then moves as few flows as that asks for. Members are
  * written in the order of their neighbours, so that a group on the other plane sends a flow to the neighbour that it had.
  */
 import { ThalwegError } from '../../protocol/error.ts';
@@ -53,7 +53,7 @@ export class NextHopSet {
 
   /**
    * Id of the object that a route with these next hops points at; adds what is missing. `heldId`: where the route points
-   * now; where that is a group of the same members that nobody is to have any more, its weights are changed.
+   * now; where that is a group of these members, more or fewer, that nobody is to have any more, it is changed.
    */
   idFor(family: Family, nextHops: readonly OverlayNextHop[], heldId: number | null = null): number {
     const members = this.#members(family, nextHops);
@@ -81,8 +81,9 @@ export class NextHopSet {
     if (heldId === null || held === undefined || held.members === null || !this.#resilient || !held.resilient)
       return false;
     const before = groupContent(held.members);
-    const same =
-      held.members.length === members.length && held.members.every((m) => members.some(({ id }) => id === m.id));
+    const shared = held.members.filter((member) => members.some(({ id }) => id === member.id)).length;
+    // members that came or went, not both: with others in their place, as on another plane, a fresh group keeps more flows
+    const same = shared === Math.min(held.members.length, members.length);
     if (!same || this.#used.has(heldId) || this.#expected.has(before)) return false;
     this.#ours.set(heldId, { ...held, members });
     this.#byContent.delete(before);

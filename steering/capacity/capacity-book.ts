@@ -4,9 +4,13 @@
  *
  * A link is *congested* when it carries at least `leastBytesPerSecond` and
  *     loss towards the peer >= 2 %,  or  RTT >= 1.5 base and RTT >= base + 10 ms
- * where base is the least RTT seen (it rises by 1 % a minute, so that a longer underlay path is learned too). When two or
- * more links of a node carry that much and more than half of them are congested, it is the node's access that is full, and
- * the links learn nothing: each would learn its share of the access.
+ * for 6 s, where base is the least RTT seen (it rises by 1 % a minute, so that a longer underlay path is learned too). When two or
+ * more links of a node carry that much, more than half of them are congested, and at least two of those carry less than
+ * they are known to (or nothing is known), it is the node's access that is full, and the links learn nothing: each would
+ * learn its share of the access. A link that carries what it is known to carry needs no other explanation.
+ *
+ * A link that got longer or lossy by itself looks the same while traffic is on it. Steering by latency leaves it within the 6 s; and where
+ * it is bad with little on it, what was learned is forgotten and its RTT becomes the base.
  */
 import { MOST_BYTES_PER_SECOND } from '../demand/demand-matrix.ts';
 import { LearnedRate } from './learned-rate.ts';
@@ -19,6 +23,8 @@ export interface CapacityOptions {
   readonly rttUs: number;
   /** Samples of a link that are older say nothing of now: two reports at the usual pace. */
   readonly freshMs: number;
+  /** So long load and loss or delay must go together: time in which steering by latency leaves a link that is slow by itself. */
+  readonly persistMs: number;
 }
 
 export const DEFAULT_CAPACITY_OPTIONS: CapacityOptions = {
@@ -27,9 +33,14 @@ export const DEFAULT_CAPACITY_OPTIONS: CapacityOptions = {
   rttRatio: 1.5,
   rttUs: 10_000,
   freshMs: 12_000,
+  persistMs: 6_000,
 };
 
 const BASE_GROWTH_PER_MINUTE = 0.01;
+/** A congested link that carries this part of its known capacity is full by itself. */
+const EXPLAINED = 0.8;
+/** A link that is bad while it carries less than this part of what was learned was never full. */
+const LITTLE = 0.5;
 
 /** What one end says of a link at one moment; null: not measured. Rates in bytes per second. */
 export interface CarriedSample {
@@ -69,6 +80,8 @@ interface LinkUse {
   carriedBefore: number;
   baseRttUs: number | null;
   congested: boolean;
+  /** Since when it is lossy or slow under load; null: it is not. */
+  badSinceMs: number | null;
   atMs: number;
 }
 
@@ -106,27 +119,46 @@ export class CapacityBook {
     }
   }
 
-  /** What `from` says of its link to `to`. */
-  observe(from: number, to: number, sample: CarriedSample, nowMs: number): void {
-    const link = this.#link(from, to, nowMs);
-    const elapsedMs = Math.max(0, nowMs - link.atMs);
-    link.atMs = nowMs;
-    const { rttUs, lossOutPpm, sentBytesPerSecond } = sample;
+  /** What `from` says of its links, all at once: whether a link or the access is full shows on all of them together. */
+  observe(from: number, samples: readonly (CarriedSample & { readonly to: number })[], nowMs: number): void {
+    const told: { readonly link: LinkUse; readonly elapsedMs: number }[] = [];
+    for (const sample of samples) {
+      const link = this.#link(from, sample.to, nowMs);
+      const elapsedMs = Math.max(0, nowMs - link.atMs);
+      link.atMs = nowMs;
+      if (this.#take(link, sample, elapsedMs)) told.push({ link, elapsedMs });
+    }
+    if (told.length === 0) return;
+    const up = this.#observeAccess(this.#out.get(from), this.#accessOf(from), 'up', nowMs);
+    for (const { link, elapsedMs } of told) {
+      const down = this.#observeAccess(this.#in.get(link.to), this.#accessOf(link.to), 'down', nowMs);
+      if (link.congested && (up || down)) continue;
+      link.rate.observe(link.carried, Math.max(link.carried, link.carriedBefore), link.congested, elapsedMs);
+    }
+  }
+
+  /** False: no rate was told. */
+  #take(link: LinkUse, { rttUs, lossOutPpm, sentBytesPerSecond }: CarriedSample, elapsedMs: number): boolean {
     if (rttUs !== null) {
       const grown = (link.baseRttUs ?? rttUs) * (1 + (BASE_GROWTH_PER_MINUTE * elapsedMs) / 60_000);
       link.baseRttUs = Math.min(rttUs, grown);
     }
-    if (sentBytesPerSecond === null) return;
+    if (sentBytesPerSecond === null) return false;
     link.carriedBefore = link.carried;
     link.carried = sentBytesPerSecond;
     const { leastBytesPerSecond, lossPpm, rttRatio, rttUs: leastRiseUs } = this.#options;
     const base = link.baseRttUs ?? Number.POSITIVE_INFINITY;
     const isSlow = rttUs !== null && rttUs >= base * rttRatio && rttUs >= base + leastRiseUs;
-    link.congested = link.carried >= leastBytesPerSecond && ((lossOutPpm ?? 0) >= lossPpm || isSlow);
-    const up = this.#observeAccess(this.#out.get(from), this.#accessOf(from), 'up', nowMs);
-    const down = this.#observeAccess(this.#in.get(to), this.#accessOf(to), 'down', nowMs);
-    if (link.congested && (up || down)) return;
-    link.rate.observe(link.carried, Math.max(link.carried, link.carriedBefore), link.congested, elapsedMs);
+    const isBad = (lossOutPpm ?? 0) >= lossPpm || isSlow;
+    if (!isBad || link.carried < leastBytesPerSecond) link.badSinceMs = null;
+    else link.badSinceMs ??= link.atMs;
+    link.congested = link.badSinceMs !== null && link.atMs >= link.badSinceMs + this.#options.persistMs;
+    // bad with little on it: load is not why
+    if (isBad && link.carried < Math.max(leastBytesPerSecond, (link.rate.value ?? 0) * LITTLE)) {
+      link.rate.value = null;
+      link.baseRttUs = rttUs ?? link.baseRttUs;
+    }
+    return true;
   }
 
   link(from: number, to: number): Capacity {
@@ -170,16 +202,18 @@ export class CapacityBook {
     direction: 'up' | 'down',
     nowMs: number,
   ): boolean {
-    let [carrying, congested, sum, peak] = [0, 0, 0, 0];
+    let [carrying, congested, unexplained, sum, peak] = [0, 0, 0, 0, 0];
     for (const link of links?.values() ?? []) {
       if (!this.#isFresh(link, nowMs)) continue;
       sum += link.carried;
       peak += Math.max(link.carried, link.carriedBefore);
       if (link.carried < this.#options.leastBytesPerSecond) continue;
       carrying++;
-      if (link.congested) congested++;
+      if (!link.congested) continue;
+      congested++;
+      if (link.rate.value === null || link.carried < link.rate.value * EXPLAINED) unexplained++;
     }
-    const isFull = carrying >= 2 && congested * 2 > carrying;
+    const isFull = carrying >= 2 && congested * 2 > carrying && unexplained >= 2;
     const at = direction === 'up' ? 'upAtMs' : 'downAtMs';
     access[direction].observe(sum, peak, isFull, Math.max(0, nowMs - access[at]));
     access[at] = nowMs;
@@ -216,6 +250,7 @@ export class CapacityBook {
       carriedBefore: 0,
       baseRttUs: null,
       congested: false,
+      badSinceMs: null,
       atMs: nowMs,
     };
     for (const [side, own, peer] of [

@@ -63,6 +63,19 @@ describe.skipIf(!isRoot)('groups on the real kernel', { timeout: 60_000 }, () =>
     expect(moved(before, after)).toBeLessThan(0.2);
   });
 
+  it.each([4, 6] as const)('IPv%d: the loss of a member moves its flows, and no others', async (family) => {
+    const a = lab.host('a');
+    const [r, s] = [lab.host('r'), lab.host('s')];
+    await apply([direct(1)]);
+    await apply([direct(80), detour('a', r, 80), detour('a', s, 80)]);
+    const before = flows(a, family);
+    expect(share(before, r.tunnel)).toBeGreaterThan(0.2);
+    await apply([direct(80), detour('a', s, 80)]);
+    const after = flows(a, family);
+    expect(share(after, r.tunnel)).toBe(0);
+    expect(before.filter((flow, i) => flow !== after[i]).every((flow) => flow === r.tunnel)).toBe(true);
+  });
+
   it.each([4, 6] as const)('IPv%d: another plane sends flows to the neighbours they had', async (family) => {
     const a = lab.host('a');
     const [r, s] = [lab.host('r'), lab.host('s')];

@@ -11,18 +11,34 @@ function report(
   rttUs: number,
   lossPpm = 0,
 ) {
-  book.observe(from, to, { sentBytesPerSecond: carried, rttUs, lossOutPpm: lossPpm }, nowMs);
+  book.observe(from, [{ to, sentBytesPerSecond: carried, rttUs, lossOutPpm: lossPpm }], nowMs);
 }
 
 describe('CapacityBook', () => {
-  it('knows nothing of a link that was never full', () => {
+  it('takes no link for full that got longer by itself and is left, and forgets what it had learned of one', () => {
     const book = new CapacityBook();
+    report(book, 1, 2, 0, 240_000, 5_000);
+    report(book, 1, 2, 5000, 240_000, 100_000);
+    report(book, 1, 2, 10_000, 3_000, 100_000); // latency has moved the traffic
+    report(book, 1, 2, 15_000, 3_000, 100_000);
+    report(book, 1, 2, 60_000, 240_000, 100_000);
+    report(book, 1, 2, 67_000, 240_000, 100_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeNull();
+    expect(book.baseRttUs(1, 2)).toBe(100_000);
+    for (const t of [70_000, 77_000]) report(book, 1, 2, t, 400_000, 220_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(400_000);
+    report(book, 1, 2, 82_000, 100_000, 220_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeNull();
+  });
+
+  it('knows nothing of a link that was never full', () => {
+    const book = new CapacityBook({ persistMs: 0 });
     for (let t = 0; t < 60_000; t += 5000) report(book, 1, 2, t, 900_000 + t, 20_000);
     expect(book.link(1, 2)).toEqual({ bytesPerSecond: null, source: 'unknown' });
   });
 
   it('learns what was carried when delay rose, and that more fits when more was carried', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     report(book, 1, 2, 0, 500_000, 20_000);
     report(book, 1, 2, 5000, 1_200_000, 29_000);
     expect(book.link(1, 2).bytesPerSecond).toBeNull(); // 9 ms more is not congestion
@@ -33,7 +49,7 @@ describe('CapacityBook', () => {
   });
 
   it('learns from loss too, but not from loss on a link that carries nothing', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     report(book, 1, 2, 0, 10_000, 20_000, 300_000);
     expect(book.link(1, 2).bytesPerSecond).toBeNull();
     report(book, 1, 2, 5000, 700_000, 20_000, 30_000);
@@ -41,7 +57,7 @@ describe('CapacityBook', () => {
   });
 
   it('lowers its estimate by half steps while a link is full at less, and raises it slowly by use', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     report(book, 1, 2, 0, 0, 20_000);
     report(book, 1, 2, 5000, 1_000_000, 100_000);
     report(book, 1, 2, 10_000, 600_000, 100_000);
@@ -53,27 +69,40 @@ describe('CapacityBook', () => {
   });
 
   it('blames the access when most of the links that carry something are full at once', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     for (const peer of [2, 3]) report(book, 1, peer, 0, 0, 20_000);
     report(book, 1, 2, 5000, 500_000, 20_000);
     report(book, 1, 3, 5000, 500_000, 20_000);
-    report(book, 1, 2, 10_000, 600_000, 90_000);
-    const alone = book.link(1, 2).bytesPerSecond;
-    report(book, 1, 3, 10_000, 700_000, 90_000);
+    const full = { rttUs: 90_000, lossOutPpm: 0 };
+    const both = [
+      { to: 2, sentBytesPerSecond: 600_000, ...full },
+      { to: 3, sentBytesPerSecond: 700_000, ...full },
+    ];
+    book.observe(1, both, 10_000);
     expect(book.uplink(1)).toEqual({ bytesPerSecond: 1_300_000, source: 'learned' });
-    expect(alone).toBe(600_000); // it was the only one until the second report came
+    expect(book.link(1, 2).bytesPerSecond).toBeNull();
     expect(book.link(1, 3).bytesPerSecond).toBeNull();
   });
 
+  it('does not blame the access for a link that carries what it is known to carry', () => {
+    const book = new CapacityBook({ persistMs: 0 });
+    for (const peer of [2, 3]) report(book, 1, peer, 0, 0, 20_000);
+    report(book, 1, 2, 5000, 1_250_000, 90_000);
+    report(book, 1, 2, 10_000, 1_250_000, 90_000);
+    report(book, 1, 3, 10_000, 1_200_000, 90_000);
+    expect(book.uplink(1)).toEqual({ bytesPerSecond: null, source: 'unknown' });
+    expect(book.link(1, 3).bytesPerSecond).toBe(1_200_000);
+  });
+
   it('takes what is configured before what it has learned', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     book.configure(1, { uplinkBytesPerSecond: 12_500_000, downlinkBytesPerSecond: null });
     expect(book.uplink(1)).toEqual({ bytesPerSecond: 12_500_000, source: 'configured' });
     expect(book.downlink(1)).toEqual({ bytesPerSecond: null, source: 'unknown' });
   });
 
   it('says what a link and an access carry, unless that is old, and forgets a node that is gone', () => {
-    const book = new CapacityBook();
+    const book = new CapacityBook({ persistMs: 0 });
     report(book, 1, 2, 0, 1000, 20_000);
     report(book, 3, 2, 0, 500, 20_000);
     expect(book.carried(1, 2, 12_000)).toBe(1000);
