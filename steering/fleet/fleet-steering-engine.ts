@@ -6,6 +6,7 @@
 import type { AddressRanges } from '../../protocol/address-plan.ts';
 import type { LinkView, PathChange, PathExplanation, PathView } from '../../protocol/api.ts';
 import type { AccessLimits } from '../capacity/capacity-book.ts';
+import type { LoadInput } from '../load/load-input.ts';
 import type { TrafficState } from '../load/traffic-state.ts';
 import { OneStepSteeringEngine, type SteeringDeps } from '../steering-engine.ts';
 import type {
@@ -117,6 +118,10 @@ export class FleetSteeringEngine implements SteeringEngine {
 
   get traffic(): TrafficState {
     return this.#mesh.traffic;
+  }
+
+  loadInput(nowMs: number): LoadInput {
+    return this.#mesh.loadInput(nowMs);
   }
 
   loadSpread(groups: LoadGroups, nowMs: number): void {

@@ -72,6 +72,8 @@ export function explainLeafPath(deps: LeafViewDeps, from: number, to: number): P
     ...view,
     hops,
     runnerUp: runnerUp(deps, from, to, path, view.cost, firstIsException, names),
+    // a leaf has one home: load is spread between transit nodes
+    split: null,
     recentChanges: moves.slice(-10).reverse(),
   };
 }
