@@ -79,17 +79,6 @@ function simulateFleet(values: Values, seed: number): unknown {
     degree: whole(values, 'degree', { otherwise: 16, least: 2 }),
     seed,
   });
-  const { transit, leaves, links } = model.options;
-  const places = {
-    transit,
-    leaves,
-    links,
-    pairs: model.pairs,
-    pairUs: model.pairUs,
-    leafTransit: model.leafTransit,
-    leafUs: model.leafUs,
-    closest: (a: number, limit: number) => model.closest(a, limit),
-  };
   const options = {
     ...known,
     seed,
@@ -99,13 +88,13 @@ function simulateFleet(values: Values, seed: number): unknown {
     leafEventsPerSecond: whole(values, 'reports', { otherwise: known.leafEventsPerSecond, least: 0, most: 100_000 }),
   };
   const startMs = performance.now();
-  const fleet = new FleetSimulation(places, options);
+  const fleet = new FleetSimulation(model.places, options);
   const readyMs = performance.now();
   const result = fleet.run();
   const runSeconds = (performance.now() - readyMs) / 1_000;
   return {
     benchmark: 'simulate',
-    options: { ...options, links, degree: model.options.degree },
+    options: { ...options, links: model.options.links, degree: model.options.degree },
     ...result,
     firstTablesSeconds: Math.round(readyMs - startMs) / 1_000,
     wallSeconds: Math.round(runSeconds * 1_000) / 1_000,

@@ -1,9 +1,9 @@
 /** Brings a model into a fleet engine as nodes would join it, and makes up what they report later. */
+import { observedLink } from '../../netlab/simulator/observed-link.ts';
 import { FleetEngine } from '../../steering/fleet/fleet-engine.ts';
 import { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { DEFAULT_COST_OPTIONS } from '../../steering/link-state/link-cost.ts';
 import { IncrementalTable } from '../../steering/spf/incremental/incremental-table.ts';
-import type { LinkObservation } from '../../steering/steering-engine-port.ts';
 import { wholeBelow } from '../spf/random.ts';
 import type { FleetModel } from './fleet-model.ts';
 
@@ -35,7 +35,7 @@ export function loadFleet(model: FleetModel, demands: number): LoadedFleet {
   }
   for (const [i, [a, b]] of model.pairs.entries()) {
     engine.openSession(transit[a] ?? 0, transit[b] ?? 0);
-    engine.reportLink(transit[a] ?? 0, observation(transit[b] ?? 0, model.pairUs[i] ?? 1), 0);
+    engine.reportLink(transit[a] ?? 0, observedLink(transit[b] ?? 0, model.pairUs[i] ?? 1), 0);
   }
   const { links } = options;
   for (let v = 0; v < options.leaves; v++) {
@@ -60,26 +60,12 @@ export function reportRandomLink(fleet: LoadedFleet, transitShare: number, nowMs
   if (random() < transitShare) {
     const i = wholeBelow(random, model.pairs.length);
     const [a, b] = model.pairs[i] ?? [0, 1];
-    engine.reportLink(transit[a] ?? 0, observation(transit[b] ?? 0, (model.pairUs[i] ?? 1) * factor), nowMs);
+    engine.reportLink(transit[a] ?? 0, observedLink(transit[b] ?? 0, (model.pairUs[i] ?? 1) * factor), nowMs);
     return true;
   }
   const v = wholeBelow(random, leaf.length);
   const at = v * model.options.links + wholeBelow(random, model.options.links);
   const peer = transit[model.leafTransit[at] ?? 0] ?? 0;
-  engine.reportLink(leaf[v] ?? 0, observation(peer, (model.leafUs[at] ?? 1) * factor), nowMs);
+  engine.reportLink(leaf[v] ?? 0, observedLink(peer, (model.leafUs[at] ?? 1) * factor), nowMs);
   return false;
-}
-
-function observation(peerIndex: number, us: number): LinkObservation {
-  const rttUs = Math.max(1, Math.round(us));
-  return {
-    peerIndex,
-    health: 'up',
-    rttUs,
-    minRttUs: rttUs,
-    jitterUs: 0,
-    lossOutPpm: 0,
-    lossInPpm: 0,
-    handshakeAgeS: 1,
-  };
 }

@@ -4,6 +4,7 @@
  * access line of its own, and has links to the nearest of the transit nodes around.
  */
 import { seededRandom } from '../../netlab/seeded-random.ts';
+import type { FleetPlaces } from '../../netlab/simulator/fleet-simulation.ts';
 import { wholeBelow } from '../spf/random.ts';
 
 export interface FleetModelOptions {
@@ -45,6 +46,22 @@ export class FleetModel {
     const nearest = Array.from({ length: transit }, (_, a) => this.#nearestOf(a));
     this.#linkTransit(nearest);
     this.#placeLeaves(nearest);
+  }
+
+  /** What a simulation needs to know of it. */
+  get places(): FleetPlaces {
+    const { pairs, pairUs, leafTransit, leafUs } = this;
+    const { transit, leaves, links } = this.options;
+    return {
+      transit,
+      leaves,
+      links,
+      pairs,
+      pairUs,
+      leafTransit,
+      leafUs,
+      closest: (a, limit) => this.closest(a, limit),
+    };
   }
 
   /** The transit node below `limit` that is closest to `a`; -1 for none. */

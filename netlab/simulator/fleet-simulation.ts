@@ -10,10 +10,10 @@ import { FleetEngine } from '../../steering/fleet/fleet-engine.ts';
 import { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { DEFAULT_COST_OPTIONS } from '../../steering/link-state/link-cost.ts';
 import { IncrementalTable } from '../../steering/spf/incremental/incremental-table.ts';
-import type { LinkObservation } from '../../steering/steering-engine-port.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { EventLog } from './event-log.ts';
 import { FleetTables } from './fleet-tables.ts';
+import { observedLink } from './observed-link.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Who is there and what links measure when nothing is wrong. Nodes are numbers from 0. */
@@ -169,7 +169,7 @@ export class FleetSimulation {
     }
     for (const [i, [a, b]] of pairs.entries()) {
       this.engine.openSession(this.#transit[a] ?? 0, this.#transit[b] ?? 0);
-      this.engine.reportLink(this.#transit[a] ?? 0, observation(this.#transit[b] ?? 0, pairUs[i] ?? 1), 0);
+      this.engine.reportLink(this.#transit[a] ?? 0, observedLink(this.#transit[b] ?? 0, pairUs[i] ?? 1), 0);
     }
     for (let v = 0; v < leaves; v++) {
       const candidates = Array.from({ length: links }, (_, k) => ({
@@ -221,7 +221,7 @@ export class FleetSimulation {
   #report(from: number, peer: number, us: number | null): void {
     const nowMs = this.clock.monoMs();
     this.log.add(nowMs, `link ${from} ${peer} ${us === null ? 'down' : Math.round(us)}`);
-    this.engine.reportLink(from, observation(peer, us), nowMs);
+    this.engine.reportLink(from, observedLink(peer, us), nowMs);
     this.#schedule(nowMs + STEP_DEBOUNCE_MS);
   }
 
@@ -302,18 +302,4 @@ export class FleetSimulation {
   #hasHome(index: number): boolean {
     return (this.engine.homes.home[index] ?? 0xffff) !== 0xffff;
   }
-}
-
-function observation(peerIndex: number, us: number | null): LinkObservation {
-  const rttUs = us === null ? null : Math.max(1, Math.round(us));
-  return {
-    peerIndex,
-    health: rttUs === null ? 'down' : 'up',
-    rttUs,
-    minRttUs: rttUs,
-    jitterUs: rttUs === null ? null : 0,
-    lossOutPpm: rttUs === null ? 1_000_000 : 0,
-    lossInPpm: rttUs === null ? 1_000_000 : 0,
-    handshakeAgeS: 1,
-  };
 }

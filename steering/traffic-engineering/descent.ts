@@ -6,6 +6,7 @@
  */
 import type { LinkIndex } from './link-index.ts';
 import type { LoadPrices } from './load-prices.ts';
+import { pushSplits } from './split-loads.ts';
 import type { Splits } from './splits.ts';
 import type { StretchBound } from './stretch-bound.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
@@ -52,11 +53,11 @@ export class Descent {
 
   /** One pass over the groups towards `t`. `tolerance`: a member dearer than the cheapest by less than this part stays. */
   visit(t: number, tolerance: number): void {
-    const { splits } = this.#parts;
+    const { splits, network, demand } = this.#parts;
     const row = t * splits.nodeCount;
     const reached = splits.reached[t] ?? 0;
     this.#priceAll(t);
-    this.#pushAll(t);
+    pushSplits(network, splits, demand, t, this.#through, null);
     // what a step does to the prices of nodes further away is seen when their turn comes
     let left = MOST_LOOKS * reached;
     for (let at = 1; at < reached && left > 0; left--) {
@@ -89,28 +90,6 @@ export class Descent {
       sum += (splits.share[k] ?? 0) * ((prices.price[link] ?? 0) + (this.#toGo[network.to[link] ?? 0] ?? 0));
     }
     return sum;
-  }
-
-  #pushAll(t: number): void {
-    const { splits, network, demand } = this.#parts;
-    const row = t * splits.nodeCount;
-    const through = this.#through;
-    const reached = splits.reached[t] ?? 0;
-    for (let at = 0; at < reached; at++) {
-      const v = splits.order[row + at] ?? 0;
-      through[v] = demand[row + v] ?? 0;
-    }
-    for (let at = reached - 1; at > 0; at--) {
-      const v = splits.order[row + at] ?? 0;
-      const amount = through[v] ?? 0;
-      if (amount === 0) continue;
-      const slot = (row + v) * splits.width;
-      const end = slot + (splits.count[row + v] ?? 0);
-      for (let k = slot; k < end; k++) {
-        const head = network.to[splits.link[k] ?? 0] ?? 0;
-        through[head] = (through[head] ?? 0) + amount * (splits.share[k] ?? 0);
-      }
-    }
   }
 
   #improve(t: number, v: number, tolerance: number): void {

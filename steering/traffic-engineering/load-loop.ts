@@ -12,7 +12,7 @@
  * Only a move of the mean leads to a judgement, and what was judged is what the next move is measured from: what noise does
  * near a threshold seldom changes a route.
  */
-import { forwardedLoads, highestUtilisation } from './forwarded-loads.ts';
+import { forwardedLoads } from './forwarded-loads.ts';
 import { optimise } from './optimise.ts';
 import { demandByDestination, type TrafficDemand } from './traffic-demand.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
@@ -109,7 +109,7 @@ export class LoadLoop {
     const matrix = demandByDestination(demand, network.nodeCount);
     const loads = forwardedLoads(network, this.#tables, matrix);
     const use = utilisations(network, loads);
-    const utilisation = highestUtilisation(network, loads);
+    const utilisation = most(use);
     const keep: LoadDecision = { kind: 'keep', utilisation };
     const mean = this.#look(use, nowMs);
     const isLoaded = utilisation >= o.traffic.calmUtilisation;

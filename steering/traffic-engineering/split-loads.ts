@@ -2,14 +2,17 @@
 import type { Splits } from './splits.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
 
-/** Adds what the groups towards `t` carry of `demand` (destination-major) to `load` (links), by their shares. */
-export function addSplitLoads(
+/**
+ * Pushes `demand` (destination-major) through the groups towards `t` by their shares. `through` gets what passes each node that
+ * reaches `t`; what each link carries is added to `load`, unless that is null.
+ */
+export function pushSplits(
   network: TrafficNetwork,
   splits: Splits,
   demand: Float64Array,
   t: number,
-  load: Float64Array,
   through: Float64Array,
+  load: Float64Array | null,
 ): void {
   const row = t * splits.nodeCount;
   const reached = splits.reached[t] ?? 0;
@@ -26,7 +29,7 @@ export function addSplitLoads(
     for (let k = slot; k < end; k++) {
       const link = splits.link[k] ?? 0;
       const part = amount * (splits.share[k] ?? 0);
-      load[link] = (load[link] ?? 0) + part;
+      if (load !== null) load[link] = (load[link] ?? 0) + part;
       const head = network.to[link] ?? 0;
       through[head] = (through[head] ?? 0) + part;
     }

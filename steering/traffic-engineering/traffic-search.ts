@@ -4,7 +4,7 @@ import { Descent } from './descent.ts';
 import { type LinkIndex, linksBy } from './link-index.ts';
 import { LoadPrices } from './load-prices.ts';
 import { LowerBound } from './lower-bound.ts';
-import { addAccessLoads, addSplitLoads } from './split-loads.ts';
+import { addAccessLoads, pushSplits } from './split-loads.ts';
 import { Splits } from './splits.ts';
 import { StretchBound } from './stretch-bound.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
@@ -108,7 +108,7 @@ export class TrafficSearch {
     const through = new Float64Array(this.#network.nodeCount);
     load.fill(0);
     for (let t = 0; t < this.#network.nodeCount; t++) {
-      addSplitLoads(this.#network, this.splits, this.#demand, t, load, through);
+      pushSplits(this.#network, this.splits, this.#demand, t, through, load);
     }
     addAccessLoads(this.#network, load);
   }

@@ -3,7 +3,9 @@
  *         \           \        /           /
  *          +---40----- T3 (10, 10) ---30--+
  */
+
 import { describe, expect, it } from 'vitest';
+import { observedLink } from '../../fake/observed-link.ts';
 import { FleetLab } from './fleet-lab.ts';
 
 function mesh(): FleetLab {
@@ -146,22 +148,7 @@ describe('a mesh with leaves', () => {
   it('does not believe reports on links without a session, about unknown nodes, or of absurd values', () => {
     const lab = mesh();
     const report = (from: number, peerIndex: number, rttUs: number) =>
-      lab.engine.linksReported(
-        from,
-        [
-          {
-            peerIndex,
-            health: 'up',
-            rttUs,
-            minRttUs: rttUs,
-            jitterUs: 0,
-            lossOutPpm: 0,
-            lossInPpm: 0,
-            handshakeAgeS: 1,
-          },
-        ],
-        lab.nowMs,
-      );
+      lab.engine.linksReported(from, [observedLink(peerIndex, rttUs)], lab.nowMs);
     report(11, 12, 100);
     report(11, 99, 100);
     report(11, 1, Number.NaN);

@@ -9,17 +9,6 @@ import { DEFAULT_NODE_TABLE_OPTIONS, NodeTable } from '../../../../steering/roll
 
 function simulate(seed: number): FleetSimulation {
   const model = new FleetModel({ transit: 12, leaves: 300, links: 3, degree: 6, seed });
-  const { transit, leaves, links } = model.options;
-  const places = {
-    transit,
-    leaves,
-    links,
-    pairs: model.pairs,
-    pairUs: model.pairUs,
-    leafTransit: model.leafTransit,
-    leafUs: model.leafUs,
-    closest: (a: number, limit: number) => model.closest(a, limit),
-  };
   const options = {
     ...DEFAULT_FLEET_SIMULATION,
     seed,
@@ -28,7 +17,7 @@ function simulate(seed: number): FleetSimulation {
     troublesPerMinute: 40,
     pairs: 300,
   };
-  return new FleetSimulation(places, options);
+  return new FleetSimulation(model.places, options);
 }
 
 describe('a simulated fleet', { timeout: 60_000 }, () => {
