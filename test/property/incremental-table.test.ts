@@ -9,6 +9,7 @@ import { PathTable, UNREACHABLE } from '../../steering/spf/path-table.ts';
 import { fillPlainly } from '../../steering/spf/plain-rows.ts';
 import { SpfTree } from '../../steering/spf/spf-tree.ts';
 import { applyEdit, arbitraryEdits, arbitraryNet, graphOf } from '../oracle/arbitrary-net.ts';
+import type { Net } from '../oracle/slow-tree.ts';
 
 const direction = fc.constantFrom<TableDirection>('from', 'to');
 const hopUs = fc.constantFrom(0, 100, 250);
@@ -88,6 +89,30 @@ describe('an incremental table', { timeout: 120_000 }, () => {
       }),
       runs,
     );
+  });
+
+  it('spreads a way that a rise and a greater fall along it made shorter', () => {
+    // from node 1: over 2 and 3 to 4 in 1 + 200 + 1, as long as the direct 202, which has fewer hops
+    const net: Net = {
+      index: [1, 2, 3, 4],
+      transit: [true, true, true, true],
+      arcs: [
+        [0, 1, 1],
+        [1, 2, 200],
+        [2, 3, 1],
+        [0, 3, 202],
+      ],
+    };
+    const { graph, slots } = graphOf(net);
+    const [a = 0, b = 0, c = 0] = slots;
+    const kept = new IncrementalTable(graph, { direction: 'from', transitHopUs: 0, freshShare: 100 });
+    graph.setArc(a, b, 100);
+    graph.setArc(b, c, 100);
+    graph.commit();
+    kept.refresh();
+    expect(kept.way).toBe('batch');
+    expect(kept.table.distanceOf(a, slots[3] ?? 0)).toBe(201);
+    expect(rowsOf(kept.table, graph.slotCount)).toEqual(freshRows(graph, 'from', 0));
   });
 
   it('follows single links up, down, away and back', () => {

@@ -106,10 +106,20 @@ export class RowRepair {
     }
   }
 
-  /** Every slot lifted so far looks for a better way in. */
+  /**
+   * Every slot lifted so far looks for a better way in. One whose old path became shorter in all, since an arc farther
+   * along it fell by more than the first one rose, offers its way as if it had found it.
+   */
   rescanLifted(): void {
     this.lifted += this.#count;
-    for (let i = 0, count = this.#count; i < count; i++) this.rescan(this.#touched[i] ?? 0, true);
+    const { distance } = this.#table;
+    const { transit } = this.#rules.graph;
+    for (let i = 0, count = this.#count; i < count; i++) {
+      const slot = this.#touched[i] ?? 0;
+      this.rescan(slot, true);
+      const now = distance[this.#row + slot] ?? 0;
+      if (now < (this.#distanceWas[i] ?? 0) && transit[slot] === 1) this.#queue.push(now, slot);
+    }
   }
 
   /**
