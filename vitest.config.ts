@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,property,contract}/**/*.test.ts'],
+          setupFiles: ['test/property-seed.ts'],
           sequence: { groupOrder: 0 },
           // Loading a whole program takes seconds on a small machine that runs other tests beside it.
           testTimeout: 30_000,
