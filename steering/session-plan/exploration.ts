@@ -6,7 +6,8 @@
  *          often short itself
  *   site   hosts of one site, which look far apart by their heights and are not: what both measured to the same peers
  *          is alike (median difference), among those that are nearest by the least that the coordinates allow
- *   gain   most of (best known way - estimate): pairs that are served badly, if the estimate is right
+ *   gain   least of (estimate / best known way): pairs that are served badly, if the estimate is right. As a ratio, as
+ *          stretch is: by the difference, far pairs that lose a little are tried before near ones that lose much
  *
  * A node from which no known ways were computed (more nodes than the sample) tries pairs at random instead of gain.
  */
@@ -85,7 +86,7 @@ function propose(
     // without any knowledge, and beyond the sample, chance decides
     const chance = pairHash(seed + round, table.nodeOf(a), table.nodeOf(b));
     const badness =
-      ways === undefined || Number.isNaN(plain) || way === Number.POSITIVE_INFINITY ? -chance : plain - way;
+      ways === undefined || Number.isNaN(plain) || way === Number.POSITIVE_INFINITY ? -chance : plain / way;
     const floor = estimate.leastUs(a, b);
     if (!nearest.wants(least) && !closest.wants(floor) && !worst.wants(badness)) continue;
     if (!Number.isNaN(table.rttUs(a, b)) || !input.isPossible(a, b)) continue;
@@ -105,8 +106,8 @@ function propose(
   }
   for (const b of worst.items()) {
     const way = ways?.[b];
-    const score = orInfinity(estimate.estimateUs(a, b)) - (way ?? 0);
-    proposals.gain.push({ a: low(b), b: high(b), score: Number.isNaN(score) ? 0 : score });
+    const score = orInfinity(estimate.estimateUs(a, b)) / (way ?? 1);
+    proposals.gain.push({ a: low(b), b: high(b), score: Number.isNaN(score) ? 1 : score });
   }
 }
 
