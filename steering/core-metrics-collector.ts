@@ -2,6 +2,7 @@
 import type { DemandView, LinkView, LoadView } from '../protocol/api.ts';
 import type { CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreMetrics } from './metrics.ts';
+import type { BackupCounts } from './rib/backup-choice.ts';
 import type { SteeringCounters } from './steering-engine-port.ts';
 
 /** `maxLinkNodes`: meshes of more nodes have no metrics per link, because their number rises with the square. */
@@ -16,6 +17,7 @@ export function collectCoreMetrics(
     const { links, paths } = views.counts();
     for (const [state, count] of Object.entries(links)) metrics.links.set({ state }, count);
     for (const [kind, count] of Object.entries(paths)) metrics.paths.set({ kind }, count);
+    setCoverage(metrics, parts.loop.engine.backupCounts());
     metrics.sessions.set(parts.hub.sessions);
     metrics.nodes.set(parts.registry.size);
     metrics.generation.set(Number(parts.loop.engine.generation));
@@ -32,6 +34,14 @@ export function collectCoreMetrics(
     setLinks(metrics, isSmall ? views.links() : []);
     setDemand(metrics, views.demand(isSmall ? options.maxLinkNodes ** 2 : 0), isSmall);
   });
+}
+
+/** Where there is nothing to protect there is no sample. */
+function setCoverage(metrics: CoreMetrics, { direct, detour }: BackupCounts): void {
+  metrics.backupCoverage.reset();
+  const pairs = direct.pairs + detour.pairs;
+  if (pairs > 0) metrics.backupCoverage.set({ protection: 'link' }, (direct.link + detour.link) / pairs);
+  if (detour.pairs > 0) metrics.backupCoverage.set({ protection: 'node' }, detour.node / detour.pairs);
 }
 
 /** The engine counts by itself; the counters here follow it. */

@@ -26,7 +26,7 @@ export type OnLink = (low: number, high: number) => void;
 
 /** Brings what changed of the links into the graph. True when anything did, be it a link that had no arcs before either. */
 export function feedGraph(mesh: MeshState, nowMs: number, onLink: OnLink): boolean {
-  const { links, graph, nodes, options, roles } = mesh;
+  const { links, graph, nodes, options, roles, backed } = mesh;
   links.tick(nowMs);
   let fed = false;
   for (const link of links.takeChanged()) {
@@ -37,7 +37,9 @@ export function feedGraph(mesh: MeshState, nowMs: number, onLink: OnLink): boole
     fed = true;
     onLink(low, high);
     const role = roles.of(link.low, link.high);
-    if (link.filter.effective === null || !carries(role)) {
+    const isThere = link.filter.effective !== null && carries(role);
+    if (isThere !== Number.isFinite(graph.weight(low, high))) backed.linkTurned(low, high);
+    if (!isThere) {
       graph.removeArc(low, high);
       graph.removeArc(high, low);
       continue;
@@ -51,7 +53,7 @@ export function feedGraph(mesh: MeshState, nowMs: number, onLink: OnLink): boole
 
 /** Roles of the session plan changed: null, every pair is planned. */
 export function changeRoles(
-  { links, graph, nodes, roles }: MeshState,
+  { links, graph, nodes, roles, backed }: MeshState,
   pairs: readonly { low: number; high: number; role: LinkRole }[] | null,
   onLink: OnLink,
 ): void {
@@ -62,10 +64,18 @@ export function changeRoles(
       if (roles.of(low, high) === 'none') end(low, high);
       else links.touch(low, high);
     }
+    backed.nodesTurned();
   }
   for (const { low, high, role } of pairs ?? []) {
     if (role === 'none') end(low, high);
     else links.touch(low, high);
+    turned(low, high);
+  }
+
+  /** A link that is to go is nobody's backup, and may be one again when it is to stay. */
+  function turned(a: number, b: number): void {
+    const [low, high] = [nodes.get(a)?.slot, nodes.get(b)?.slot];
+    if (low !== undefined && high !== undefined) backed.linkTurned(low, high);
   }
 
   function end(a: number, b: number): void {

@@ -6,8 +6,10 @@ import { pathCost } from './link-state/link-cost.ts';
 import { LinkRoles } from './link-state/link-roles.ts';
 import { LinkState } from './link-state/link-state.ts';
 import { TrafficState } from './load/traffic-state.ts';
+import { MeshBackups } from './mesh-backups.ts';
+import type { BackupChoice } from './rib/backup-choice.ts';
 import { HoldTimers } from './rib/hold-times.ts';
-import { NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
+import { type HopChoice, NO_SPREAD, type Spread, sameSpread, spreadBySlot, withoutMember } from './rib/hop-choice.ts';
 import type { DirectBand } from './rib/incumbency.ts';
 import { PathChangeLog } from './rib/path-change-log.ts';
 import { rowKey } from './rib/rib.ts';
@@ -64,6 +66,7 @@ export class MeshState implements Tables {
   readonly nodes = new Map<number, MeshNode>();
   /** Nodes that do not forward any more, and when their transit rows may go: once nobody's packets meet them. */
   readonly retiring = new Map<MeshNode, number>();
+  readonly backed = new MeshBackups(this);
   readonly marks = new SlotMarks();
   readonly #bySlot: (MeshNode | undefined)[] = [];
   readonly rows = new RowDictionary();
@@ -138,6 +141,7 @@ export class MeshState implements Tables {
 
   remove(node: MeshNode): void {
     this.retiring.delete(node);
+    this.backed.nodesTurned();
     // another node may get its slot
     for (const other of this.nodes.values()) other.spread = withoutMember(other.spread, node.slot);
     this.roles.removeNode(node.index, this.nodes.keys());
@@ -152,6 +156,16 @@ export class MeshState implements Tables {
       for (const table of ['source', 'transitA', 'transitB'] as const) other.table.unwant(rowKey(table, node.index));
       other.rollout.removeNode(node.slot);
     }
+  }
+
+  /** Says whether a node forwards for others now. */
+  setTransit(node: MeshNode, forwards: boolean): void {
+    if (this.graph.isTransit(node.slot) !== forwards) this.backed.nodesTurned();
+    this.graph.setTransit(node.slot, forwards);
+  }
+
+  backups(root: number, choice: HopChoice, before: BackupChoice, only: ReadonlySet<number> | null): BackupChoice {
+    return this.backed.choose(root, choice, before, only);
   }
 
   /** See SteeringEngine.neighboursInUse. */

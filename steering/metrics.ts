@@ -16,6 +16,11 @@ export class CoreMetrics {
   readonly nodes = this.#gauge('thalweg_core_nodes', 'Nodes of the mesh, online or not.');
   readonly links = this.#gauge('thalweg_core_links', 'Directed links by state.', ['state']);
   readonly paths = this.#gauge('thalweg_core_paths', 'Ordered pairs of nodes by kind of path.', ['kind']);
+  readonly backupCoverage = this.#gauge(
+    'thalweg_core_backup_coverage_ratio',
+    'Share of ordered pairs with a path whose source repairs by itself when its link fails (protection "link"), and of those with a detour also when the next hop fails ("node").',
+    ['protection'],
+  );
   readonly generation = this.#gauge('thalweg_core_generation', 'Newest generation of route tables.');
   readonly behindNodes = this.#gauge(
     'thalweg_core_behind_nodes',

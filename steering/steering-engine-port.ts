@@ -7,6 +7,7 @@ import type { NextHop, RouteDelta } from '../protocol/route-table.ts';
 import type { AccessLimits } from './capacity/capacity-book.ts';
 import type { LoadInput } from './load/load-input.ts';
 import type { TrafficState } from './load/traffic-state.ts';
+import type { BackupCounts } from './rib/backup-choice.ts';
 
 /** A node as steering needs to know it. */
 export interface SteeringNode {
@@ -142,6 +143,8 @@ export interface SteeringEngine {
   paths(): PathView[];
   /** Undefined when either is unknown or both are the same. */
   explainPath(fromIndex: number, toIndex: number): PathExplanation | undefined;
+  /** How many pairs have a backup in their rows. O(pairs): for a scrape, not for every step. */
+  backupCounts(): BackupCounts;
   pathChangesAfter(seq: number): readonly PathChange[];
   tableState(index: number): { readonly acknowledged: bigint; readonly wanted: bigint } | undefined;
   readonly generation: bigint;

@@ -14,6 +14,7 @@ import { MeshState } from './mesh-state.ts';
 import { type OnDecision, PathDecisions } from './path-decisions.ts';
 import { PathRecorder } from './path-recorder.ts';
 import { type PersistedState, parsePersistedState } from './persisted-state.ts';
+import type { BackupCounts } from './rib/backup-choice.ts';
 import { dijkstra } from './spf/dijkstra.ts';
 import { KeptTrees } from './spf/kept-trees.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
@@ -120,7 +121,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     known.name = node.name;
     if (known.transit === node.transit) return;
     known.transit = node.transit;
-    this.#mesh.graph.setTransit(known.slot, node.transit && !known.left);
+    this.#mesh.setTransit(known, node.transit && !known.left);
     if (node.transit) {
       this.#mesh.retiring.delete(known);
       for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
@@ -150,7 +151,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     node.table.connect(generation, checksum);
     node.reported = false;
     node.left = false;
-    this.#mesh.graph.setTransit(node.slot, node.transit);
+    this.#mesh.setTransit(node, node.transit);
     this.#mesh.links.setConnected(index, true, nowMs);
     if (!node.everConnected) {
       node.everConnected = true;
@@ -165,7 +166,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.left = true;
-    this.#mesh.graph.setTransit(node.slot, false);
+    this.#mesh.setTransit(node, false);
     this.#spfPending = true;
   }
 
@@ -247,6 +248,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
       this.#computeAll(nowMs);
     }
     this.#roll(nowMs);
+    if (!this.#spfPending) this.#mesh.backed.renew();
     this.#retire(nowMs);
     this.#guest?.settle(nowMs, this.#decided);
     this.#decided = false;
@@ -313,6 +315,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const [from, to] = [this.#mesh.nodes.get(fromIndex), this.#mesh.nodes.get(toIndex)];
     if (from === undefined || to === undefined || from === to) return undefined;
     return explanation(this.#mesh, from, to, this.#nowMs, this.#computeTree, this.#deps.toUnixMs);
+  }
+
+  backupCounts(): BackupCounts {
+    return this.#mesh.backed.counts();
   }
 
   pathChangesAfter(seq: number): readonly PathChange[] {

@@ -8,6 +8,7 @@ import type { LinkView, PathChange, PathExplanation, PathView } from '../../prot
 import type { AccessLimits } from '../capacity/capacity-book.ts';
 import type { LoadInput } from '../load/load-input.ts';
 import type { TrafficState } from '../load/traffic-state.ts';
+import type { BackupCounts } from '../rib/backup-choice.ts';
 import { OneStepSteeringEngine, type SteeringDeps } from '../steering-engine.ts';
 import type {
   LinkObservation,
@@ -210,6 +211,11 @@ export class FleetSteeringEngine implements SteeringEngine {
     if (fromIndex === toIndex || !isKnown(fromIndex) || !isKnown(toIndex)) return undefined;
     if (!this.#isLeaf(fromIndex) && !this.#isLeaf(toIndex)) return this.#mesh.explainPath(fromIndex, toIndex);
     return explainLeafPath(this.#views, fromIndex, toIndex);
+  }
+
+  /** Of transit nodes: rows towards leaves, which hang off one home, have none, and a leaf's own table has its other ways. */
+  backupCounts(): BackupCounts {
+    return this.#mesh.backupCounts();
   }
 
   pathChangesAfter(seq: number): readonly PathChange[] {

@@ -66,6 +66,12 @@ export class HopChoice {
     return best?.slot ?? -1;
   }
 
+  /** Writes the main next hop of every slot that `into` has room for. */
+  mainHops(into: Int32Array): void {
+    for (let slot = 0; slot < into.length; slot++) into[slot] = this.#nextHop[slot] ?? -1;
+    for (const slot of this.spread.keys()) into[slot] = this.main(slot);
+  }
+
   equalAt(other: HopChoice, slot: number): boolean {
     const [mine, theirs] = [this.spread.get(slot), other.spread.get(slot)];
     if (mine === undefined && theirs === undefined) return this.nextHop(slot) === other.nextHop(slot);

@@ -21,8 +21,11 @@
  * commit on the other plane touches every source.
  */
 import type { PlaneName } from '../../protocol/route-table.ts';
+import type { BackupChoice } from '../rib/backup-choice.ts';
 import { HopChoice, type Spread, type SpreadMember, sameMembers } from '../rib/hop-choice.ts';
 import { otherPlane, rowKey, transitTable } from '../rib/rib.ts';
+import { AwaitedRows } from './awaited-rows.ts';
+import { DestinationBackups } from './destination-backups.ts';
 import { DestinationRows } from './destination-rows.ts';
 import type { RolloutOptions } from './rollout-options.ts';
 import type { Tables } from './tables.ts';
@@ -30,7 +33,6 @@ import type { Tables } from './tables.ts';
 export type RolloutPhase = 'idle' | 'preparing' | 'switching' | 'draining';
 
 const NO_CHANGES: readonly number[] = [];
-const NO_HOPS: readonly SpreadMember[] = [];
 
 export class Rollout {
   /** Stable index of the destination. */
@@ -38,6 +40,9 @@ export class Rollout {
   readonly #root: number;
   readonly #tables: Tables;
   readonly #rows: DestinationRows;
+  /** Rows without which the phase does not go on. */
+  readonly #awaited: AwaitedRows;
+  readonly #backups: DestinationBackups;
   readonly #options: RolloutOptions;
   #phase: RolloutPhase = 'idle';
   #plane: PlaneName = 'a';
@@ -54,8 +59,6 @@ export class Rollout {
   #reconsider = false;
   /** Slots whose transit rows on the plane that is not in use may differ from those on the one that is; null: any. */
   #astray: number[] | null = [];
-  /** Slots without whose rows the phase does not go on; what is not there may be missing too. */
-  #waiting: number[] = [];
   /** Slots whose committed next hop changed since `takeChanged`. */
   #changed: number[] = [];
   #broken = false;
@@ -66,6 +69,8 @@ export class Rollout {
     this.#root = root;
     this.#tables = tables;
     this.#rows = new DestinationRows(destination, root, tables);
+    this.#awaited = new AwaitedRows(root, tables, this.#rows);
+    this.#backups = new DestinationBackups(root, tables);
     this.#options = options;
   }
 
@@ -73,7 +78,6 @@ export class Rollout {
     return this.#phase;
   }
 
-  /** The plane of the sources' rows. */
   get plane(): PlaneName {
     return this.#plane;
   }
@@ -81,6 +85,10 @@ export class Rollout {
   /** What the sources use. */
   get committed(): HopChoice {
     return this.#committed;
+  }
+
+  get backups(): BackupChoice {
+    return this.#backups.committed;
   }
 
   /** What the sources are to use. */
@@ -100,6 +108,7 @@ export class Rollout {
       else if (hops.nextHop(slot) >= 0) visit(hops.nextHop(slot));
     }
     for (const member of this.#prepared.get(slot) ?? []) visit(member.slot);
+    this.#backups.each(slot, visit);
   }
 
   get hasChanged(): boolean {
@@ -157,12 +166,16 @@ export class Rollout {
       this.#prepared.set(v, kept);
       others.add(v);
     }
+    for (const v of this.#backups.remove(slot)) {
+      others.add(v);
+      this.#astray?.push(v);
+    }
     const without = (slots: number[]) => (slots.includes(slot) ? slots.filter((v) => v !== slot) : slots);
     this.#moved = without(this.#moved);
     this.#changed = without(this.#changed);
     if (this.#astray !== null) this.#astray = without(this.#astray);
     // who went through it alone is not waited for any more
-    this.#waiting = [];
+    this.#awaited.reset();
     this.#reconsider = true;
     this.#brokenAt = -1;
     for (const v of this.#tables.retiringSlots()) others.add(v);
@@ -170,10 +183,16 @@ export class Rollout {
     for (const v of this.#astray === null ? this.#tables.graph.slots() : others) this.rewrite(v);
   }
 
+  /** Looks again at the backups of these slots, or of all (null), once no move is on its way. */
+  renewBackups(slots: ReadonlySet<number> | null): void {
+    this.#backups.note(slots);
+    if (this.#phase === 'idle') this.#renewBackups();
+  }
+
   /** Writes all rows of a node anew: after its will to forward changed, or after its next hop was removed. */
   rewrite(slot: number): void {
     this.#writeSource(slot);
-    this.#rows.writeTransit(slot, this.#plane, this.#committed.members(slot));
+    this.#rows.writeTransit(slot, this.#plane, this.#committed.members(slot), this.#backups.committed);
     const flipping = this.#phase === 'preparing' && this.#target !== this.#plane;
     // while the old plane is draining its rows stay, unless the node has none there yet and so is on nobody's path
     const other = otherPlane(this.#plane);
@@ -181,7 +200,8 @@ export class Rollout {
     const has = this.#rows.wantsTransit(slot, other);
     if (draining && has && this.#rows.isTransit(slot)) return;
     const prepared = flipping ? this.#prepared.get(slot) : undefined;
-    this.#rows.writeTransit(slot, other, prepared ?? this.#committed.members(slot));
+    const backups = flipping ? this.#backups.prepared : this.#backups.committed;
+    this.#rows.writeTransit(slot, other, prepared ?? this.#committed.members(slot), backups);
   }
 
   /** Takes over what an earlier core had committed; sources may still be on either plane. */
@@ -193,10 +213,11 @@ export class Rollout {
     this.#prepared.clear();
     this.#astray = null;
     this.#changed = [...this.#tables.graph.slots()];
+    this.#backups.import(this.#rows.heldBackups());
     this.#enter('switching', nowMs);
     for (const v of this.#tables.graph.slots()) {
       this.#writeSource(v);
-      this.#rows.writeTransit(v, plane, this.#committed.members(v));
+      this.#rows.writeTransit(v, plane, this.#committed.members(v), this.#backups.committed);
       // the other plane keeps what is there until no source uses it
       const held = this.#tables.table(v).certain(rowKey(transitTable(otherPlane(plane)), this.destination));
       if (held !== undefined && this.#rows.isTransit(v)) this.#tables.table(v).want(held);
@@ -246,12 +267,16 @@ export class Rollout {
     this.#target = flips ? otherPlane(this.#plane) : this.#plane;
     this.#prepared.clear();
     for (const v of slots) this.#prepared.set(v, this.#decided.members(v));
+    this.#backups.prepare(this.#decided);
     if (flips) {
-      for (const v of slots) this.#rows.writeTransit(v, this.#target, this.#decided.members(v));
-      for (const v of this.#tables.retiringSlots()) this.#rows.writeTransit(v, this.#target, NO_HOPS);
-      this.#astray = slots.slice();
+      const touched = this.#backups.turned(this.#prepared.keys());
+      for (const v of touched) {
+        this.#rows.writeTransit(v, this.#target, this.#decided.members(v), this.#backups.prepared);
+      }
+      for (const v of this.#tables.retiringSlots()) this.#rows.clearTransit(v, this.#target);
+      this.#astray = touched;
     }
-    this.#waiting = [];
+    this.#awaited.reset();
     this.#enter('preparing', nowMs);
   }
 
@@ -262,13 +287,17 @@ export class Rollout {
       this.#sync();
       this.#phase = 'idle';
       this.#begin(nowMs);
-      if (this.#phase === 'idle') return false;
+      if (this.#phase === 'idle') {
+        this.#renewBackups();
+        return false;
+      }
     }
     this.#reconsider = false;
-    if (!this.#isPrepared()) return false;
+    if (!this.#awaited.transitHeld(this.#decided, this.#target)) return false;
     const flipped = this.#target !== this.#plane;
     this.#plane = this.#target;
     const slots = [...this.#prepared.keys()];
+    const touched = this.#backups.turned(slots);
     for (const v of slots) {
       this.#committed.set(v, this.#decided.nextHop(v));
       this.#changed.push(v);
@@ -281,12 +310,13 @@ export class Rollout {
     this.#moved = [];
     this.#brokenAt = -1;
     this.#prepared.clear();
-    for (const v of flipped ? this.#tables.graph.slots() : slots) this.#writeSource(v);
-    // without another plane nothing but weights may differ there
+    this.#backups.commit();
+    for (const v of flipped ? this.#tables.graph.slots() : touched) this.#writeSource(v);
+    // without another plane nothing but weights and backups may differ there
     for (const plane of flipped ? [] : (['a', 'b'] as const)) {
-      for (const v of slots) this.#rows.writeTransit(v, plane, this.#committed.members(v));
+      for (const v of touched) this.#rows.writeTransit(v, plane, this.#committed.members(v), this.#backups.committed);
     }
-    this.#waiting = [];
+    this.#awaited.reset();
     this.#enter(flipped ? 'switching' : 'idle', nowMs);
     return true;
   }
@@ -297,45 +327,9 @@ export class Rollout {
     return this.#moved.some((v) => !this.#prepared.has(v) && !this.#decided.equalAt(this.#committed, v));
   }
 
-  /** Every transit node on a decided path holds its row on the target plane. */
-  #isPrepared(): boolean {
-    if (!this.#isAnswered((v) => this.#rows.holdsTransit(v, this.#target))) return false;
-    const { graph, marks } = this.#tables;
-    marks.clear();
-    marks.add(this.#root);
-    const { nextHops, spread } = this.#decided;
-    const look = (hop: number) => {
-      if (marks.add(hop) && !this.#rows.holdsTransit(hop, this.#target)) this.#waiting.push(hop);
-    };
-    for (let v = 0; v < graph.slotCount; v++) {
-      const hop = nextHops[v] ?? -1;
-      if (hop >= 0 && !marks.has(hop) && !spread.has(v)) look(hop);
-    }
-    for (const members of spread.values()) for (const member of members) look(member.slot);
-    return this.#waiting.length === 0;
-  }
-
   #switch(nowMs: number): void {
-    if (nowMs < this.#sinceMs + this.#options.ackTimeoutMs && !this.#isSwitched()) return;
+    if (nowMs < this.#sinceMs + this.#options.ackTimeoutMs && !this.#awaited.sourcesHeld()) return;
     this.#enter('draining', nowMs);
-  }
-
-  /** Every source that can be told holds its row. */
-  #isSwitched(): boolean {
-    const isThere = (v: number) => this.#tables.table(v).frozen || this.#rows.holdsSource(v);
-    if (!this.#isAnswered(isThere)) return false;
-    for (const v of this.#tables.graph.slots()) if (v !== this.#root && !isThere(v)) this.#waiting.push(v);
-    return this.#waiting.length === 0;
-  }
-
-  /** None of the slots that are waited for is missing any more. Looks at them from the last on, up to the first missing. */
-  #isAnswered(isThere: (slot: number) => boolean): boolean {
-    const waiting = this.#waiting;
-    for (let last = waiting.at(-1); last !== undefined; last = waiting.at(-1)) {
-      if (!isThere(last)) return false;
-      waiting.pop();
-    }
-    return true;
   }
 
   #drain(nowMs: number): void {
@@ -365,20 +359,25 @@ export class Rollout {
   #enter(phase: RolloutPhase, nowMs: number): void {
     this.#phase = phase;
     this.#sinceMs = nowMs;
+    if (phase === 'idle') this.#renewBackups();
+  }
+
+  #renewBackups(): void {
+    for (const slot of this.#backups.renew(this.#committed)) this.rewrite(slot);
   }
 
   /** The plane that is not in use gets the rows of the one that is. */
   #sync(): void {
     const other = otherPlane(this.#plane);
     for (const v of this.#astray ?? this.#tables.graph.slots()) {
-      this.#rows.writeTransit(v, other, this.#committed.members(v));
+      this.#rows.writeTransit(v, other, this.#committed.members(v), this.#backups.committed);
     }
-    for (const v of this.#tables.retiringSlots()) this.#rows.writeTransit(v, other, NO_HOPS);
+    for (const v of this.#tables.retiringSlots()) this.#rows.clearTransit(v, other);
     this.#astray = [];
   }
 
   #writeSource(slot: number): void {
-    this.#rows.writeSource(slot, this.#committed.members(slot), this.#plane);
+    this.#rows.writeSource(slot, this.#committed.members(slot), this.#plane, this.#backups.committed);
   }
 
   /** Slots whose decided next hops are not the committed ones, each once. */

@@ -11,11 +11,14 @@
  * protocol/route-table.ts, whose text of a row is `table/destination/bits|plane|neighbour*weight,...|backup,...`.
  */
 
+import { MAX_NODE_INDEX } from '../../protocol/identifier.ts';
 import type { NextHop, RouteRow, RowKey, RowPlane, TableKind } from '../../protocol/route-table.ts';
 
 /** No row. */
 export const NO_CONTENT = 0;
 export const KINDS = 3;
+/** In the place of a backup's node index. */
+export const NO_BACKUP = 0;
 
 const TABLES = ['source', 'transitA', 'transitB'] as const;
 const KIND: Record<TableKind, number> = { source: 0, transitA: 1, transitB: 2 };
@@ -43,7 +46,7 @@ export class RowDictionary {
   readonly #destinations: number[] = [];
   readonly #blockBits: number[] = [];
   readonly #contents: Content[] = [{ plane: null, nextHops: [], backups: [], text: new Uint8Array(0) }];
-  /** One next hop of weight 1 and no backups, by 4 * neighbour + plane; and everything else by its text. */
+  /** One next hop of weight 1 and at most one backup, by backup, neighbour and plane; and everything else by its text. */
   readonly #plain = new Map<number, number>();
   readonly #others = new Map<string, number>();
   /** By cell: the hash's state after the text up to the plane. */
@@ -63,8 +66,8 @@ export class RowDictionary {
   /** The number of what a row says. */
   contentOf(row: RouteRow): number {
     const only = row.nextHops[0];
-    if (row.nextHops.length === 1 && only !== undefined && only.weight === 1 && row.backups.length === 0) {
-      const key = only.neighbour * PLANES + (row.plane === null ? 0 : PLANE[row.plane]);
+    if (row.nextHops.length === 1 && only !== undefined && only.weight === 1 && row.backups.length <= 1) {
+      const key = plainKey(only.neighbour, row.plane, row.backups[0] ?? NO_BACKUP);
       const known = this.#plain.get(key);
       if (known !== undefined) return known;
       this.#plain.set(key, this.#contents.length);
@@ -77,12 +80,13 @@ export class RowDictionary {
     return this.#add(row, text);
   }
 
-  /** The content of a row with one next hop of weight 1 and no backups. */
-  plain(neighbour: number, plane: RowPlane | null): number {
-    const known = this.#plain.get(neighbour * PLANES + (plane === null ? 0 : PLANE[plane]));
+  /** The content of a row with one next hop of weight 1 and at most one backup. */
+  plain(neighbour: number, plane: RowPlane | null, backup: number): number {
+    const known = this.#plain.get(plainKey(neighbour, plane, backup));
     if (known !== undefined) return known;
     const nextHops = [{ neighbour, weight: 1 }];
-    return this.contentOf({ table: 'source', destination: 0, blockBits: 0, plane, nextHops, backups: [] });
+    const backups = backup === NO_BACKUP ? [] : [backup];
+    return this.contentOf({ table: 'source', destination: 0, blockBits: 0, plane, nextHops, backups });
   }
 
   /** Destination of a cell's rows: where it is a block, its first. */
@@ -177,6 +181,10 @@ export class RowDictionary {
     this.#contents.push({ plane, nextHops, backups, text: bytes });
     return this.#contents.length - 1;
   }
+}
+
+function plainKey(neighbour: number, plane: RowPlane | null, backup: number): number {
+  return (backup * (MAX_NODE_INDEX + 1) + neighbour) * PLANES + (plane === null ? 0 : PLANE[plane]);
 }
 
 /** The end of a row's text, from the plane on. */

@@ -160,6 +160,11 @@ export class SmallEngine implements SteeringEngine {
     return undefined;
   }
 
+  /** It gives no backups. */
+  backupCounts() {
+    return { direct: { pairs: 0, link: 0 }, detour: { pairs: 0, link: 0, node: 0 } };
+  }
+
   pathChangesAfter(seq: number): readonly PathChange[] {
     return this.changes.filter((change) => change.seq > seq);
   }

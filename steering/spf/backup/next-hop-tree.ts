@@ -32,7 +32,7 @@ export class NextHopTree {
   #nextBeside = new Int32Array(0);
 
   /** Takes over a tree of `slotCount` slots. Nodes whose next hops go round in a loop count as without path. */
-  loadTree(root: number, slotCount: number, tree: SpfTree): void {
+  loadTree(root: number, slotCount: number, tree: Pick<SpfTree, 'distance' | 'nextHop'>): void {
     this.#reset(slotCount);
     for (let v = 0; v < slotCount; v++) {
       this.distance[v] = tree.distance[v] ?? Number.POSITIVE_INFINITY;

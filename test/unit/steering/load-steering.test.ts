@@ -65,8 +65,10 @@ class LoadedMesh {
     return this.lab.node(from).table.get({ table: 'source', destination: to, blockBits: 0 });
   }
 
+  /** Without planes and backups: these keep what a move has brought while it protects as well. */
   tables(): RouteRow[][] {
-    return [...this.lab.nodes.values()].map(({ table }) => table.rows().map((row) => ({ ...row, plane: null })));
+    const { nodes } = this.lab;
+    return [...nodes.values()].map(({ table }) => table.rows().map((row) => ({ ...row, plane: null, backups: [] })));
   }
 }
 
