@@ -108,8 +108,11 @@ export class KeyedNodeTable {
       for (const [key, row] of flight?.keys ?? []) this.#touch(key, row ?? parseKey(key));
     } else {
       this.#forget();
-      // a node without a table is known to hold nothing
-      if (generation === 0n && checksum === 0n) this.#known = true;
+      // a node without a table is known to hold nothing, of all that is wanted
+      if (generation === 0n && checksum === 0n) {
+        this.#known = true;
+        for (const [key, row] of this.#wanted) this.#touch(key, row);
+      }
     }
   }
 
