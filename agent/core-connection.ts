@@ -8,10 +8,10 @@ import { ThalwegError } from '../protocol/error.ts';
 import type { AgentBody } from '../protocol/frame-codec.ts';
 import type { HelloSchema } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import type { Logger } from '../protocol/log.ts';
+import { Reconnect, type ReconnectOptions } from '../protocol/reconnect.ts';
 import { CoreSession, type SessionEnd, type SessionListener } from './core-session.ts';
 import type { OpenCoreStream } from './core-stream.ts';
 import type { Credentials } from './identity.ts';
-import { Reconnect, type ReconnectOptions } from './reconnect.ts';
 
 export type ConnectionState = 'connecting' | 'established' | 'waiting' | 'stopped';
 

@@ -13,6 +13,7 @@ import { ThalwegError } from '../protocol/error.ts';
 import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
+import type { ReconnectOptions } from '../protocol/reconnect.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
 import { agentHealth } from './agent-health.ts';
 import { AgentMemory } from './agent-memory.ts';
@@ -30,7 +31,6 @@ import { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, AgentSnapshot } from './metrics.ts';
 import { NodePlace } from './node-place.ts';
 import { PeriodicTask } from './periodic-task.ts';
-import type { ReconnectOptions } from './reconnect.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TableStore } from './table-store.ts';
 

@@ -16,6 +16,7 @@ import { addJoinCommand } from './join-command.ts';
 import { addLabCommand } from './lab-command.ts';
 import { addLinkCommand } from './link-command.ts';
 import { addLoadCommand } from './load-command.ts';
+import { addLoadtestCommand } from './loadtest-command.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addPathCommand } from './path-command.ts';
 import { addPlanCommand } from './plan-command.ts';
@@ -72,6 +73,7 @@ export async function buildProgram(
   addLoadCommand(program, session);
   addStatusCommand(program, session);
   addLabCommand(program, session);
+  addLoadtestCommand(program, session);
   addCompletionCommand(program, session);
   forEachCommand(program, (command) => {
     addGlobalOptions(command);

@@ -8,12 +8,12 @@ import { rangesOf } from '../../../agent/identity.ts';
 import { LinkReporter } from '../../../agent/link-reporter.ts';
 import { LocalRepair } from '../../../agent/local-repair.ts';
 import { type MeshPeer, PeerSet } from '../../../agent/mesh-peer.ts';
-import { Reconnect } from '../../../agent/reconnect.ts';
 import { SentRates } from '../../../agent/sent-rates.ts';
 import type { LinkSummary } from '../../../overlay/stamp/prober.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../../protocol/address-plan.ts';
 import type { HostPort } from '../../../protocol/endpoint.ts';
 import type { NodeIndex, PublicKey } from '../../../protocol/identifier.ts';
+import { Reconnect } from '../../../protocol/reconnect.ts';
 import type { RouteRow } from '../../../protocol/route-table.ts';
 import { UNMEASURED } from '../../fake/fake-prober.ts';
 

@@ -1,0 +1,124 @@
+/** The core of a load test: a real one, started for it in a folder of its own, on loopback, and gone with it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApiClient } from '../../protocol/api-client.ts';
+import { ThalwegError } from '../../protocol/error.ts';
+import { programFile } from '../../protocol/program-file.ts';
+import { pause } from '../pause.ts';
+import { signalProcess, waitForEnd } from '../process-record.ts';
+import { type StartedProgram, startProgram } from '../started-program.ts';
+
+/** Reading the state of 10,000 nodes takes seconds. */
+const START_DEADLINE_MS = 60_000;
+const STOP_DEADLINE_MS = 15_000;
+const POLL_MS = 20;
+/** Clock ticks in a second, of /proc: 100 on every Linux since 2.6 (`getconf CLK_TCK`). */
+const TICKS_PER_S = 100;
+
+export interface CoreUsage {
+  readonly residentBytes: number;
+  /** The most that it ever had. */
+  readonly peakBytes: number;
+  readonly cpuMs: number;
+}
+
+export class OwnCore {
+  readonly directory = mkdtempSync(join(tmpdir(), 'thalweg-loadtest-'));
+  readonly #settings: Readonly<Record<string, unknown>>;
+  #program: StartedProgram | undefined;
+  #port = 0;
+
+  /** `settings`: of `thalweg core`, beside where it listens and keeps its state. */
+  constructor(settings: Readonly<Record<string, unknown>>) {
+    this.#settings = settings;
+  }
+
+  get api(): ApiClient {
+    return new ApiClient(`unix:${join(this.directory, 'core.sock')}`);
+  }
+
+  get pid(): number {
+    return this.#program?.record.pid ?? 0;
+  }
+
+  /** Starts it on the port that it had before, if it had one. Resolves when its API answers. */
+  async start(): Promise<void> {
+    if (this.#port === 0) this.#port = await freePort();
+    const config = {
+      ...this.#settings,
+      stateDir: join(this.directory, 'state'),
+      listen: `127.0.0.1:${this.#port}`,
+      advertise: [`127.0.0.1:${this.#port}`],
+      api: 'none',
+      apiSocket: join(this.directory, 'core.sock'),
+      logLevel: 'warn',
+    };
+    const file = join(this.directory, 'core.json');
+    writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+    const argv = [process.execPath, programFile('cli/main'), 'core', '--config', file];
+    this.#program = startProgram({ argv, logPath: join(this.directory, 'core.log') });
+    for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+      if (this.#program.ended !== undefined) throw this.#program.failure('the core');
+      if (await this.#answers()) return;
+      if (waitedMs > START_DEADLINE_MS) {
+        throw new ThalwegError('timeout', `the core did not answer within ${START_DEADLINE_MS / 1000} s`);
+      }
+      await pause(POLL_MS);
+    }
+  }
+
+  /** SIGKILL: nothing is saved, nobody is told. */
+  async kill(): Promise<void> {
+    const program = this.#program;
+    if (program === undefined) return;
+    signalProcess(program.record, 'SIGKILL');
+    await waitForEnd(program.record, STOP_DEADLINE_MS);
+  }
+
+  /** Ends it and removes its folder. Idempotent. */
+  async stop(): Promise<void> {
+    const program = this.#program;
+    if (program !== undefined) {
+      signalProcess(program.record, 'SIGTERM');
+      if (!(await waitForEnd(program.record, STOP_DEADLINE_MS))) await this.kill();
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Of its process, from /proc (proc(5)). */
+  usage(): CoreUsage {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'latin1');
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    const kib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
+    return {
+      residentBytes: kib('VmRSS') * 1024,
+      peakBytes: kib('VmHWM') * 1024,
+      cpuMs: (ticks * 1000) / TICKS_PER_S,
+    };
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.api.get('/v1/tokens');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** One that nobody listens on at this moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
