@@ -1,9 +1,11 @@
 /** The mesh as a value to keep across a restart of the core, and back. */
 import type { PathChangeReason } from '../protocol/api.ts';
+import type { RouteDelta } from '../protocol/route-table.ts';
 import type { LinkEnd } from './link-state/link-state.ts';
-import type { MeshState } from './mesh-state.ts';
+import type { MeshNode, MeshState } from './mesh-state.ts';
 import { type PersistedState, packDelta, packRow, unpackDelta, unpackRow } from './persisted-state.ts';
 import { HopChoice, spreadBySlot } from './rib/hop-choice.ts';
+import type { StepRecord } from './state-journal.ts';
 
 export function exportMesh(mesh: MeshState, generation: bigint): PersistedState {
   const nodes = [...mesh.nodes.values()].sort((a, b) => a.index - b.index);
@@ -17,21 +19,10 @@ export function exportMesh(mesh: MeshState, generation: bigint): PersistedState 
         known: held.known,
         generation: held.generation.toString(),
         rows: held.rows.map(packRow),
-        inFlight: packDelta(held.inFlight),
+        inFlight: held.inFlight === null ? null : packDelta(held.inFlight),
       };
     }),
-    destinations: nodes.map(({ index, rollout }) => ({
-      index,
-      plane: rollout.plane,
-      nextHops: nodes.flatMap(({ slot, index: from }): [number, number][] => {
-        const hop = rollout.committed.nextHop(slot);
-        return hop < 0 ? [] : [[from, mesh.graph.indexOf(hop)]];
-      }),
-      spread: [...rollout.committed.spread].map(([slot, members]): [number, [number, number][]] => [
-        mesh.graph.indexOf(slot),
-        members.map((m) => [mesh.graph.indexOf(m.slot), m.weight]),
-      ]),
-    })),
+    destinations: nodes.map((node) => exportDestination(mesh, nodes, node)),
     paths: nodes.flatMap((from) =>
       nodes.flatMap((to) => {
         const record = mesh.log.get(from.index, to.index);
@@ -43,6 +34,40 @@ export function exportMesh(mesh: MeshState, generation: bigint): PersistedState 
     links: [...mesh.links.all()].flatMap((link) => [
       ...packEnd(link.low, link.lowEnd),
       ...packEnd(link.high, link.highEnd),
+    ]),
+  };
+}
+
+/** What a step is about to do, for the journal: these deltas, to these nodes, and these destinations' sources moved. */
+export function exportStep(
+  mesh: MeshState,
+  generation: bigint,
+  deltas: readonly (readonly [number, RouteDelta])[],
+  moved: Iterable<MeshNode>,
+): StepRecord {
+  const nodes = [...mesh.nodes.values()];
+  return {
+    generation: generation.toString(),
+    deltas: deltas.map(([index, delta]): StepRecord['deltas'][number] => [index, packDelta(delta)]),
+    destinations: [...moved].map((node) => exportDestination(mesh, nodes, node)),
+  };
+}
+
+function exportDestination(
+  { graph }: MeshState,
+  nodes: readonly MeshNode[],
+  { index, rollout }: MeshNode,
+): PersistedState['destinations'][number] {
+  return {
+    index,
+    plane: rollout.plane,
+    nextHops: nodes.flatMap(({ slot, index: from }): [number, number][] => {
+      const hop = rollout.committed.nextHop(slot);
+      return hop < 0 ? [] : [[from, graph.indexOf(hop)]];
+    }),
+    spread: [...rollout.committed.spread].map(([slot, members]): [number, [number, number][]] => [
+      graph.indexOf(slot),
+      members.map((m) => [graph.indexOf(m.slot), m.weight]),
     ]),
   };
 }

@@ -38,6 +38,15 @@ export const persistedDelta = z.strictObject({
   checksum: bigint,
 });
 
+/** Which plane and next hops the sources of a destination use. */
+export const persistedDestination = z.strictObject({
+  index,
+  plane: z.enum(['a', 'b']),
+  nextHops: z.array(z.tuple([index, index])),
+  /** From whom, and the group that stands in for the one next hop. */
+  spread: z.array(z.tuple([index, group])).default([]),
+});
+
 const persisted = z.strictObject({
   version: z.literal(1),
   generation: bigint,
@@ -50,15 +59,7 @@ const persisted = z.strictObject({
       inFlight: persistedDelta.nullable(),
     }),
   ),
-  destinations: z.array(
-    z.strictObject({
-      index,
-      plane: z.enum(['a', 'b']),
-      nextHops: z.array(z.tuple([index, index])),
-      /** From whom, and the group that stands in for the one next hop. */
-      spread: z.array(z.tuple([index, group])).default([]),
-    }),
-  ),
+  destinations: z.array(persistedDestination),
   paths: z.array(
     z.strictObject({ path: z.array(index), from: index, to: index, sinceUnixMs: z.number(), reason: z.string() }),
   ),
@@ -113,10 +114,14 @@ export function unpackRow([table, destination, plane, only, members, bits, backu
   };
 }
 
+/** Table, destination and block bits of a packed row. */
+export function packRowKey([table, destination, , , , bits = 0]: PersistedRow): [number, number, number] {
+  return [table, destination, bits];
+}
+
 type PersistedDelta = z.infer<typeof persistedDelta>;
 
-export function packDelta(delta: RouteDelta | null): PersistedDelta | null {
-  if (delta === null) return null;
+export function packDelta(delta: RouteDelta): PersistedDelta {
   return {
     generation: delta.generation.toString(),
     base: delta.baseGeneration.toString(),

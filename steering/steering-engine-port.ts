@@ -113,10 +113,16 @@ export interface SteeringEngine {
   /** The tables nodes hold, planes and next hops, paths' ages, last link observations: bytes of its own format. */
   exportState(): Uint8Array;
   /**
-   * Takes back what `exportState` gave. Call it once, before any event; it takes effect for the nodes that are added
-   * before the first other event or step. False: not readable, nothing was taken over, all nodes get full tables.
+   * What the last step is about to do as far as a successor must know it; to be durable before the step's deltas go out.
+   * Null: nothing. With the records since, oldest first, `exportState` of an earlier step is as good as one of now.
    */
-  importState(state: Uint8Array): boolean;
+  stepRecord(): Uint8Array | null;
+  /**
+   * Takes back what `exportState` gave, and what `stepRecord` gave since. Call it once, before any event; it takes effect
+   * for the nodes that are added before the first other event or step. False: not readable, nothing was taken over, all
+   * nodes get full tables.
+   */
+  importState(state: Uint8Array, records?: readonly Uint8Array[]): boolean;
 
   // ---- work
   /** Runs what is due and returns what to do. Calling it without new events or due times returns []. */

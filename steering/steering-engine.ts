@@ -3,12 +3,13 @@
  * comes in, actions go out. See docs/steering.md.
  */
 import type { LinkView, PathChange, PathExplanation, PathView } from '../protocol/api.ts';
+import type { RouteDelta } from '../protocol/route-table.ts';
 import type { AccessLimits } from './capacity/capacity-book.ts';
 import { changeRoles, feedGraph, takeReports } from './graph-feed.ts';
 import { type LoadInput, loadInput } from './load/load-input.ts';
 import type { TrafficState } from './load/traffic-state.ts';
 import type { MeshGuest } from './mesh-guest.ts';
-import { exportMesh, importMesh } from './mesh-snapshot.ts';
+import { exportMesh, exportStep, importMesh } from './mesh-snapshot.ts';
 import type { MeshNode } from './mesh-state.ts';
 import { MeshState } from './mesh-state.ts';
 import { type OnDecision, PathDecisions } from './path-decisions.ts';
@@ -18,6 +19,7 @@ import type { BackupCounts } from './rib/backup-choice.ts';
 import { dijkstra } from './spf/dijkstra.ts';
 import { KeptTrees } from './spf/kept-trees.ts';
 import type { ComputeTree } from './spf/spf-tree.ts';
+import { bringForward, formatStepRecord, parseStepRecords } from './state-journal.ts';
 import type {
   LinkObservation,
   LoadGroups,
@@ -54,6 +56,9 @@ export class OneStepSteeringEngine implements SteeringEngine {
   readonly #onLink = (low: number, high: number): void => this.#paths.noteLink(low, high);
   #generation: bigint;
   readonly #warmUp = new WarmUp();
+  /** Deltas that the last step sent, and destinations whose sources it moved. */
+  #sent: [number, RouteDelta][] = [];
+  #moved: MeshNode[] = [];
   /** An imported state that waits until the nodes are known. */
   #saved: PersistedState | null = null;
   #spfPending = false;
@@ -236,6 +241,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
 
   step(nowMs: number): SteeringAction[] {
     const startMs = this.#deps.stopwatchMs();
+    this.#sent = [];
+    this.#moved = [];
     this.begin(nowMs);
     if (!this.#warmUp.look([...this.#mesh.nodes.values()], nowMs, this.#mesh.options.warmUpMs)) return [];
     const actions: SteeringAction[] = [];
@@ -257,6 +264,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
       const delta = node.table.takeDelta(nowMs, () => ++this.#generation);
       if (delta === null) continue;
       actions.push({ kind: 'sendDelta', index: node.index, delta });
+      this.#sent.push([node.index, delta]);
       this.#revision++;
     }
     actions.push(...(this.#guest?.takeActions(nowMs, () => ++this.#generation) ?? []));
@@ -285,15 +293,22 @@ export class OneStepSteeringEngine implements SteeringEngine {
   // ---- state across a restart
 
   exportState(): Uint8Array {
-    return new TextEncoder().encode(JSON.stringify(exportMesh(this.#mesh, this.#generation)));
+    // a core that is stopped before its first step hands on what it was given
+    const state = this.#saved ?? exportMesh(this.#mesh, this.#generation);
+    return new TextEncoder().encode(JSON.stringify(state));
   }
 
-  importState(state: Uint8Array): boolean {
-    const parsed = parsePersistedState(state);
-    if (!parsed.ok) return false;
-    this.#saved = parsed.value;
-    const generation = BigInt(parsed.value.generation);
-    if (generation > this.#generation) this.#generation = generation;
+  stepRecord(): Uint8Array | null {
+    if (this.#sent.length === 0 && this.#moved.length === 0) return null;
+    return formatStepRecord(exportStep(this.#mesh, this.#generation, this.#sent, this.#moved));
+  }
+
+  importState(state: Uint8Array, records: readonly Uint8Array[] = []): boolean {
+    const saved = parsePersistedState(state);
+    const since = parseStepRecords(records);
+    if (!saved.ok || !since.ok) return false;
+    this.#saved = bringForward(saved.value, since.value);
+    this.heard(BigInt(this.#saved.generation));
     return true;
   }
 
@@ -362,7 +377,10 @@ export class OneStepSteeringEngine implements SteeringEngine {
   #roll(nowMs: number): void {
     for (const node of this.#rolling) {
       const before = node.rollout.phase;
-      if (node.rollout.advance(nowMs)) this.#paths.note(node);
+      if (node.rollout.advance(nowMs)) {
+        this.#paths.note(node);
+        this.#moved.push(node);
+      }
       if (node.rollout.phase === 'idle') this.#rolling.delete(node);
       if (node.rollout.phase !== before) this.#revision++;
     }

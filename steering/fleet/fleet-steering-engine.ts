@@ -21,10 +21,10 @@ import type {
   SteeringTimings,
 } from '../steering-engine-port.ts';
 import type { PartialSteeringOptions } from '../steering-options.ts';
-import { packFleetState, unpackFleetState } from './fleet-state.ts';
+import { bringLeavesForward, packFleetRecord, packFleetState, unpackFleetState } from './fleet-state.ts';
 import { HomedLeaves } from './homed-leaves.ts';
 import type { LeafBook } from './leaf-book.ts';
-import { importLeaves } from './leaf-snapshot.ts';
+import { exportLeaves, importLeaves, type PersistedLeaves } from './leaf-snapshot.ts';
 import { explainLeafPath, type LeafViewDeps, leafLinkViews, leafPathViews } from './leaf-views.ts';
 
 export class FleetSteeringEngine implements SteeringEngine {
@@ -32,6 +32,8 @@ export class FleetSteeringEngine implements SteeringEngine {
   readonly #homed: HomedLeaves;
   readonly #book: LeafBook;
   readonly #views: LeafViewDeps;
+  /** Imported leaves that wait until the nodes are known. */
+  #saved: PersistedLeaves | null = null;
 
   constructor(deps: SteeringDeps, ranges: Pick<AddressRanges, 'maxIndex'>, options: PartialSteeringOptions = {}) {
     this.#mesh = new OneStepSteeringEngine(deps, options);
@@ -148,14 +150,23 @@ export class FleetSteeringEngine implements SteeringEngine {
   }
 
   exportState(): Uint8Array {
-    return packFleetState(this.#mesh.exportState(), this.#homed);
+    return packFleetState(this.#mesh.exportState(), this.#saved ?? exportLeaves(this.#homed));
   }
 
-  importState(state: Uint8Array): boolean {
-    const parts = unpackFleetState(state);
-    if (parts === undefined) return false;
-    if (!this.#mesh.importState(parts.mesh)) return false;
-    this.#homed.onRestored((nowMs) => importLeaves(this.#homed, parts.leaves, nowMs));
+  stepRecord(): Uint8Array | null {
+    return packFleetRecord(this.#mesh.stepRecord(), this.#homed, this.#homed.told);
+  }
+
+  importState(state: Uint8Array, records: readonly Uint8Array[] = []): boolean {
+    const saved = unpackFleetState(state);
+    if (saved === undefined) return false;
+    const since = bringLeavesForward(saved.leaves, records);
+    if (since === undefined || !this.#mesh.importState(saved.mesh, since.mesh)) return false;
+    this.#saved = since.leaves;
+    this.#homed.onRestored((nowMs) => {
+      this.#saved = null;
+      importLeaves(this.#homed, since.leaves, nowMs);
+    });
     return true;
   }
 

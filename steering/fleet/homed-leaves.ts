@@ -44,6 +44,8 @@ export class HomedLeaves implements MeshGuest {
   readonly #defaultKey: RowKey;
   /** Leaves towards which rows are on their way. */
   readonly #rolling = new Set<LeafMember>();
+  /** Leaves that the last step told something, or moved the rows towards. */
+  readonly #told = new Set<LeafMember>();
   readonly #changes: PathChange[] = [];
   #onRestored: ((nowMs: number) => void) | null = null;
   #allDirty = true;
@@ -129,6 +131,7 @@ export class HomedLeaves implements MeshGuest {
     this.book.homes.remove(index);
     for (const node of this.#deps.mesh.nodes.values()) for (const key of keysOf(index)) node.table.unwant(key);
     this.book.leaves.delete(index);
+    this.#told.delete(leaf);
     this.#rolling.delete(leaf);
     this.book.dirty.delete(leaf);
     this.book.revision++;
@@ -154,6 +157,11 @@ export class HomedLeaves implements MeshGuest {
   }
 
   // ---- what others read
+
+  /** What a successor must know of the last step: the leaves that were told something, and those towards which rows moved. */
+  get told(): ReadonlySet<LeafMember> {
+    return this.#told;
+  }
 
   /** Packets from or to leaves may meet the transit node. */
   isMet(index: number, nowMs: number): boolean {
@@ -191,13 +199,15 @@ export class HomedLeaves implements MeshGuest {
   }
 
   settle(nowMs: number, decided: boolean): void {
+    this.#told.clear();
     this.book.homes.tick(nowMs);
     const moved = this.book.homes.takeChanged();
     for (const index of moved) this.#homeChanged(index, nowMs);
     this.#followHomes(decided || this.#allDirty ? this.book.leaves.keys() : moved);
     for (const leaf of [...this.#rolling]) {
-      const before = leaf.rollout.phase;
+      const { phase: before, committed } = leaf.rollout;
       leaf.rollout.advance(nowMs);
+      if (leaf.rollout.committed !== committed) this.#told.add(leaf);
       if (leaf.rollout.phase === 'idle') this.#rolling.delete(leaf);
       if (leaf.rollout.phase !== before) this.book.revision++;
     }
@@ -222,6 +232,7 @@ export class HomedLeaves implements MeshGuest {
       const delta = leaf.table.takeDelta(nowMs, nextGeneration);
       if (delta === null) continue;
       actions.push({ kind: 'sendDelta', index: leaf.index, delta });
+      this.#told.add(leaf);
       this.book.revision++;
     }
     return actions;

@@ -4,6 +4,7 @@ import type { NextHop } from '../../protocol/route-table.ts';
 import { packDelta, packRow, persistedDelta, persistedRow, unpackDelta, unpackRow } from '../persisted-state.ts';
 import type { LinkObservation } from '../steering-engine-port.ts';
 import type { HomedLeaves } from './homed-leaves.ts';
+import type { LeafMember } from './leaf-member.ts';
 
 const index = z.number().int().min(1);
 const count = z.number().nullable();
@@ -11,52 +12,52 @@ const bigint = z.string().regex(/^\d{1,20}$/);
 /** health (1 up, 2 down), rtt, least rtt, jitter, loss out, loss in, handshake age. */
 const word = z.tuple([z.number().int().min(1).max(2), count, count, count, count, count, count]).nullable();
 
-export const persistedLeaves = z.array(
-  z.strictObject({
-    index,
-    home: index.nullable(),
-    plane: z.enum(['a', 'b']),
-    /** From, next hop: the leaf itself at its home. */
-    nextHops: z.array(z.tuple([index, index])),
-    /** From, and the group that stands in for the one next hop. */
-    spread: z.array(z.tuple([index, z.array(z.tuple([index, z.number().int().min(1).max(256)])).min(1)])),
-    known: z.boolean(),
-    generation: bigint,
-    rows: z.array(persistedRow),
-    inFlight: persistedDelta.nullable(),
-    /** Transit node, the leaf's word, the transit node's. */
-    links: z.array(z.tuple([index, word, word])),
-  }),
-);
+const persistedLeaf = z.strictObject({
+  index,
+  home: index.nullable(),
+  plane: z.enum(['a', 'b']),
+  /** From, next hop: the leaf itself at its home. */
+  nextHops: z.array(z.tuple([index, index])),
+  /** From, and the group that stands in for the one next hop. */
+  spread: z.array(z.tuple([index, z.array(z.tuple([index, z.number().int().min(1).max(256)])).min(1)])),
+  known: z.boolean(),
+  generation: bigint,
+  rows: z.array(persistedRow),
+  inFlight: persistedDelta.nullable(),
+  /** Transit node, the leaf's word, the transit node's. */
+  links: z.array(z.tuple([index, word, word])),
+});
+export const persistedLeaves = z.array(persistedLeaf);
 
+export type PersistedLeaf = z.infer<typeof persistedLeaf>;
 export type PersistedLeaves = z.infer<typeof persistedLeaves>;
 type PersistedWord = z.infer<typeof word>;
 
 export function exportLeaves(homed: HomedLeaves): PersistedLeaves {
-  return [...homed.book.leaves.values()]
-    .sort((a, b) => a.index - b.index)
-    .map((leaf) => {
-      const held = leaf.table.export();
-      return {
-        index: leaf.index,
-        home: homed.book.homeOf(leaf.index) ?? null,
-        plane: leaf.rollout.plane,
-        nextHops: [...homed.nextHopsTo(leaf)],
-        spread: [...homed.groupsTo(leaf)].map(([from, hops]): [number, [number, number][]] => [
-          from,
-          hops.map(({ neighbour, weight }) => [neighbour, weight]),
-        ]),
-        known: held.known,
-        generation: held.generation.toString(),
-        rows: held.rows.map(packRow),
-        inFlight: packDelta(held.inFlight),
-        links: [...leaf.links].map(([transit, { own, theirs }]): PersistedLeaves[number]['links'][number] => [
-          transit,
-          packWord(own?.observation),
-          packWord(theirs?.observation),
-        ]),
-      };
-    });
+  return [...homed.book.leaves.values()].sort((a, b) => a.index - b.index).map((leaf) => exportLeaf(homed, leaf));
+}
+
+export function exportLeaf(homed: HomedLeaves, leaf: LeafMember): PersistedLeaf {
+  const held = leaf.table.export();
+  return {
+    index: leaf.index,
+    home: homed.book.homeOf(leaf.index) ?? null,
+    plane: leaf.rollout.plane,
+    nextHops: [...homed.nextHopsTo(leaf)],
+    spread: [...homed.groupsTo(leaf)].map(([from, hops]): [number, [number, number][]] => [
+      from,
+      hops.map(({ neighbour, weight }) => [neighbour, weight]),
+    ]),
+    known: held.known,
+    generation: held.generation.toString(),
+    rows: held.rows.map(packRow),
+    inFlight: held.inFlight === null ? null : packDelta(held.inFlight),
+    links: [...leaf.links].map(([transit, { own, theirs }]): PersistedLeaf['links'][number] => [
+      transit,
+      packWord(own?.observation),
+      packWord(theirs?.observation),
+    ]),
+  };
 }
 
 /** Puts leaves back that are known by now. What names unknown nodes is left out. */

@@ -36,6 +36,8 @@ export class SteeringLoop {
   #saveTimer: Timer | undefined;
   #running = false;
   #savedRevision = -1;
+  /** A state is in the store, and every record since: another record may follow. */
+  #hasSaved = false;
   #lastSaveMs = 0;
   #saveFailing = false;
   #spfRuns = 0;
@@ -65,7 +67,9 @@ export class SteeringLoop {
   restore(): void {
     const saved = this.#store.engineState();
     if (saved === undefined) return;
-    if (!this.engine.importState(saved)) {
+    if (this.engine.importState(saved, this.#store.engineRecords())) {
+      this.#hasSaved = true;
+    } else {
       this.#log.warn('saved steering state is not readable; every node gets its whole table');
     }
     this.#savedRevision = this.engine.revision;
@@ -132,6 +136,7 @@ export class SteeringLoop {
     try {
       const actions = this.engine.step(nowMs);
       this.#measure();
+      this.#writeAhead();
       for (const action of actions) this.#carryOut(action);
       this.#saveSoon();
       this.#lastError = undefined;
@@ -173,6 +178,19 @@ export class SteeringLoop {
     this.#spfRuns = counters.spfRuns;
   }
 
+  /**
+   * What a step is about to tell nodes is on the disk before it goes out, or a core that is killed now would leave nodes
+   * with tables of which its successor, which starts from a state of a moment before, knows nothing.
+   */
+  #writeAhead(): void {
+    // a disk that is full is tried again by the timer, and with the whole state: a record was missed
+    if (this.#saveFailing) return;
+    const record = this.engine.stepRecord();
+    if (record === null) return;
+    if (this.#hasSaved) this.#hasSaved = this.#attemptSave(() => this.#store.appendEngineRecord(record));
+    else this.#save();
+  }
+
   #saveSoon(): void {
     if (!this.#running || this.#saveTimer !== undefined || this.engine.revision === this.#savedRevision) return;
     const delayMs = this.#saveFailing ? SAVE_RETRY_MS : Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / SAVE_SHARE);
@@ -186,10 +204,20 @@ export class SteeringLoop {
     const { revision } = this.engine;
     if (revision === this.#savedRevision) return;
     const startedAtMonoMs = this.#clock.monoMs();
+    const isSaved = this.#attemptSave(() => this.#store.saveEngineState(this.engine.exportState()));
+    this.#hasSaved = isSaved;
+    if (!isSaved) {
+      // Nothing is lost while the core runs.
+      this.#saveSoon();
+      return;
+    }
+    this.#savedRevision = revision;
+    this.#lastSaveMs = this.#clock.monoMs() - startedAtMonoMs;
+  }
+
+  #attemptSave(write: () => void): boolean {
     try {
-      this.#store.saveEngineState(this.engine.exportState());
-      this.#savedRevision = revision;
-      this.#lastSaveMs = this.#clock.monoMs() - startedAtMonoMs;
+      write();
       if (this.#saveFailing) this.#log.info('steering state is saved again');
       this.#saveFailing = false;
     } catch (cause) {
@@ -198,8 +226,7 @@ export class SteeringLoop {
       // Once per spell of failures: the log may be on the same disk.
       if (!this.#saveFailing) this.#log.error('steering state not saved', { code: error.code, error: error.message });
       this.#saveFailing = true;
-      // Nothing is lost while the core runs.
-      this.#saveSoon();
     }
+    return !this.#saveFailing;
   }
 }

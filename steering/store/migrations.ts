@@ -47,4 +47,7 @@ export const MIGRATIONS: readonly string[] = [
     token_id TEXT
   ) STRICT;
   `,
+  `
+  CREATE TABLE engine_records (seq INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+  `,
 ];

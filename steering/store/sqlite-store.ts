@@ -71,8 +71,20 @@ export class SqliteStore implements Store {
   }
 
   saveEngineState(state: Uint8Array): void {
-    this.#commit('save the engine state', () =>
-      this.#run('INSERT INTO engine_state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state', state),
+    this.#commit('save the engine state', () => {
+      this.#run('INSERT INTO engine_state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state', state);
+      this.#run('DELETE FROM engine_records');
+    });
+  }
+
+  engineRecords(): Uint8Array[] {
+    const records = this.#all('SELECT record FROM engine_records ORDER BY seq').map((row) => row['record']);
+    return records.filter((record) => record instanceof Uint8Array);
+  }
+
+  appendEngineRecord(record: Uint8Array): void {
+    this.#commit('save a step of the engine', () =>
+      this.#run('INSERT INTO engine_records (record) VALUES (?)', record),
     );
   }
 

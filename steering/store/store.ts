@@ -73,9 +73,12 @@ export interface AuditEntry {
 export interface Store {
   setting(key: string): string | undefined;
   setSetting(key: string, value: string): void;
-  /** Opaque state of the steering engine, saved whole. */
+  /** Opaque state of the steering engine, saved whole; with it the records that it holds already go. */
   engineState(): Uint8Array | undefined;
   saveEngineState(state: Uint8Array): void;
+  /** Opaque records of what the engine did since, oldest first. */
+  engineRecords(): Uint8Array[];
+  appendEngineRecord(record: Uint8Array): void;
 
   insertToken(token: TokenRecord): void;
   token(id: string): TokenRecord | undefined;

@@ -178,6 +178,10 @@ export class SmallEngine implements SteeringEngine {
     return Buffer.from(String(this.generation));
   }
 
+  stepRecord(): Uint8Array | null {
+    return null;
+  }
+
   importState(state: Uint8Array): boolean {
     this.generation = BigInt(Buffer.from(state).toString());
     return true;

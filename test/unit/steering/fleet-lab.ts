@@ -37,9 +37,9 @@ export class FleetLab extends SteeringLab {
     if (this.engine.sessionPeers?.(from).has(to) === true) super.report(from, to);
   }
 
-  override restart(saved: Uint8Array | null): void {
+  override restart(saved: Uint8Array | null, records: readonly Uint8Array[] = []): void {
     this.#reported.clear();
-    super.restart(saved);
+    super.restart(saved, records);
   }
 
   homeOf(leaf: number): number | null {

@@ -133,6 +133,28 @@ describe('a mesh with leaves', () => {
     expect(lab.trace(12, 11)).toMatchObject({ end: 'delivered' });
   });
 
+  it('takes an old state and the records since for a state of now', () => {
+    const lab = mesh();
+    const old = lab.engine.exportState();
+    lab.records = [];
+    lab.link(11, 1, null);
+    lab.link(1, 2, 90_000);
+    lab.run(20_000);
+    const home = lab.homeOf(11);
+    expect(home).not.toBe(1);
+    lab.sent.length = 0;
+    const { records } = lab;
+    lab.restart(old, records);
+    // what it was given it hands on, also before its first step
+    expect(lab.engine.importState(lab.engine.exportState())).toBe(true);
+    for (const index of lab.nodes.keys()) lab.reconnect(index);
+    lab.run(20_000);
+    expect(lab.sent.filter(({ delta }) => delta.full)).toEqual([]);
+    expect(lab.homeOf(11)).toBe(home);
+    expect(lab.trace(12, 11)).toMatchObject({ end: 'delivered' });
+    expect(lab.engine.importState(old, [new Uint8Array([0xff])])).toBe(false);
+  });
+
   it('keeps a mesh that an engine without leaves has saved, and refuses what is neither', () => {
     const lab = mesh();
     const text = new TextDecoder().decode(lab.engine.exportState());

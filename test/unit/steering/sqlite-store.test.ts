@@ -42,6 +42,23 @@ function node(index: number, change: Partial<NodeRecord> = {}): NodeRecord {
 }
 
 describe('a store', () => {
+  it('keeps records of the engine in order until a whole state holds them', () => {
+    const store = new SqliteStore(deps, { stateDir: directory });
+    store.saveEngineState(Uint8Array.of(1));
+    store.appendEngineRecord(Uint8Array.of(2));
+    store.appendEngineRecord(Uint8Array.of(3, 4));
+    store.close();
+    const again = new SqliteStore(deps, { stateDir: directory });
+    expect([again.engineState(), ...again.engineRecords()].map((bytes) => [...(bytes ?? [])])).toEqual([
+      [1],
+      [2],
+      [3, 4],
+    ]);
+    again.saveEngineState(Uint8Array.of(5));
+    expect(again.engineRecords()).toEqual([]);
+    again.close();
+  });
+
   it('gives back what was put in, after it was closed and opened', () => {
     const store = new SqliteStore(deps, { stateDir: directory });
     store.insertToken(token('t', { uses: 2 }));

@@ -33,6 +33,8 @@ export class SteeringLab {
   readonly #options: PartialSteeringOptions;
   /** Deltas sent, by node. */
   readonly sent: { atMs: number; index: number; delta: RouteDelta }[] = [];
+  /** What the engine wrote down before it sent, while somebody keeps it. */
+  records: Uint8Array[] | null = null;
   /** Apply and acknowledge within the step that sent. */
   instant = true;
 
@@ -96,10 +98,10 @@ export class SteeringLab {
     this.reportAll(index);
   }
 
-  /** The core restarts, with or without its saved state; all nodes keep their tables. */
-  restart(saved: Uint8Array | null): void {
+  /** The core restarts, with or without its saved state and what was written since; all nodes keep their tables. */
+  restart(saved: Uint8Array | null, records: readonly Uint8Array[] = []): void {
     this.engine = this.#make();
-    if (saved !== null && !this.engine.importState(saved)) throw new Error('state not readable');
+    if (saved !== null && !this.engine.importState(saved, records)) throw new Error('state not readable');
     for (const node of this.nodes.values()) {
       node.online = false;
       node.inbox = [];
@@ -117,6 +119,8 @@ export class SteeringLab {
   /** One step at the present time; deltas go to the inboxes. */
   step(): number {
     const actions = this.engine.step(this.nowMs);
+    const record = this.records === null ? null : this.engine.stepRecord();
+    if (record !== null) this.records?.push(record);
     for (const action of actions) {
       if (action.kind !== 'sendDelta') continue;
       const node = this.node(action.index);

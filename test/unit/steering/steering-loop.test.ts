@@ -13,32 +13,42 @@ let logged: string[];
 let attempts: number;
 let full: boolean;
 let loop: SteeringLoop;
+/** What reached the disk and the nodes, in order. */
+let done: string[];
 
 beforeEach(() => {
   clock = new TurnedClock();
   logged = [];
   attempts = 0;
   full = false;
+  done = [];
   const log: Logger = {
     debug: () => {},
     info: (message) => void logged.push(`info ${message}`),
     warn: (message) => void logged.push(`warn ${message}`),
     error: (message) => void logged.push(`error ${message}`),
   };
-  const store: Pick<Store, 'saveEngineState'> = {
+  const store: Pick<Store, 'saveEngineState' | 'appendEngineRecord'> = {
     saveEngineState: () => {
       attempts++;
       if (full) throw new ThalwegError('disk_full', 'the disk is full');
+      done.push('state');
+    },
+    appendEngineRecord: (record) => {
+      attempts++;
+      if (full) throw new ThalwegError('disk_full', 'the disk is full');
+      done.push(`record ${record.length}`);
     },
   };
   const engine = new SmallEngine();
+  engine.stepRecord = () => Uint8Array.of(7);
   loop = new SteeringLoop({
     engine,
     clock,
     store: store as Store,
     log,
     metrics: new CoreMetrics(),
-    send: () => {},
+    send: (index) => void done.push(`delta ${index}`),
   });
   loop.start();
 });
@@ -65,4 +75,26 @@ it('says once that a full disk takes no state, tries every second, and says when
   const saved = attempts;
   clock.turn(5000);
   expect(attempts, 'nothing is saved that has been').toBe(saved);
+});
+
+it('writes down what it is about to send, each time, before it sends it', () => {
+  clock.turn(1000);
+  done = [];
+  join(1, 2);
+  clock.turn(30);
+  expect(done.slice(0, 3)).toEqual(['record 1', 'delta 1', 'delta 2']);
+  clock.turn(1000);
+  expect(done).toContain('state');
+});
+
+it('sends all the same while the disk is full, and starts from a whole state afterwards', () => {
+  clock.turn(1000);
+  full = true;
+  done = [];
+  join(1, 2);
+  clock.turn(500);
+  expect(done).toEqual(['delta 1', 'delta 2']);
+  full = false;
+  clock.turn(1100);
+  expect(done).toEqual(['delta 1', 'delta 2', 'state']);
 });
