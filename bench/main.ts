@@ -9,6 +9,8 @@ import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchLoad } from './load.ts';
+import { ALL_SCENARIOS, benchPeers, CONTESTANTS, chosen, PEERS_KEYS } from './peers/peers-bench.ts';
+import { mergeRows, readResults, renderTable } from './peers/peers-table.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
@@ -52,6 +54,31 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
         seconds: whole(values, 'seconds', { otherwise: 60 }),
         settle: whole(values, 'settle', { otherwise: 240 }),
       }),
+  },
+  peers: {
+    keys: PEERS_KEYS,
+    run: async (values) => {
+      const say = (line: string) => process.stderr.write(`${line}\n`);
+      const result = await benchPeers({
+        scenarios: chosen(values.scenario, ALL_SCENARIOS, (name) => name, 'scenario'),
+        contestants: chosen(values.contestants, CONTESTANTS, ({ name }) => name, 'contestant'),
+        count: whole(values, 'count', { otherwise: 20 }),
+        packetsPerSecond: whole(values, 'rate', { otherwise: 1_000 }),
+        seconds: whole(values, 'seconds', { otherwise: 7_200 }),
+        steadySeconds: whole(values, 'steady-seconds', { otherwise: 20 }),
+        say,
+      });
+      say(renderTable(result.results));
+      return result;
+    },
+  },
+  'peers-table': {
+    keys: ['files'],
+    run: async (values) => {
+      const results = readResults(text(values, 'files').split(','));
+      process.stderr.write(`${renderTable(results)}\n`);
+      return { benchmark: 'peers-table', rows: mergeRows(results) };
+    },
   },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
   backups: { keys: BACKUPS_KEYS, run: benchBackups },

@@ -48,6 +48,13 @@ export type {
 
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** New fields of one direction of a link; the others stay as they are. */
+export interface LinkPatch {
+  readonly from: string;
+  readonly to: string;
+  readonly patch: Partial<LinkShape>;
+}
+
 export interface LabDeps {
   readonly log: Logger;
   readonly onProgress?: (progress: LabProgress) => void;
@@ -135,16 +142,26 @@ export class Lab {
 
   /** Takes effect for the next frame; frames in flight keep their delay. Throws not_found, invalid_argument. */
   setLink(from: string, to: string, patch: Partial<LinkShape>): Promise<void> {
+    return this.setLinks([{ from, to, patch }]);
+  }
+
+  /** As setLink, for several at one moment: the `plain` driver's switch takes them in one transaction. */
+  setLinks(patches: readonly LinkPatch[]): Promise<void> {
     const change = this.#linkChange.then(async () => {
-      const shape = checkShape(from, to, { ...this.link(from, to), ...patch });
-      if (this.driver === 'plain' && (shape.oneWayDelayUs > 0 || shape.jitterUs > 0)) {
-        throw new ThalwegError('invalid_argument', `link ${from} to ${to}: the driver plain cannot delay frames`, {
-          nextStep: 'build the lab with driver wire (or netem), or give a link a delay from the start',
-        });
-      }
-      this.#record.setLink(from, to, shape);
-      const changed = { from: this.#host(from).number, to: this.#host(to).number, shape };
-      await this.#underlay.setLinks([changed], this.#record.numberedLinks());
+      const changed = patches.map(({ from, to, patch }) => {
+        const shape = checkShape(from, to, { ...this.link(from, to), ...patch });
+        if (this.driver === 'plain' && (shape.oneWayDelayUs > 0 || shape.jitterUs > 0)) {
+          throw new ThalwegError('invalid_argument', `link ${from} to ${to}: the driver plain cannot delay frames`, {
+            nextStep: 'build the lab with driver wire (or netem), or give a link a delay from the start',
+          });
+        }
+        return { from, to, shape };
+      });
+      for (const { from, to, shape } of changed) this.#record.setLink(from, to, shape);
+      await this.#underlay.setLinks(
+        changed.map(({ from, to, shape }) => ({ from: this.#host(from).number, to: this.#host(to).number, shape })),
+        this.#record.numberedLinks(),
+      );
     });
     this.#linkChange = change.catch(() => {}); // the caller hears of it; the next change goes ahead
     return change;

@@ -74,6 +74,11 @@ export class FlowRun {
       this.problem ??= `the ${source === undefined ? `source on ${this.flow.from}` : `sink on ${this.flow.to}`} left no report`;
   }
 
+  /** What both programs wrote; undefined until `finish`. */
+  get reports(): { readonly source: SourceReport; readonly sink: SinkReport } | undefined {
+    return this.#reports;
+  }
+
   /** Ends both at once, without reports. Idempotent. */
   async abandon(): Promise<void> {
     await Promise.all([this.#source?.stop('SIGKILL', 1_000), this.#sink?.stop('SIGKILL', 1_000)]);
