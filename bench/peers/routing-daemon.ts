@@ -12,6 +12,8 @@ export interface DaemonKind {
   /** File of bench/peers/config. */
   readonly template: string;
   argv(files: DaemonFiles): string[];
+  /** What the configuration says of a link with this RTT, in the daemon's own unit. */
+  cost(host: string, peer: string, rttMs: number): number;
   /** Tells the running daemon that the link to `peer` is dear, or has its own cost again. Argv on the host, and input. */
   setDear(
     files: DaemonFiles,
@@ -26,11 +28,8 @@ export interface DaemonFiles {
   readonly state: string;
 }
 
-/** Cost of a link without delay, and of one that nobody should use while there is another way. */
-const PLAIN_COST = 10;
-const DEAR_COST = 1000;
-/** Ten a millisecond of RTT, the usual way to make OSPF follow latency: as fine as 0.1 ms. */
-const COST_PER_MS = 10;
+/** Of a link that nobody should use while there is another way, in every daemon's unit. */
+export const DEAR_COST = 4_096;
 
 export class RoutingDaemon implements OpenContestant {
   readonly #lab: Lab;
@@ -112,8 +111,7 @@ export class RoutingDaemon implements OpenContestant {
 
   #cost(host: string, peer: string): number {
     if (this.#dear.has(`${host}>${peer}`)) return DEAR_COST;
-    const ms = this.#delayMs(host, peer);
-    return ms === 0 ? PLAIN_COST : Math.max(1, Math.round(ms * COST_PER_MS));
+    return this.#kind.cost(host, peer, this.#delayMs(host, peer));
   }
 
   #files(host: string): DaemonFiles {
