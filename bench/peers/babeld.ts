@@ -12,7 +12,12 @@ const OWN_COST = 96;
 const ROUND_COST = 64;
 const DIRECT = ['a', 'b'];
 
-export function babeld(name: string, template: string, plannedMove: Contestant['plannedMove']): Contestant {
+export function babeld(
+  name: string,
+  template: string,
+  periodMs: number,
+  plannedMove: Contestant['plannedMove'],
+): Contestant {
   return {
     name,
     configuration: `config/${template}`,
@@ -20,6 +25,7 @@ export function babeld(name: string, template: string, plannedMove: Contestant['
       { program: 'babeld', debianPackage: 'babeld' },
       { program: 'socat', debianPackage: 'socat' },
     ],
+    periodMs,
     labSettings: { core: {}, agent: {} },
     plannedMove,
     open: (lab, delayMs) =>

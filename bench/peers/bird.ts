@@ -7,7 +7,7 @@ const OWN_COST = 10;
 /** Ten a millisecond of RTT, the usual way to make OSPF follow latency: as fine as 0.1 ms. */
 const COST_PER_MS = 10;
 
-export function bird(name: string, template: string): Contestant {
+export function bird(name: string, template: string, periodMs: number): Contestant {
   return {
     name,
     configuration: `config/${template}`,
@@ -15,6 +15,7 @@ export function bird(name: string, template: string): Contestant {
       { program: 'bird', debianPackage: 'bird2' },
       { program: 'birdc', debianPackage: 'bird2' },
     ],
+    periodMs,
     labSettings: { core: {}, agent: {} },
     plannedMove: 'cost',
     open: (lab, delayMs) =>

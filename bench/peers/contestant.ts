@@ -7,6 +7,8 @@ export interface Contestant {
   readonly configuration: string;
   /** Programs that it needs, with the Debian package that has each. */
   readonly needs: readonly { readonly program: string; readonly debianPackage: string }[];
+  /** Of its slowest hellos or probes: failures come at any moment of it. */
+  readonly periodMs: number;
   /** Settings of the core and the agents; only Thalweg has any. */
   readonly labSettings: Pick<LabSpec, 'core' | 'agent'>;
   /** How an operator moves traffic off a link that is still up. */

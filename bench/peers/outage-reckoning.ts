@@ -13,7 +13,7 @@ export interface FlowReports {
 }
 
 export interface Disturbance {
-  /** Longest time without a packet. */
+  /** Longest time of which every packet was lost, by when they were due. */
   readonly outageMs: number;
   readonly lost: number;
   /** From the start of the window to the last packet that was lost in it; 0: none was. */
@@ -28,13 +28,13 @@ export function reckonDisturbance(
   window: FlowWindow,
 ): Disturbance | null {
   const { source, sink } = reports;
-  const { sent, lost, outageUs } = flowResult(source, sink, schedule, window);
-  if (sent === 0 || outageUs === null) return null;
+  const { sent, lost } = flowResult(source, sink, schedule, window);
+  if (sent === 0) return null;
   const perMs = schedule.packetsPerSecond / 1_000;
   const runs = missingIn(reports, window, perMs);
   const last = runs.at(-1);
   return {
-    outageMs: outageUs / 1_000,
+    outageMs: Math.max(0, ...runs.map(({ count }) => count)) / perMs,
     lost,
     lossyForMs: last === undefined ? 0 : (last.from + last.count) / perMs - window.fromMs,
     interruptions: countInterruptions(runs, perMs),

@@ -126,6 +126,9 @@ async function disturb(arena: Arena, scenario: PeerScenario, options: PeersOptio
       while (repetitions.length < wanted && performance.now() < deadline) {
         const repetition = await repeat(arena, flow, scenario);
         repetitions.push(repetition);
+        const { failedAtMs, backAtMs, endMs } = repetition;
+        const seconds = [backAtMs - failedAtMs, endMs - backAtMs].map((ms) => (ms / 1_000).toFixed(1)).join(' + ');
+        options.say(`  repetition ${samples.length + repetitions.length} took ${seconds} s`);
         if (!repetition.returned && scenario !== 'relay-crash') break; // the next would not disturb the traffic
       }
       await flow.finish();

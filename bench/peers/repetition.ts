@@ -33,8 +33,8 @@ const RECOVER_MS = 60_000;
 const RETURN_MS = 90_000;
 /** Gray failures that nobody notices are given up after this. */
 const GRAY_MS = 20_000;
-/** The tally keeps gaps per second: a disturbance has to be this far from the next. */
-const APART_MS = 2_000;
+/** Packets on their way when something changes have arrived by then. */
+const APART_MS = 400;
 const GRAY_LOSS_PPM = 300_000;
 const FLAP_MS = 2_000;
 const FLAP_CUTS = 15;
@@ -60,8 +60,8 @@ export async function restore(arena: Arena, scenario: PeerScenario): Promise<voi
 }
 
 export async function repeat(arena: Arena, flow: MeasuredFlow, scenario: PeerScenario): Promise<Repetition> {
-  // Not in step with anybody's timers.
-  await pause(APART_MS + Math.random() * 1_000);
+  // Not in step with the contestant's timers: that traffic came back may have followed one of them.
+  await pause(APART_MS + Math.random() * arena.contestant.periodMs);
   switch (scenario) {
     case 'cut':
       return failLink(arena, flow, () => arena.setLink(SOURCE, TARGET, { cut: true }));

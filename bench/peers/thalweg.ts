@@ -10,6 +10,7 @@ export function thalweg(name: string, configuration: string, labSettings: Pick<L
     name,
     configuration,
     needs: [],
+    periodMs: 1_000,
     labSettings,
     plannedMove: 'delay',
     open: (lab) => new ThalwegMesh(lab),
