@@ -5,6 +5,9 @@ import { parseBitRate } from '../protocol/bit-rate.ts';
 /** 2,000 transit nodes with room for 2,000 each carry a million leaves with 3 sessions each. */
 export const DEFAULT_LEAF_CAPACITY = 2000;
 
+/** 12 links in use at 50 ms, or 60 at 250 ms; about 15 % of a slow core. */
+export const DEFAULT_PROBE_PACKETS_PER_SECOND = 500;
+
 const port = (description: string, fallback: number) =>
   z.coerce.number().int().min(1).max(65_535).default(fallback).describe(description);
 
@@ -48,6 +51,25 @@ export const agentConfigSchema = z.strictObject({
     .default('127.0.0.1:8472')
     .describe('address:port that serves /metrics and /healthz, or "none"'),
   stampPort: port('UDP port of the STAMP reflector on the tunnel address', 862),
+  detect: z
+    .enum(['normal', 'fast'])
+    .default('normal')
+    .describe(
+      'how soon a dead link is found: "normal" at the pace of the core, "fast" with 20 probes a second on links in use',
+    ),
+  probePacketsPerSecond: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(100_000)
+    .default(DEFAULT_PROBE_PACKETS_PER_SECOND)
+    .describe('packets a second that probing may send, replies included'),
+  probeCpuPercent: z.coerce
+    .number()
+    .min(0.1)
+    .max(100)
+    .default(10)
+    .describe('share of one processor above which probing slows down, in percent'),
   reconcileIntervalMs: z.coerce
     .number()
     .int()

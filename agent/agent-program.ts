@@ -64,6 +64,11 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
       uplinkBps: configuredRate(config.uplink),
       downlinkBps: configuredRate(config.downlink),
       stampPort: config.stampPort,
+      detection: {
+        guard: config.detect,
+        packetsPerSecond: config.probePacketsPerSecond,
+        processorShare: config.probeCpuPercent / 100,
+      },
       reconcileIntervalMs: config.reconcileIntervalMs,
     },
   );

@@ -12,10 +12,12 @@ import type { Logger } from '../protocol/log.ts';
 import { type ChosenEndpoint, EndpointChoice, usableEndpoint } from './endpoint-choice.ts';
 import { FirstWord } from './first-word.ts';
 import { type LinkMeasurementInit, LinkReporter, type SessionReading } from './link-reporter.ts';
+import { type DetectionRules, detectionSettings, linkUse, neighboursInUse } from './link-use.ts';
 import { LocalRepair } from './local-repair.ts';
 import type { MeshPeer, PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, PeerSnapshot } from './metrics.ts';
 import { SentRates } from './sent-rates.ts';
+import type { TableKeeper } from './table-keeper.ts';
 
 export interface LinkWatchDeps {
   readonly clock: Clock;
@@ -25,6 +27,7 @@ export interface LinkWatchDeps {
   readonly metrics: AgentMetrics;
   /** Read anew at each use: the core may replace the set. */
   readonly peers: () => PeerSet;
+  readonly table: Pick<TableKeeper, 'rows' | 'tag'>;
   /** Neighbours went down or came back: routes are to be computed anew. */
   readonly onDownChanged: () => void;
   /** New summaries are in; a report may be due. */
@@ -33,9 +36,14 @@ export interface LinkWatchDeps {
 
 export interface LinkWatchOptions {
   readonly stampPort: number;
+  readonly detection: DetectionRules;
   readonly listenPort: number;
   readonly ownIndex: number;
 }
+
+const MIN_PROBE_INTERVAL_MS = 10;
+
+type ProbePlan = Pick<ProbeSettings, 'intervalMs' | 'deadAfterMs'>;
 
 /** A link that our probes find down, and whose last handshake is older, has no session: WireGuard renews after 15 s of silence. */
 const STALE_WHEN_DOWN_MS = 15_000;
@@ -48,7 +56,8 @@ export class LinkWatch {
   readonly #repair = new LocalRepair();
   readonly #reporter = new LinkReporter();
   #prober: Prober | undefined;
-  #settings: ProbeSettings = { intervalMs: 200, deadAfterMs: 1000 };
+  #plan: ProbePlan = { intervalMs: 250, deadAfterMs: 1000 };
+  #aimedAt = '';
   #summaries: readonly LinkSummary[] = [];
   #proberLagMs = 0;
   #statuses = new Map<PublicKey, PeerStatus>();
@@ -85,22 +94,36 @@ export class LinkWatch {
     const prober = this.#deps.createProber();
     prober.onSummary((summaries, counters) => this.#onSummary(summaries, counters));
     this.#prober = prober;
-    await prober.start(tunnelAddress, this.#options.stampPort, this.#settings);
+    await prober.start(tunnelAddress, this.#options.stampPort, this.#settings());
+    this.#aimedAt = '';
     this.aim(ranges);
   }
 
-  /** Probes the peers as they are now. */
+  /** Probes the peers as they are now, each by what it is used for. */
   aim(ranges: AddressRanges): void {
-    const targets = this.#deps
-      .peers()
-      .list()
-      .map(({ index, stampPort }) => ({ peerIndex: index, address: ranges.tunnelAddress(index), port: stampPort }));
+    const peers = this.#deps.peers().list();
+    const inUse = neighboursInUse(this.#deps.table.rows, peers);
+    const targets = peers.map(({ index, stampPort, publicKey }) => ({
+      peerIndex: index,
+      address: ranges.tunnelAddress(index),
+      port: stampPort,
+      use: linkUse(inUse.has(index), this.#sent.get(publicKey)),
+    }));
+    const aimedAt = targets.map(({ address, port, use }) => `${address}:${port} ${use}`).join();
+    if (aimedAt === this.#aimedAt) return;
+    this.#aimedAt = aimedAt;
     this.#prober?.setTargets(targets);
   }
 
-  setProbeSettings(settings: ProbeSettings): void {
-    this.#settings = settings;
-    this.#prober?.setSettings(settings);
+  /** The core's pace; one that would cost a device more than it tells is not followed. */
+  setProbePlan({ intervalMs, deadAfterMs }: ProbePlan): void {
+    if (intervalMs < MIN_PROBE_INTERVAL_MS || deadAfterMs < intervalMs) return;
+    this.#plan = { intervalMs, deadAfterMs };
+    this.#prober?.setSettings(this.#settings());
+  }
+
+  #settings(): ProbeSettings {
+    return { ...this.#plan, detection: detectionSettings(this.#plan, this.#options.detection) };
   }
 
   /** Reads the sessions from the device. */
@@ -182,7 +205,7 @@ export class LinkWatch {
     this.#summaries = summaries.filter((s) => peers().get(s.peerIndex) !== undefined);
     this.#proberLagMs = counters.maxLagMs;
     metrics.probed(counters);
-    if (this.#repair.observe(this.#summaries, clock.monoMs())) {
+    if (this.#repair.observe(this.#summaries, clock.monoMs(), this.#deps.table.tag.generation)) {
       metrics.repairedLocally();
       const names = [...this.#repair.down].map((index) => peers().get(index)?.name ?? String(index));
       log.info('neighbours that are down', { count: names.length, peers: names.slice(0, 20).join(' ') });

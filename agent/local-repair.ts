@@ -1,21 +1,32 @@
 /**
- * Which neighbours this node does not forward through at the moment, by its own probes. Pure. A neighbour that is down
- * is out at once; one that is up again is used only after it stayed up for a while, so that a link that comes and goes
- * moves traffic once and not with every beat.
+ * Which neighbours this node does not forward through at the moment, by its own probes. Pure. A neighbour that is down, or
+ * loses a good part of what it is sent, is out at once. Going back is the core's: it hears of the failure, sends a table
+ * without that neighbour, and when it trusts the link again another one. So a neighbour is let in again when it has been
+ * well for a while and the core has spoken since; a link that comes and goes moves traffic once and not with every beat.
  */
 import type { LinkSummary } from '../overlay/stamp/prober.ts';
 
-/** The core takes a recovered path back later still; this only has to outlast a link that flaps. */
+/** This has to outlast a link that flaps; the core takes a recovered path back later still. */
 const UP_HOLD_MS = 3000;
+/** Without a word of the core: it is away, or no row of this node had to change. */
+const ALONE_HOLD_MS = 30_000;
+
+interface Absence {
+  /** Monotonic time since which it has been well; Infinity while it is not. */
+  wellSinceMs: number;
+  /** The table that was held when it failed last. */
+  generation: bigint;
+}
 
 /** Mutable; owned by the agent. */
 export class LocalRepair {
   readonly #upHoldMs: number;
-  /** Index -> monotonic time at which it came up again; Infinity while down. */
-  readonly #out = new Map<number, number>();
+  readonly #aloneHoldMs: number;
+  readonly #out = new Map<number, Absence>();
 
-  constructor(upHoldMs: number = UP_HOLD_MS) {
+  constructor(upHoldMs: number = UP_HOLD_MS, aloneHoldMs: number = ALONE_HOLD_MS) {
     this.#upHoldMs = upHoldMs;
+    this.#aloneHoldMs = aloneHoldMs;
   }
 
   /** Neighbours to avoid now. A new set after each change. */
@@ -23,19 +34,24 @@ export class LocalRepair {
     return new Set(this.#out.keys());
   }
 
-  /** Takes in all peers' summaries; returns true when `down` changed. */
-  observe(summaries: readonly LinkSummary[], monoMs: number): boolean {
+  /** Takes in all peers' summaries and the generation of the table held; returns true when `down` changed. */
+  observe(summaries: readonly LinkSummary[], monoMs: number, generation: bigint): boolean {
     let changed = false;
     const seen = new Set<number>();
-    for (const { peerIndex, health } of summaries) {
+    for (const { peerIndex, health, grey } of summaries) {
       seen.add(peerIndex);
-      const since = this.#out.get(peerIndex);
-      if (health === 'down') {
-        changed ||= since === undefined;
-        this.#out.set(peerIndex, Number.POSITIVE_INFINITY);
-      } else if (health === 'up' && since !== undefined) {
-        if (since === Number.POSITIVE_INFINITY) this.#out.set(peerIndex, monoMs);
-        else if (monoMs - since >= this.#upHoldMs) changed = this.#out.delete(peerIndex) || changed;
+      const absence = this.#out.get(peerIndex);
+      if (health === 'down' || (health === 'up' && grey)) {
+        changed ||= absence === undefined;
+        this.#out.set(peerIndex, {
+          wellSinceMs: Number.POSITIVE_INFINITY,
+          generation: absence?.generation ?? generation,
+        });
+      } else if (health === 'up' && absence !== undefined) {
+        if (absence.wellSinceMs === Number.POSITIVE_INFINITY) absence.wellSinceMs = monoMs;
+        const wellMs = monoMs - absence.wellSinceMs;
+        const holdMs = generation > absence.generation ? this.#upHoldMs : this.#aloneHoldMs;
+        if (wellMs >= holdMs) changed = this.#out.delete(peerIndex) || changed;
       }
     }
     for (const index of [...this.#out.keys()]) {

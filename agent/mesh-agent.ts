@@ -10,7 +10,7 @@ import type { Prober } from '../overlay/stamp/prober.ts';
 import type { HealthView } from '../protocol/api.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import type { PeerUpdate, ProbePlan, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
+import type { PeerUpdate, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import type { ReconnectOptions } from '../protocol/reconnect.ts';
@@ -26,6 +26,7 @@ import { EndpointWatch } from './endpoint-watch.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { hostFields } from './host-situation.ts';
 import type { Identity, IdentityStore } from './identity.ts';
+import type { DetectionRules } from './link-use.ts';
 import { LinkWatch } from './link-watch.ts';
 import { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, AgentSnapshot } from './metrics.ts';
@@ -60,6 +61,8 @@ export interface MeshAgentOptions {
   readonly uplinkBps?: number | null;
   readonly downlinkBps?: number | null;
   readonly stampPort: number;
+  /** How links in use are watched. */
+  readonly detection: DetectionRules;
   readonly reconcileIntervalMs: number;
   readonly reconnect?: ReconnectOptions;
 }
@@ -69,8 +72,6 @@ const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
 /** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
 const LEAVE_LIMIT_MS = 8000;
-/** A pace of the core's that would cost a device more than it tells is not followed. */
-const MIN_PROBE_INTERVAL_MS = 10;
 
 export class MeshAgent {
   readonly #deps: MeshAgentDeps;
@@ -121,6 +122,7 @@ export class MeshAgent {
       {
         ...deps,
         peers: () => this.#peers,
+        table: this.#table,
         onDownChanged: () => void this.#dataPlane.want(),
         onSummaries: () => this.#reports.reportLinks(),
       },
@@ -162,9 +164,11 @@ export class MeshAgent {
           onWelcome: (welcome) => this.#onWelcome(welcome),
           onPeerUpdate: (update) => this.#onPeerUpdate(update),
           onRouteDelta: (delta) => {
-            if (this.#table.take(delta)) void this.#dataPlane.want();
+            if (!this.#table.take(delta)) return;
+            void this.#dataPlane.want();
+            this.#links.aim(this.#place.ranges);
           },
-          onProbePlan: (plan) => this.#onProbePlan(plan),
+          onProbePlan: (plan) => this.#links.setProbePlan(plan),
           onCoreClock: (unixMs) => this.#onCoreClock(unixMs),
           onCertificate: (der) => void this.#certificate.accept(der),
         },
@@ -278,7 +282,7 @@ export class MeshAgent {
 
   #onWelcome(welcome: Welcome): void {
     this.#table.sessionBegan();
-    if (welcome.probePlan !== undefined) this.#onProbePlan(welcome.probePlan);
+    if (welcome.probePlan !== undefined) this.#links.setProbePlan(welcome.probePlan);
     void this.#adoptIdentity(welcome);
     this.#reports.sessionBegan(welcome);
   }
@@ -292,11 +296,6 @@ export class MeshAgent {
     this.#links.aim(this.#place.ranges);
     void this.#dataPlane.want();
     this.#memory.save();
-  }
-
-  #onProbePlan({ intervalMs, deadAfterMs }: ProbePlan): void {
-    if (intervalMs < MIN_PROBE_INTERVAL_MS || deadAfterMs < intervalMs) return;
-    this.#links.setProbeSettings({ intervalMs, deadAfterMs });
   }
 
   #onCoreClock(unixMs: number): void {
@@ -333,6 +332,7 @@ export class MeshAgent {
 
   async #readSessions(): Promise<void> {
     await this.#links.readSessions();
+    this.#links.aim(this.#place.ranges);
     await this.#dataPlane.refreshSituation();
     if (this.#endpoints.choose()) void this.#dataPlane.want();
   }

@@ -97,6 +97,17 @@ export class AgentMetrics {
     ...this.#registers,
   });
 
+  readonly #linkDoubts = new Counter({
+    name: 'thalweg_agent_link_doubts_total',
+    help: 'Times that answers on a link in use were overdue and a burst of probes was sent.',
+    ...this.#registers,
+  });
+  readonly #linksLost = new Counter({
+    name: 'thalweg_agent_links_lost_total',
+    help: 'Times that a burst had no answer and a link in use was given up.',
+    ...this.#registers,
+  });
+
   constructor() {
     const info = new Gauge({
       name: 'thalweg_agent_build_info',
@@ -164,6 +175,8 @@ export class AgentMetrics {
     this.#probesSent.inc(increase(before?.sent, now.sent));
     this.#probesReceived.inc(increase(before?.received, now.received));
     this.#probesReflected.inc(increase(before?.reflected, now.reflected));
+    this.#linkDoubts.inc(increase(before?.doubts, now.doubts));
+    this.#linksLost.inc(increase(before?.lost, now.lost));
     for (const [reason, count] of Object.entries(now.dropped)) {
       this.#probesDropped.inc({ reason }, increase(before?.dropped[reason], count));
     }

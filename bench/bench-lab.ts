@@ -25,6 +25,7 @@ export async function withBenchLab<T>(
   body: (bench: BenchLab) => Promise<T>,
   core: NonNullable<LabSpec['core']> = {},
   shape: Partial<LinkShape> = {},
+  agent: LabSpec['agent'] = {},
 ): Promise<T> {
   const lab = await Lab.up(
     {
@@ -33,7 +34,7 @@ export async function withBenchLab<T>(
       // the core's own links stay as they are: what is measured is the mesh
       links: (from, to) => ([from, to].includes(CORE_HOST) ? PERFECT_LINK : { ...PERFECT_LINK, ...shape }),
       core,
-      agent: {},
+      agent,
       keepOnExit: false,
     },
     { log: silentLogger },

@@ -129,7 +129,7 @@ export const coreConfigSchema = z.strictObject({
   tunnelRange: z.string().default(DEFAULT_ADDRESS_PLAN.tunnel).describe('IPv4 prefix of tunnel addresses'),
   node4Range: z.string().default(DEFAULT_ADDRESS_PLAN.node4).describe('IPv4 prefix of node addresses'),
   node6Range: z.string().default(DEFAULT_ADDRESS_PLAN.node6).describe('IPv6 prefix of node addresses'),
-  probeIntervalMs: z.int().min(20).max(60_000).default(200).describe('time between probes of a link'),
+  probeIntervalMs: z.int().min(20).max(60_000).default(250).describe('time between probes of a link'),
   deadAfterMs: z.int().min(100).max(300_000).default(1000).describe('a link without replies for this long is down'),
   heartbeatMs: z
     .int()

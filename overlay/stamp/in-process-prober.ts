@@ -1,6 +1,6 @@
 /** A prober on the caller's own thread: for tests, and for programs that have nothing else to do. */
 import { type Clock, systemClock } from '../../protocol/clock.ts';
-import { type OpenStampSocket, ProbeLoop, type SummaryListener } from './probe-loop.ts';
+import { type OpenStampSocket, ProbeLoop, type ProbeLoopDeps, type SummaryListener } from './probe-loop.ts';
 import { checkSettings, checkTargets } from './probe-settings.ts';
 import type { Prober, ProbeSettings, ProbeTarget } from './prober.ts';
 import { stampSocketOpener } from './stamp-socket.ts';
@@ -13,6 +13,7 @@ export interface InProcessProberOptions {
 }
 
 export class InProcessProber implements Prober {
+  readonly #deps: Pick<ProbeLoopDeps, 'askKernel' | 'processorShare'>;
   readonly #clock: Clock;
   readonly #openSocket: OpenStampSocket;
   readonly #options: InProcessProberOptions;
@@ -20,7 +21,11 @@ export class InProcessProber implements Prober {
   #targets: readonly ProbeTarget[] = [];
   #loop: ProbeLoop | undefined;
 
-  constructor(deps: { clock?: Clock; openSocket?: OpenStampSocket } = {}, options: InProcessProberOptions = {}) {
+  constructor(
+    deps: { clock?: Clock; openSocket?: OpenStampSocket } & Pick<ProbeLoopDeps, 'askKernel' | 'processorShare'> = {},
+    options: InProcessProberOptions = {},
+  ) {
+    this.#deps = deps;
     this.#clock = deps.clock ?? systemClock;
     this.#openSocket = deps.openSocket ?? stampSocketOpener(this.#clock);
     this.#options = options;
@@ -31,6 +36,7 @@ export class InProcessProber implements Prober {
     checkSettings(settings);
     const loop = new ProbeLoop(
       {
+        ...this.#deps,
         clock: this.#clock,
         openSocket: this.#openSocket,
         onSummary: (summaries, counters) => {

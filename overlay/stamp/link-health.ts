@@ -39,6 +39,26 @@ export class LinkHealth {
     return true;
   }
 
+  /** The guard (link-guard.ts) knows for sure. Returns true when the state changed. */
+  giveUp(): boolean {
+    if (this.#state !== 'up') return false;
+    this.#state = 'down';
+    this.#repliesInRow = 0;
+    return true;
+  }
+
+  /** A reply was late, and the link was given up too soon. Returns true when the state changed. */
+  revive(): boolean {
+    if (this.#state !== 'down') return false;
+    this.#state = 'up';
+    return true;
+  }
+
+  /** Something else than a reply proved that packets pass: no silence until the next probe. */
+  excuse(): void {
+    this.#silentSinceMs = null;
+  }
+
   /** Judges silence. Returns true when the state changed. */
   check(attentiveMs: number, deadAfterMs: number): boolean {
     if (this.#state !== 'up' || this.#silentSinceMs === null) return false;

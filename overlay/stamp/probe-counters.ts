@@ -21,6 +21,8 @@ export class ProbeCounts {
   sent = 0;
   received = 0;
   reflected = 0;
+  doubts = 0;
+  lost = 0;
   readonly #dropped = new Map<DropReason, number>(DROP_REASONS.map((reason) => [reason, 0]));
 
   drop(reason: DropReason): void {
@@ -28,8 +30,8 @@ export class ProbeCounts {
   }
 
   snapshot(maxLagMs: number): ProbeCounters {
-    const { sent, received, reflected } = this;
-    return { sent, received, reflected, dropped: Object.fromEntries(this.#dropped), maxLagMs };
+    const { sent, received, reflected, doubts, lost } = this;
+    return { sent, received, reflected, doubts, lost, dropped: Object.fromEntries(this.#dropped), maxLagMs };
   }
 }
 
@@ -43,6 +45,8 @@ export function addCounters(before: ProbeCounters, since: ProbeCounters): ProbeC
     sent: before.sent + since.sent,
     received: before.received + since.received,
     reflected: before.reflected + since.reflected,
+    doubts: before.doubts + since.doubts,
+    lost: before.lost + since.lost,
     dropped,
     maxLagMs: since.maxLagMs,
   };

@@ -86,6 +86,11 @@ export class ProbeRing {
     return this.#sentAtMs[sequence % RING_PROBES] ?? 0;
   }
 
+  /** The same on the attentive clock. */
+  sentAttentiveMs(sequence: number): number {
+    return this.#sentAttentiveMs[sequence % RING_PROBES] ?? 0;
+  }
+
   answer(sequence: number, reflectorSequence: number): void {
     this.#state[sequence % RING_PROBES] = ANSWERED;
     this.#reflectorSequence[sequence % RING_PROBES] = reflectorSequence;

@@ -1,14 +1,15 @@
 /** Checks of what a prober is told, made before anything reaches the probing thread. */
 import { isIPv4 } from 'node:net';
 import { ThalwegError } from '../../protocol/error.ts';
-import type { ProbeSettings, ProbeTarget } from './prober.ts';
+import type { DetectionSettings, ProbeSettings, ProbeTarget } from './prober.ts';
 
 /** 100 probes/s and peer: beyond that the probes are load, not measurement. */
 const INTERVAL_MIN_MS = 10;
 const INTERVAL_MAX_MS = 60_000;
 
 /** Throws invalid_argument. `deadAfterMs` below two intervals would let one lost probe take a link down. */
-export function checkSettings({ intervalMs, deadAfterMs }: ProbeSettings): void {
+export function checkSettings({ intervalMs, deadAfterMs, detection }: ProbeSettings): void {
+  if (detection !== undefined) checkDetection(detection);
   if (!Number.isFinite(intervalMs) || intervalMs < INTERVAL_MIN_MS || intervalMs > INTERVAL_MAX_MS) {
     throw new ThalwegError(
       'invalid_argument',
@@ -21,6 +22,19 @@ export function checkSettings({ intervalMs, deadAfterMs }: ProbeSettings): void 
       `deadAfterMs ${deadAfterMs} is less than two probe intervals of ${intervalMs} ms`,
       { nextStep: 'raise deadAfterMs or probe more often' },
     );
+  }
+}
+
+function checkDetection({ watchedMs, idleMs, packetsPerSecond, processorShare }: DetectionSettings): void {
+  const ranges = [
+    ['watchedMs', watchedMs, INTERVAL_MIN_MS, INTERVAL_MAX_MS],
+    ['idleMs', idleMs, INTERVAL_MIN_MS, INTERVAL_MAX_MS],
+    ['packetsPerSecond', packetsPerSecond, 1, 1e6],
+    ['processorShare', processorShare, 0.001, 1],
+  ] as const;
+  for (const [name, value, least, most] of ranges) {
+    if (Number.isFinite(value) && value >= least && value <= most) continue;
+    throw new ThalwegError('invalid_argument', `probe ${name} ${value} is not ${least} to ${most}`);
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * What crosses between the agent's thread and the probing thread. Summaries travel as one Float64Array whose memory is
- * handed over, eight numbers a peer, so that a thousand peers cost neither side a thousand small objects to clone:
+ * handed over, nine numbers a peer, so that a thousand peers cost neither side a thousand small objects to clone:
  *
- *   peerIndex | health | rttUs | minRttUs | jitterUs | lossOutPpm | lossInPpm | samples        NaN: not measured
+ *   peerIndex | health | rttUs | minRttUs | jitterUs | lossOutPpm | lossInPpm | samples | grey    NaN: not measured
  */
 import type { ErrorObject } from '../../protocol/error.ts';
 import type { ProbeLoopOptions } from './probe-loop.ts';
@@ -24,7 +24,7 @@ export type MessageFromWorker =
   | { readonly kind: 'refused'; readonly error: ErrorObject }
   | { readonly kind: 'summary'; readonly links: Float64Array<ArrayBuffer>; readonly counters: ProbeCounters };
 
-const COLUMNS = 8;
+const COLUMNS = 9;
 const HEALTHS = ['unmeasured', 'up', 'down'] as const;
 
 export function packSummaries(summaries: readonly LinkSummary[]): Float64Array<ArrayBuffer> {
@@ -32,7 +32,7 @@ export function packSummaries(summaries: readonly LinkSummary[]): Float64Array<A
   summaries.forEach((s, row) => {
     const numbers = [s.rttUs, s.minRttUs, s.jitterUs, s.lossOutPpm, s.lossInPpm];
     packed.set(
-      [s.peerIndex, HEALTHS.indexOf(s.health), ...numbers.map((n) => n ?? Number.NaN), s.samples],
+      [s.peerIndex, HEALTHS.indexOf(s.health), ...numbers.map((n) => n ?? Number.NaN), s.samples, s.grey ? 1 : 0],
       row * COLUMNS,
     );
   });
@@ -52,6 +52,7 @@ export function unpackSummaries(packed: Float64Array): LinkSummary[] {
       lossOutPpm: measured(5),
       lossInPpm: measured(6),
       samples: at(7),
+      grey: at(8) === 1,
     };
   });
 }

@@ -1,7 +1,9 @@
 /** Entry of the probing thread: one probe loop, and nothing else that could make a time stamp late. */
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
+import { kernelEcho } from './kernel-echo.ts';
 import { ProbeLoop } from './probe-loop.ts';
 import {
   type MessageFromWorker,
@@ -17,8 +19,15 @@ if (port === null) throw new ThalwegError('internal', 'the prober worker was not
 const { options, targets } = workerData as ProberWorkerData;
 const post = (message: MessageFromWorker, handOver: ArrayBuffer[] = []): void => port.postMessage(message, handOver);
 
+let utilisation = performance.eventLoopUtilization();
 const loop = new ProbeLoop(
   {
+    askKernel: kernelEcho(options.bindAddress, options.reflectorPort),
+    processorShare: () => {
+      const before = utilisation;
+      utilisation = performance.eventLoopUtilization();
+      return performance.eventLoopUtilization(utilisation, before).utilization;
+    },
     clock: systemClock,
     openSocket: stampSocketOpener(systemClock),
     onSummary: (summaries, counters) => {

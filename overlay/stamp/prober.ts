@@ -3,17 +3,35 @@
  * worker thread of its own, so that nothing else the agent does can make a time stamp late.
  */
 
+import type { LinkUse } from './probe-pace.ts';
+
 export interface ProbeTarget {
   readonly peerIndex: number;
   /** The peer's tunnel address. */
   readonly address: string;
   readonly port: number;
+  /** Default `plain`. */
+  readonly use?: LinkUse;
 }
 
 export interface ProbeSettings {
   readonly intervalMs: number;
   /** A link is down after this long without a reply; it is up again after 3 replies in a row. */
   readonly deadAfterMs: number;
+  /** How busy, watched and idle links are probed; without it as plain ones. */
+  readonly detection?: DetectionSettings;
+}
+
+export interface DetectionSettings {
+  /** Between two probes of a link that is busy or watched, and how they are judged (link-guard.ts). */
+  readonly watchedMs: number;
+  readonly guard: 'normal' | 'fast';
+  /** Between two probes of an idle link. */
+  readonly idleMs: number;
+  /** Most packets a second that probing sends while no link is in doubt, replies included. */
+  readonly packetsPerSecond: number;
+  /** Share of one processor, 0 to 1, above which the probing thread slows all paces down. */
+  readonly processorShare: number;
 }
 
 /** What is known of the link to one peer. Missing is null, never 0. */
@@ -29,12 +47,17 @@ export interface LinkSummary {
   readonly lossInPpm: number | null;
   /** RTT samples in the window. */
   readonly samples: number;
+  /** It loses a good part of its packets: not to be used where there is another way. */
+  readonly grey: boolean;
 }
 
 export interface ProbeCounters {
   readonly sent: number;
   readonly received: number;
   readonly reflected: number;
+  /** Links whose answers were overdue, and the verdicts of loss that followed. */
+  readonly doubts: number;
+  readonly lost: number;
   /** By reason: `malformed`, `unknown_session`, `unsolicited`, `duplicate`, `late_event_loop`, `send_failed`. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Largest event-loop lag of the prober's thread since the last reading. */

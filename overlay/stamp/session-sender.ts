@@ -4,10 +4,11 @@
  * see bursts. After a stall the missed ones are not sent later. A new link that answers is asked again soon
  * until it is up: slow probing must not make it late.
  */
-import { LinkHealth } from './link-health.ts';
-import { LinkMetrics } from './link-metrics.ts';
+import { encodeWord, type LinkWord } from './link-word.ts';
 import type { LoopLag } from './loop-lag.ts';
-import { ProbeRing, RING_PROBES } from './probe-ring.ts';
+import { PacedSessions } from './paced-sessions.ts';
+import { RING_PROBES } from './probe-ring.ts';
+import { healthOf, newProbeSession, type ProbeSession } from './probe-session.ts';
 import type { LinkSummary, ProbeSettings, ProbeTarget } from './prober.ts';
 import type { StampClock } from './stamp-clock.ts';
 import {
@@ -47,18 +48,11 @@ const LATE_REFLECTOR_FACTOR = 4;
 
 /** After a reply on a link that was never up: far enough from the reply that one gap in the network is not two samples. */
 const EAGER_MS = 100;
-
-interface Session {
-  readonly target: ProbeTarget;
-  readonly ring: ProbeRing;
-  readonly metrics: LinkMetrics;
-  readonly health: LinkHealth;
-  /** Reused for every probe: one is in the socket's hands at most. */
-  readonly packet: Buffer;
-  leastErrorUs: number;
-  /** Monotonic milliseconds; Infinity: nothing has come since it was silent. */
-  firstReplyAtMs: number;
-}
+/** Deadlines of links that have a pace, in intervals: a slow pace must not make one lost probe a dead link. */
+const DEAD_INTERVALS = 4;
+/** A peer that says a link is lost is believed for so many of its intervals, and this much longer. */
+const WORD_INTERVALS = 1.5;
+const WORD_GRACE_MS = 100;
 
 /** A probe to hand to the socket at once. `packet` is only lent. */
 export interface OutgoingProbe {
@@ -71,26 +65,38 @@ export class SessionSender {
   readonly #lag: LoopLag;
   readonly #firstSequence: number;
   #settings: ProbeSettings;
-  #sessions: Session[] = [];
-  #byEndpoint = new Map<string, Session>();
+  #sessions: ProbeSession[] = [];
+  #byEndpoint = new Map<string, ProbeSession>();
   #cursor = 0;
   #nextDueMs = 0;
   /** Links to ask again, in the order of their times. */
-  #eager: { readonly session: Session; readonly atMs: number }[] = [];
+  #eager: { readonly session: ProbeSession; readonly atMs: number }[] = [];
   #urgent = false;
+  #plain: ProbeSession[] = [];
+  readonly #paced: PacedSessions;
+  readonly #onGuard: (what: 'doubt' | 'lost') => void;
   readonly #reply = newReplyFields();
   readonly #t1 = { seconds: 0, fraction: 0 };
 
-  constructor(deps: { clock: StampClock; lag: LoopLag }, options: { settings: ProbeSettings; firstSequence?: number }) {
+  /**
+   * @param deps `onGuard` hears of each doubt and each verdict of loss
+   * @param options `ownAddress`: tells which end of a link adapts to the other; without it this one never does
+   */
+  constructor(
+    deps: { clock: StampClock; lag: LoopLag; onGuard?: (what: 'doubt' | 'lost') => void },
+    options: { settings: ProbeSettings; firstSequence?: number; ownAddress?: string },
+  ) {
     this.#clock = deps.clock;
+    this.#onGuard = deps.onGuard ?? (() => {});
+    this.#paced = new PacedSessions(deps.lag, options.ownAddress ?? '');
     this.#lag = deps.lag;
     this.#settings = options.settings;
     this.#firstSequence = options.firstSequence ?? 0;
   }
 
-  /** Time between two probes, of whatever target. */
+  /** Time between two probes of plain targets, of whichever. */
   get slotMs(): number {
-    return this.#settings.intervalMs / Math.max(1, this.#sessions.length);
+    return this.#settings.intervalMs / Math.max(1, this.#plain.length);
   }
 
   /** Targets whose peer, address and port stay keep all they have; the others begin anew. Checked by `checkTargets`. */
@@ -98,31 +104,91 @@ export class SessionSender {
     const kept = this.#byEndpoint;
     this.#sessions = targets.map((target) => {
       const old = kept.get(endpointKey(target.address, target.port));
-      return old !== undefined && old.target.peerIndex === target.peerIndex ? old : this.#newSession(target);
+      if (old === undefined || old.target.peerIndex !== target.peerIndex)
+        return newProbeSession(target, this.#firstSequence);
+      old.target = target;
+      return old;
     });
     this.#byEndpoint = new Map(this.#sessions.map((s) => [endpointKey(s.target.address, s.target.port), s]));
-    if (this.#cursor >= this.#sessions.length) this.#cursor = 0;
+    this.#sort();
   }
 
   setSettings(settings: ProbeSettings): void {
     this.#settings = settings;
+    this.#sort();
+  }
+
+  /** Slows the paces of links that have one down by a factor, at least 1. */
+  set stretch(factor: number) {
+    this.#paced.stretch(factor, this.#clock.monoMs());
+  }
+
+  #sort(): void {
+    this.#plain = this.#paced.take(this.#sessions, this.#settings.detection, this.#clock.monoMs());
+    if (this.#cursor >= this.#plain.length) this.#cursor = 0;
+  }
+
+  /** When there is something to do for links with a pace, on the monotonic clock; Infinity: never. */
+  dueMs(nowMs: number): number {
+    return this.#paced.dueMs(nowMs);
+  }
+
+  /**
+   * Has the guards look at their links; bursts are taken by `takeDueProbe` afterwards. Returns addresses whose kernel is
+   * to be asked. Call it when the sockets have been read since the last stall.
+   */
+  judge(nowMs: number): readonly string[] {
+    const { doubts, lost, ask } = this.#paced.judge(nowMs);
+    for (let i = 0; i < doubts; i++) this.#onGuard('doubt');
+    for (const session of lost) {
+      this.#onGuard('lost');
+      this.#afterDown(session);
+    }
+    return ask;
+  }
+
+  /** The kernel at `address` answered what it was asked at `askedAtMs`. */
+  echoed(address: string, askedAtMs: number): void {
+    this.#paced.echoed(address, askedAtMs);
+  }
+
+  /** A peer at `address` sent a probe of its own, with a word or without. */
+  heard(address: string, word: LinkWord | undefined, nowMs: number): void {
+    const session = word === undefined ? undefined : this.#paced.heard(address, word, nowMs);
+    if (word === undefined || session === undefined) return;
+    const attentiveMs = this.#lag.attentiveMs(nowMs);
+    const before = healthOf(session, attentiveMs);
+    session.peerLostUntilMs = word.lost
+      ? attentiveMs + word.nextWithinMs * WORD_INTERVALS + WORD_GRACE_MS
+      : Number.NEGATIVE_INFINITY;
+    if (healthOf(session, attentiveMs) !== before) this.#urgent = true;
   }
 
   /** The next probe that is due at `nowMs`, stamped and noted as sent; undefined when none is. */
   takeDueProbe(nowMs: number): OutgoingProbe | undefined {
-    const session = this.#takeEager(nowMs) ?? this.#takeScheduled(nowMs);
+    const session = this.#paced.takeDue(nowMs) ?? this.#takeEager(nowMs) ?? this.#takeScheduled(nowMs);
     if (session === undefined) return undefined;
-    const { ring, packet, target } = session;
+    const { ring, target, guard, health } = session;
+    const isPaced = this.#paced.has(session);
+    const packet = isPaced ? session.packet : session.packet.subarray(0, STAMP_PACKET_BYTES);
     const sentAtMs = this.#clock.monoMs();
     this.#clock.ntpAt(sentAtMs, this.#t1);
     const attentiveMs = this.#lag.attentiveMs(sentAtMs);
     const sequence = ring.record(sentAtMs, attentiveMs, this.#t1.seconds, this.#t1.fraction);
     encodeProbe(packet, sequence, this.#t1, STAMP_ERROR);
-    session.health.probeSent(attentiveMs);
+    if (isPaced) {
+      encodeWord(packet, {
+        lost: health.state === 'down',
+        doubts: guard.doubts,
+        nextWithinMs: Math.max(0, session.dueMs - nowMs),
+      });
+      guard.probeSent(attentiveMs);
+    }
+    health.probeSent(attentiveMs);
     return { target, packet };
   }
 
-  #takeEager(nowMs: number): Session | undefined {
+  #takeEager(nowMs: number): ProbeSession | undefined {
     const [first] = this.#eager;
     if (first === undefined || nowMs < first.atMs) return undefined;
     this.#eager.shift();
@@ -131,13 +197,13 @@ export class SessionSender {
     return isStill && health.state === 'unmeasured' ? first.session : this.#takeEager(nowMs);
   }
 
-  #takeScheduled(nowMs: number): Session | undefined {
-    const session = this.#sessions[this.#cursor];
+  #takeScheduled(nowMs: number): ProbeSession | undefined {
+    const session = this.#plain[this.#cursor];
     if (session === undefined || nowMs < this.#nextDueMs) return undefined;
     // What a stall made late is left out instead of sent as a burst.
     if (nowMs - this.#nextDueMs > Math.max(2 * this.slotMs, CATCH_UP_MS)) this.#nextDueMs = nowMs;
     this.#nextDueMs += this.slotMs;
-    this.#cursor = (this.#cursor + 1) % this.#sessions.length;
+    this.#cursor = (this.#cursor + 1) % this.#plain.length;
     return session;
   }
 
@@ -157,6 +223,8 @@ export class SessionSender {
     const rttUs = (receivedAtMs - sentAtMs) * 1000 - residenceUs(reply);
     if (!(rttUs >= -COARSE_CLOCK_US)) return 'malformed';
     ring.answer(sequence, reply.sequence);
+    const wronged = session.guard.replied(ring.sentAttentiveMs(sequence), attentiveMs);
+    if (wronged && health.revive()) this.#urgent = true;
     if (health.replied(sequence)) this.#urgent = true;
     else if (health.state === 'unmeasured' && this.#settings.intervalMs > EAGER_MS) {
       this.#eager.push({ session, atMs: receivedAtMs + EAGER_MS });
@@ -176,15 +244,19 @@ export class SessionSender {
   /** Judges which links have gone silent. Call it when the socket has been read since the last stall. */
   checkHealth(nowMs: number): void {
     const attentiveMs = this.#lag.attentiveMs(nowMs);
+    const { deadAfterMs } = this.#settings;
     for (const session of this.#sessions) {
-      const { health, metrics, ring } = session;
-      if (!health.check(attentiveMs, this.#settings.deadAfterMs)) continue;
-      // Health tells of the outage; what is measured afterwards may be another path.
-      metrics.restart();
-      ring.restartLoss();
-      session.firstReplyAtMs = Number.POSITIVE_INFINITY;
-      this.#urgent = true;
+      const slowMs = this.#paced.has(session) ? DEAD_INTERVALS * this.#paced.intervalMs(session) : 0;
+      if (session.health.check(attentiveMs, Math.max(deadAfterMs, slowMs))) this.#afterDown(session);
     }
+  }
+
+  /** Health tells of the outage; what is measured afterwards may be another path. */
+  #afterDown(session: ProbeSession): void {
+    session.metrics.restart();
+    session.ring.restartLoss();
+    session.firstReplyAtMs = Number.POSITIVE_INFINITY;
+    this.#urgent = true;
   }
 
   /** True once after a change of health or a jump of an RTT: the summaries should go out now. */
@@ -198,25 +270,15 @@ export class SessionSender {
   summaries(nowMs: number): LinkSummary[] {
     const attentiveMs = this.#lag.attentiveMs(nowMs);
     const timeoutMs = this.#replyTimeoutMs();
-    return this.#sessions.map(({ target, ring, metrics, health }) => {
+    return this.#sessions.map((session) => {
+      const { target, ring, metrics, guard } = session;
+      const health = healthOf(session, attentiveMs);
       const { rttUs, minRttUs, jitterUs, samples } = metrics.figures(nowMs);
-      const base = { peerIndex: target.peerIndex, health: health.state, minRttUs, samples };
-      if (health.state !== 'up') return { ...base, rttUs: null, jitterUs: null, lossOutPpm: null, lossInPpm: null };
+      const base = { peerIndex: target.peerIndex, health, minRttUs, samples, grey: guard.grey };
+      if (health !== 'up') return { ...base, rttUs: null, jitterUs: null, lossOutPpm: null, lossInPpm: null };
       const loss = ring.loss(attentiveMs, timeoutMs);
       return { ...base, rttUs, jitterUs, lossOutPpm: loss.outPpm, lossInPpm: loss.inPpm };
     });
-  }
-
-  #newSession(target: ProbeTarget): Session {
-    return {
-      target,
-      ring: new ProbeRing(this.#firstSequence),
-      metrics: new LinkMetrics(),
-      health: new LinkHealth(),
-      packet: Buffer.alloc(STAMP_PACKET_BYTES),
-      leastErrorUs: Number.POSITIVE_INFINITY,
-      firstReplyAtMs: Number.POSITIVE_INFINITY,
-    };
   }
 
   #replyTimeoutMs(): number {

@@ -100,6 +100,7 @@ describe.each(kinds)('$name prober', ({ make }) => {
       lossOutPpm: null,
       lossInPpm: null,
       samples: 0,
+      grey: false,
     });
     expect(a.counters?.received).toBeLessThan(a.counters?.sent ?? 0);
   });

@@ -9,6 +9,7 @@ export const UNMEASURED = {
   lossOutPpm: null,
   lossInPpm: null,
   samples: 0,
+  grey: false,
 } as const;
 
 export class FakeProber implements Prober {
@@ -46,7 +47,15 @@ export class FakeProber implements Prober {
   post(): void {
     this.#sent += this.targets.length;
     const summaries = this.targets.map(({ peerIndex }) => ({ ...UNMEASURED, peerIndex, ...this.links.get(peerIndex) }));
-    const counters = { sent: this.#sent, received: this.#sent, reflected: 0, dropped: { malformed: 1 }, maxLagMs: 2 };
+    const counters = {
+      sent: this.#sent,
+      received: this.#sent,
+      reflected: 0,
+      doubts: 0,
+      lost: 0,
+      dropped: { malformed: 1 },
+      maxLagMs: 2,
+    };
     for (const listener of this.#listeners) listener(summaries, counters);
   }
 }

@@ -116,6 +116,7 @@ describe('STAMP with arbitrary input', () => {
       lossOutPpm: figure,
       lossInPpm: figure,
       samples: fc.nat(25),
+      grey: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(summary), (list) => {

@@ -167,8 +167,8 @@ describe('metrics', () => {
     metrics.applied('changed', 12, 2);
     metrics.repairedLocally();
     metrics.tableWriteFailed('disk_full');
-    metrics.probed({ sent: 10, received: 9, reflected: 8, dropped: { malformed: 1 }, maxLagMs: 1 });
-    metrics.probed({ sent: 12, received: 9, reflected: 8, dropped: { malformed: 1 }, maxLagMs: 1 });
+    metrics.probed({ sent: 10, received: 9, reflected: 8, doubts: 2, lost: 1, dropped: { malformed: 1 }, maxLagMs: 1 });
+    metrics.probed({ sent: 12, received: 9, reflected: 8, doubts: 2, lost: 1, dropped: { malformed: 1 }, maxLagMs: 1 });
     return metrics;
   };
 

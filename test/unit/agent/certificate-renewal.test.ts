@@ -83,6 +83,7 @@ it('is renewed over the session; the old one and the new one open the next sessi
         transit: true,
         leafCapacity: 2000,
         stampPort: 862,
+        detection: { guard: 'normal', packetsPerSecond: 500, processorShare: 0.1 },
         reconcileIntervalMs: 4000,
       },
     );

@@ -80,6 +80,7 @@ describe('MeshAgent', () => {
         transit: true,
         leafCapacity: 2000,
         stampPort: 862,
+        detection: { guard: 'normal', packetsPerSecond: 500, processorShare: 0.1 },
         reconcileIntervalMs: 4000,
         reconnect: { baseMs: 20 },
       },

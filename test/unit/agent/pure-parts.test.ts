@@ -6,6 +6,7 @@ import { EndpointChoice, usableEndpoint } from '../../../agent/endpoint-choice.t
 import { computeFib } from '../../../agent/fib.ts';
 import { rangesOf } from '../../../agent/identity.ts';
 import { LinkReporter } from '../../../agent/link-reporter.ts';
+import { detectionSettings, linkUse, neighboursInUse } from '../../../agent/link-use.ts';
 import { LocalRepair } from '../../../agent/local-repair.ts';
 import { type MeshPeer, PeerSet } from '../../../agent/mesh-peer.ts';
 import { SentRates } from '../../../agent/sent-rates.ts';
@@ -256,27 +257,87 @@ describe('LinkReporter', () => {
 });
 
 describe('LocalRepair', () => {
-  it('leaves a neighbour at once and comes back after it stayed up', () => {
-    const repair = new LocalRepair(3000);
-    const see = (health: LinkSummary['health'], monoMs: number) =>
-      repair.observe([{ ...UNMEASURED, peerIndex: 2, health }], monoMs);
-    expect(see('up', 0)).toBe(false);
-    expect(see('down', 100)).toBe(true);
-    expect(see('down', 200)).toBe(false);
-    expect(see('up', 1000)).toBe(false);
-    expect(see('down', 1500)).toBe(false);
-    expect(see('up', 2000)).toBe(false);
-    expect(see('up', 4999)).toBe(false);
+  const seen = (repair: LocalRepair, link: Partial<LinkSummary>, monoMs: number, generation: bigint) =>
+    repair.observe([{ ...UNMEASURED, peerIndex: 2, ...link }], monoMs, generation);
+
+  it('leaves a neighbour at once and comes back after it stayed up and the core has spoken', () => {
+    const repair = new LocalRepair(3000, 30_000);
+    const see = (health: LinkSummary['health'], monoMs: number, generation: bigint) =>
+      seen(repair, { health }, monoMs, generation);
+    expect(see('up', 0, 7n)).toBe(false);
+    expect(see('down', 100, 7n)).toBe(true);
+    expect(see('down', 200, 8n)).toBe(false);
+    expect(see('up', 1000, 8n)).toBe(false);
+    expect(see('down', 1500, 8n)).toBe(false);
+    expect(see('up', 2000, 8n)).toBe(false);
+    expect(see('up', 4999, 8n)).toBe(false);
     expect([...repair.down]).toEqual([2]);
-    expect(see('up', 5000)).toBe(true);
+    expect(see('up', 5000, 8n)).toBe(true);
     expect([...repair.down]).toEqual([]);
+  });
+
+  it('waits long for a core that says nothing, and not for ever', () => {
+    const repair = new LocalRepair(3000, 30_000);
+    expect(seen(repair, { health: 'down' }, 0, 7n)).toBe(true);
+    expect(seen(repair, { health: 'up' }, 1000, 7n)).toBe(false);
+    expect(seen(repair, { health: 'up' }, 30_999, 7n)).toBe(false);
+    expect(seen(repair, { health: 'up' }, 31_000, 7n)).toBe(true);
+  });
+
+  it('moves once for a link that goes up and down every 2 s', () => {
+    const repair = new LocalRepair();
+    let moves = 0;
+    for (let monoMs = 0; monoMs < 60_000; monoMs += 250) {
+      const health = monoMs % 4000 < 2000 ? 'down' : 'up';
+      if (seen(repair, { health }, monoMs, BigInt(1 + Math.floor(monoMs / 5000)))) moves++;
+    }
+    expect(moves).toBe(1);
+  });
+
+  it('avoids a link that loses a good part of its packets', () => {
+    const repair = new LocalRepair(3000, 30_000);
+    expect(seen(repair, { health: 'up', grey: true }, 0, 1n)).toBe(true);
+    expect([...repair.down]).toEqual([2]);
+    expect(seen(repair, { health: 'up' }, 1000, 2n)).toBe(false);
+    expect(seen(repair, { health: 'up' }, 4000, 2n)).toBe(true);
   });
 
   it('forgets a neighbour that is gone', () => {
     const repair = new LocalRepair();
-    repair.observe([{ ...UNMEASURED, peerIndex: 2, health: 'down' }], 0);
-    expect(repair.observe([], 1)).toBe(true);
+    seen(repair, { health: 'down' }, 0, 1n);
+    expect(repair.observe([], 1, 1n)).toBe(true);
     expect(repair.down.size).toBe(0);
+  });
+});
+
+describe('link use', () => {
+  const row = (destination: number, neighbour: number, backups: number[] = []): RouteRow => ({
+    table: 'source',
+    destination,
+    blockBits: 0,
+    plane: neighbour === destination ? null : 'a',
+    nextHops: [{ neighbour, weight: 1 }],
+    backups,
+  });
+  const peers = [{ index: 2 }, { index: 3 }, { index: 4 }, { index: 5 }];
+
+  it('is watched as next hop, as backup, and where a peer has no row', () => {
+    expect([...neighboursInUse([row(2, 2, [3]), row(4, 2), row(3, 2)], peers)].sort()).toEqual([2, 3, 5]);
+    expect([...neighboursInUse([{ ...row(0, 3), blockBits: 3 }], peers)]).toEqual([3]);
+  });
+
+  it('is busy with traffic, whatever the tables say', () => {
+    expect(linkUse(false, 1e6)).toBe('busy');
+    expect(linkUse(false, 5000)).toBe('idle');
+    expect(linkUse(true, undefined)).toBe('watched');
+  });
+
+  it('follows the pace of the core, and of who wants it fast', () => {
+    const rules = { guard: 'normal', packetsPerSecond: 500, processorShare: 0.1 } as const;
+    expect(detectionSettings({ intervalMs: 250 }, rules)).toMatchObject({ watchedMs: 250, idleMs: 1000 });
+    expect(detectionSettings({ intervalMs: 5000 }, rules)).toMatchObject({ watchedMs: 5000, idleMs: 5000 });
+    const fast = detectionSettings({ intervalMs: 250 }, { ...rules, guard: 'fast' });
+    expect(fast).toMatchObject({ watchedMs: 50, idleMs: 1000, guard: 'fast' });
   });
 });
 

@@ -69,6 +69,7 @@ describe('probe loop', () => {
       lossOutPpm: 0,
       lossInPpm: 0,
       samples: expect.any(Number),
+      grey: false,
     });
     expect(counters.sent).toBeGreaterThanOrEqual(22);
     expect(counters.sent).toBeLessThanOrEqual(26);
