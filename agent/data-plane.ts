@@ -5,6 +5,7 @@ import type { ThalwegError } from '../protocol/error.ts';
 import type { Logger } from '../protocol/log.ts';
 import { allowedIpsOf, computeFib, type Fib } from './fib.ts';
 import { type HostSituation, readHostSituation, sameSituation, tunnelMtuBytes } from './host-situation.ts';
+import { addressesOf } from './identity.ts';
 import type { LinkWatch } from './link-watch.ts';
 import type { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics } from './metrics.ts';
@@ -152,6 +153,7 @@ export class DataPlane {
         publicKey: peer.publicKey,
         allowedIps: allowedIpsOf(ranges, peer.index),
         ...links.endpointOf(peer.publicKey),
+        wrapsOnly: peer.transit ? null : addressesOf(ranges, peer.index),
       })),
       routes,
     };

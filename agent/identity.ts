@@ -10,6 +10,7 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { NodeAddresses } from '../overlay/overlay-state.ts';
 import { type AddressPlan, AddressRanges } from '../protocol/address-plan.ts';
 import { type Parsed, ThalwegError } from '../protocol/error.ts';
 import {
@@ -40,14 +41,6 @@ export interface Credentials {
   readonly certificatePem: string;
   readonly keyPem: string;
 }
-
-/** An identity with the address arithmetic done. */
-export interface OwnAddresses {
-  readonly tunnel: string;
-  readonly node4: string;
-  readonly node6: string;
-}
-
 /** No file of ours but the table comes near this. */
 const MAX_FILE_BYTES = 64 * 1024;
 
@@ -132,15 +125,18 @@ export class IdentityStore {
   }
 }
 
-/** The node's three addresses. `identity` has been parsed, so its plan is known to be good. */
-export function ownAddresses(identity: Pick<Identity, 'addressPlan' | 'index'>): OwnAddresses {
-  const ranges = rangesOf(identity.addressPlan);
-  const { index } = identity;
+/** The three addresses of a node. */
+export function addressesOf(ranges: AddressRanges, index: NodeIndex): NodeAddresses {
   return {
     tunnel: ranges.tunnelAddress(index),
     node4: ranges.node4Address(index),
     node6: ranges.node6Address(index),
   };
+}
+
+/** The node's own addresses. `identity` has been parsed, so its plan is known to be good. */
+export function ownAddresses({ addressPlan, index }: Pick<Identity, 'addressPlan' | 'index'>): NodeAddresses {
+  return addressesOf(rangesOf(addressPlan), index);
 }
 
 /** Ranges of a plan that has been checked; throws `internal` otherwise. */

@@ -13,6 +13,8 @@ export interface MeshPeer {
   readonly stampPort: number;
   /** It hangs off this node, or may come to. */
   readonly leaf: boolean;
+  /** It may forward packets of others. */
+  readonly transit: boolean;
 }
 
 /** STAMP's port (RFC 8762 section 4.1), where a peer names none. */
@@ -39,6 +41,7 @@ export function peerFromMessage(message: Peer): Parsed<MeshPeer> {
       endpoints,
       stampPort,
       leaf: message.leaf,
+      transit: message.transit,
     },
   };
 }

@@ -1,8 +1,9 @@
 /** This node's place in the mesh: identity, ranges and own addresses, kept in step with what the core says. */
+import type { NodeAddresses } from '../overlay/overlay-state.ts';
 import type { AddressRanges } from '../protocol/address-plan.ts';
 import type { Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { parseNodeName } from '../protocol/identifier.ts';
-import { checkedPlan, type Identity, type OwnAddresses, ownAddresses, rangesOf } from './identity.ts';
+import { checkedPlan, type Identity, ownAddresses, rangesOf } from './identity.ts';
 
 /** `refused`: the core took this node for another one. `moved`: the addresses are others now. */
 export type Adoption = 'same' | 'renamed' | 'moved' | 'refused';
@@ -11,7 +12,7 @@ export type Adoption = 'same' | 'renamed' | 'moved' | 'refused';
 export class NodePlace {
   #identity: Identity;
   #ranges: AddressRanges;
-  #own: OwnAddresses;
+  #own: NodeAddresses;
 
   constructor(identity: Identity) {
     this.#identity = identity;
@@ -27,7 +28,7 @@ export class NodePlace {
     return this.#ranges;
   }
 
-  get own(): OwnAddresses {
+  get own(): NodeAddresses {
     return this.#own;
   }
 

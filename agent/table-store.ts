@@ -3,7 +3,7 @@
  * the core is reached, so that a device that reboots while the core is away forwards as before.
  *
  * table.json: { version: 1, savedAtUnixMs, coreClockUnixMs, generation, checksum, rows: [[table, destination, blockBits,
- * plane, [[neighbour, weight], …], [backup, …]], …], peers: [[index, name, publicKey, [endpoint, …], stampPort, leaf], …] }
+ * plane, [[neighbour, weight], …], [backup, …]], …], peers: [[index, name, publicKey, [endpoint, …], stampPort, leaf, transit], …] }
  *
  * A file from a disk is as untrusted as a frame from a socket: everything in it is parsed and checked.
  */
@@ -121,7 +121,15 @@ export function formatStoredState({ table, peers, savedAtUnixMs, coreClockUnixMs
     generation: String(table.generation),
     checksum: String(table.checksum),
     rows,
-    peers: peers.map((p) => [p.index, p.name, p.publicKey, p.endpoints.map(formatEndpoint), p.stampPort, p.leaf]),
+    peers: peers.map((p) => [
+      p.index,
+      p.name,
+      p.publicKey,
+      p.endpoints.map(formatEndpoint),
+      p.stampPort,
+      p.leaf,
+      p.transit,
+    ]),
   });
 }
 
@@ -201,9 +209,9 @@ function parseRow(value: unknown): Parsed<RouteRow> {
 }
 
 function parsePeer(value: unknown): Parsed<MeshPeer> {
-  // a file of an agent that knew no leaves has five
-  if (!Array.isArray(value) || value.length < 5 || value.length > 6) return { ok: false, reason: 'not six fields' };
-  const [index, name, publicKey, endpoints, stampPort, leaf = false] = value as unknown[];
+  // a file of an agent that knew no leaves has five, of one that did not ask who forwards six
+  if (!Array.isArray(value) || value.length < 5 || value.length > 7) return { ok: false, reason: 'not seven fields' };
+  const [index, name, publicKey, endpoints, stampPort, leaf = false, transit = true] = value as unknown[];
   const parsedIndex = parseNodeIndex(typeof index === 'number' ? index : -1);
   if (!parsedIndex.ok) return parsedIndex;
   const parsedKey = parsePublicKey(typeof publicKey === 'string' ? publicKey : '');
@@ -214,6 +222,7 @@ function parsePeer(value: unknown): Parsed<MeshPeer> {
     return { ok: false, reason: 'its STAMP port is no port' };
   }
   if (typeof leaf !== 'boolean') return { ok: false, reason: 'whether it is a leaf is not said' };
+  if (typeof transit !== 'boolean') return { ok: false, reason: 'whether it forwards is not said' };
   const parsedEndpoints: HostPort[] = [];
   for (const endpoint of endpoints) {
     const parsed = parseEndpoint(typeof endpoint === 'string' ? endpoint : '');
@@ -222,7 +231,15 @@ function parsePeer(value: unknown): Parsed<MeshPeer> {
   }
   return {
     ok: true,
-    value: { index: parsedIndex.value, name, publicKey: parsedKey.value, endpoints: parsedEndpoints, stampPort, leaf },
+    value: {
+      index: parsedIndex.value,
+      name,
+      publicKey: parsedKey.value,
+      endpoints: parsedEndpoints,
+      stampPort,
+      leaf,
+      transit,
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from '../protocol/log.ts';
 import { type CommandRunner, commandFailure, runChecked } from './command-runner.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { holdsRuleset, type NftTable, parseNftTable } from './nft/nft-json.ts';
+import { hasEnds, type OriginElements, originElements, originScript } from './nft/origin-sets.ts';
 import { REMOVE_SCRIPT, renderRuleset } from './nft/ruleset.ts';
 import { detourDevices, NFT_TABLE, OWN_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
 import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } from './overlay-state.ts';
@@ -122,7 +123,7 @@ export class KernelOverlay implements Overlay {
       const [first, held, nft] = await Promise.all([
         readSnapshot(this.#runner),
         this.#wireguard.read(),
-        this.#readNft('terse'),
+        this.#readNft(hasEnds(desired.peers) ? 'full' : 'terse'),
       ]);
       let snapshot = first;
 
@@ -131,6 +132,8 @@ export class KernelOverlay implements Overlay {
       if (nft === null || !holdsRuleset(nft, ruleset)) {
         await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: ruleset.script });
         changes.push(`nft table inet ${NFT_TABLE}`);
+      } else {
+        await this.#applyOrigins(nft.origins, originElements(desired.peers), changes);
       }
 
       let device = held;
@@ -189,10 +192,13 @@ export class KernelOverlay implements Overlay {
     desired: DesiredOverlay,
     { desired: before, snapshot }: Applied,
   ): Promise<ApplyReport | undefined> {
+    // other rules than before
+    if (hasEnds(before.peers) !== hasEnds(desired.peers)) return undefined;
     const changes: string[] = [];
     const plan = computeRoutePlan(desired, snapshot, this.#resilientGroups);
     try {
       if (!isDeepStrictEqual(before.peers, desired.peers)) {
+        await this.#applyOrigins(originElements(before.peers), originElements(desired.peers), changes);
         // Endpoints that WireGuard learned meanwhile are not ours to overwrite.
         const device = await this.#wireguard.read();
         if (device === null) return undefined;
@@ -206,6 +212,13 @@ export class KernelOverlay implements Overlay {
     }
     this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
     return { changes };
+  }
+
+  async #applyOrigins(before: OriginElements, after: OriginElements, changes: string[]): Promise<void> {
+    const lines = originScript(before, after);
+    if (lines.length === 0) return;
+    await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: `${lines.join('\n')}\n` });
+    for (const line of lines) changes.push(`nft ${line.slice(0, line.indexOf(' {'))}`);
   }
 
   #isUntouched(): boolean {

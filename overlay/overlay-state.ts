@@ -16,6 +16,13 @@ import type { HostPort } from '../protocol/endpoint.ts';
 import type { PublicKey } from '../protocol/identifier.ts';
 import type { RowPlane, TableKind } from '../protocol/route-table.ts';
 
+/** What one node is reached by: tunnel (IPv4), node4, node6; without prefix length. */
+export interface NodeAddresses {
+  readonly tunnel: string;
+  readonly node4: string;
+  readonly node6: string;
+}
+
 export interface OverlayPeer {
   readonly publicKey: PublicKey;
   /** Prefixes in CIDR notation: the peer's tunnel address and node addresses. Never change with routes. */
@@ -26,6 +33,8 @@ export interface OverlayPeer {
    */
   readonly endpoint: HostPort | null;
   readonly forceEndpoint: boolean;
+  /** Of a peer that forwards for nobody: what it wraps in a detour must come from it. Null: it may forward. */
+  readonly wrapsOnly: NodeAddresses | null;
 }
 
 /** One next hop of a group. `direct`: plain WireGuard. `detour`: VXLAN-GPE on a plane to a neighbour's tunnel address. */
@@ -42,8 +51,7 @@ export interface OverlayRoute {
 }
 
 export interface DesiredOverlay {
-  /** This node's addresses: tunnel (IPv4), node4, node6; without prefix length. */
-  readonly addresses: { readonly tunnel: string; readonly node4: string; readonly node6: string };
+  readonly addresses: NodeAddresses;
   /** The ranges of the whole mesh, in CIDR notation. */
   readonly ranges: { readonly tunnel: string; readonly node4: string; readonly node6: string };
   readonly listenPort: number;

@@ -2,6 +2,7 @@
 import type { Parsed } from '../../protocol/error.ts';
 import type { DemandCounter } from '../overlay-state.ts';
 import { canonicalAddress } from '../route/kernel-snapshot.ts';
+import { ORIGIN_SETS, type OriginElements, type OriginSetName, originElement } from './origin-sets.ts';
 import { NFT_CHAINS, type NftChainName, type NftRuleset } from './ruleset.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -17,6 +18,8 @@ export interface NftTable {
   /** Comment of each rule ('' for none) in the order of the kernel. */
   readonly rules: readonly { readonly chain: string; readonly comment: string }[];
   readonly demand: readonly DemandCounter[];
+  /** Elements of the sets of origins; of a terse listing none. */
+  readonly origins: OriginElements;
 }
 
 export function parseNftTable(text: string): Parsed<NftTable> {
@@ -32,6 +35,7 @@ export function parseNftTable(text: string): Parsed<NftTable> {
   const rules: NftTable['rules'][number][] = [];
   const sets: string[] = [];
   const demand: DemandCounter[] = [];
+  const origins: Record<OriginSetName, Set<string>> = { ends: new Set(), own4: new Set(), own6: new Set() };
   for (const item of items as unknown[]) {
     if (!isJson(item)) continue;
     const { chain, rule, set } = item;
@@ -45,16 +49,20 @@ export function parseNftTable(text: string): Parsed<NftTable> {
     } else if (isJson(rule)) {
       rules.push({ chain: String(rule['chain']), comment: typeof rule['comment'] === 'string' ? rule['comment'] : '' });
     } else if (isJson(set)) {
-      sets.push(String(set['name']));
-      if (Array.isArray(set['elem'])) demand.push(...(set['elem'] as unknown[]).flatMap(parseElement));
+      const name = String(set['name']);
+      const elements = Array.isArray(set['elem']) ? (set['elem'] as unknown[]) : [];
+      sets.push(name);
+      const origin = ORIGIN_SETS.find((known) => known === name);
+      if (origin === undefined) demand.push(...elements.flatMap(parseElement));
+      else for (const element of elements) origins[origin].add(parseOrigin(element));
     }
   }
-  return { ok: true, value: { chains, sets, rules, demand } };
+  return { ok: true, value: { chains, sets, rules, demand, origins } };
 }
 
 /** True when the kernel holds the table of this ruleset: every chain and set is there and no rule is missing, added or moved. */
 export function holdsRuleset(table: NftTable, ruleset: NftRuleset): boolean {
-  if (!['demand4', 'demand6'].every((name) => table.sets.includes(name))) return false;
+  if (!ruleset.sets.every((name) => table.sets.includes(name))) return false;
   const names = Object.keys(NFT_CHAINS) as NftChainName[];
   if (table.chains.length !== names.length) return false;
   return names.every((name) => {
@@ -65,6 +73,15 @@ export function holdsRuleset(table: NftTable, ruleset: NftRuleset): boolean {
     const wanted = ruleset.comments[name];
     return held.length === wanted.length && held.every((comment, index) => comment === wanted[index]);
   });
+}
+
+/** The element as a script names it; what is none of ours keeps some name, and is taken out by it or not at all. */
+function parseOrigin(item: unknown): string {
+  const parts = isJson(item) ? item['concat'] : undefined;
+  if (!Array.isArray(parts)) return String(item);
+  const [outer, inner] = parts as unknown[];
+  const isNumber = typeof inner === 'number' || (typeof inner === 'string' && /^0x[0-9a-f]{1,32}$/.test(inner));
+  return isNumber ? originElement(String(outer), BigInt(inner)) : `${outer} . ${inner}`;
 }
 
 function parseElement(item: unknown): DemandCounter[] {

@@ -1,7 +1,8 @@
 /**
  * The one nft table, as text for `nft -f -`: one transaction that replaces the table whole.
  *
- *   input        VXLAN only out of the tunnel; the tunnel address only over the tunnel; no redirects
+ *   input        VXLAN only out of the tunnel, and from peers that forward for nobody only their own packets inside; the
+ *                tunnel address only over the tunnel; no redirects
  *   forward      plane or uplink to plane on a transit node; nothing else into, out of or through the overlay
  *   output       no redirects
  *   postrouting  TCP MSS; bytes and packets per node address (demand4, demand6)
@@ -9,6 +10,16 @@
 import { createHash } from 'node:crypto';
 import { detourDevices, NFT_TABLE, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
+import {
+  hasEnds,
+  INNER_PROTOCOL,
+  INNER_SOURCE_4,
+  INNER_SOURCE_6,
+  ORIGIN_SET_TYPES,
+  ORIGIN_SETS,
+  originElements,
+  originScript,
+} from './origin-sets.ts';
 
 export interface NftRule {
   readonly chain: NftChainName;
@@ -33,6 +44,8 @@ export interface NftRuleset {
   readonly script: string;
   /** Comments that the rules carry, by chain, in order: what a kernel that holds this table lists. */
   readonly comments: Readonly<Record<NftChainName, readonly string[]>>;
+  /** Names of the sets. */
+  readonly sets: readonly string[];
 }
 
 export function renderRuleset(desired: DesiredOverlay): NftRuleset {
@@ -50,28 +63,30 @@ export function renderRuleset(desired: DesiredOverlay): NftRuleset {
     const { hook, priority } = NFT_CHAINS[chain];
     return `  chain ${chain} {\n    type filter hook ${hook} priority ${priority}; policy accept;\n${lines.join('\n')}\n  }`;
   });
-  const sets = [
-    `  set demand4 { type ipv4_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter; }`,
-    `  set demand6 { type ipv6_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter; }`,
-  ];
+  const sets = new Map([
+    ['demand4', `type ipv4_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter;`],
+    ['demand6', `type ipv6_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter;`],
+  ]);
+  if (hasEnds(desired.peers)) for (const name of ORIGIN_SETS) sets.set(name, ORIGIN_SET_TYPES[name]);
   // `add` so that `delete` finds a table also the first time.
   const script = [
     `add table inet ${NFT_TABLE}`,
     `delete table inet ${NFT_TABLE}`,
     `table inet ${NFT_TABLE} {`,
-    ...sets,
+    ...[...sets].map(([name, type]) => `  set ${name} { ${type} }`),
     ...chains,
     '}',
+    ...originScript(originElements([]), originElements(desired.peers)),
     '',
   ].join('\n');
-  return { script, comments };
+  return { script, comments, sets: [...sets.keys()] };
 }
 
 /** Removes the table, also where there is none. */
 export const REMOVE_SCRIPT = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
 
 /** Each rule asks first what few packets answer: comparing an interface's name is the dearest question. */
-function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOverlay): NftRule[] {
+function ruleList({ addresses, ranges, transit, uplink, stampPort, peers }: DesiredOverlay): NftRule[] {
   const detours = detourDevices(uplink);
   const own = interfaces([TUNNEL_DEVICE, ...detours.map(({ device }) => device)]);
   const planes = interfaces(detourDevices(false).map(({ device }) => device));
@@ -79,6 +94,9 @@ function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOver
   const ports = detours.map(({ port }) => port).join(', ');
   const rules: NftRule[] = [
     { chain: 'input', expression: `udp dport { ${ports} } iifname != "${TUNNEL_DEVICE}" counter drop` },
+    ...(hasEnds(peers) ? originRules(`udp dport { ${ports} }`) : []).map(
+      (expression): NftRule => ({ chain: 'input', expression }),
+    ),
     // A neighbour on the underlay could otherwise reach what listens on the tunnel address (weak host model, RFC 1122).
     {
       chain: 'input',
@@ -115,6 +133,16 @@ function ruleList({ addresses, ranges, transit, uplink, stampPort }: DesiredOver
     expression: `ip6 saddr ${addresses.node6} ip6 daddr ${ranges.node6} oifname ${own} update @demand6 { ip6 daddr }`,
   });
   return rules;
+}
+
+/** For what came wrapped out of the tunnel: from peers that forward for nobody only what is their own. */
+function originRules(wrapped: string): string[] {
+  return [
+    `${wrapped} ip saddr != @ends accept`,
+    `${wrapped} ${INNER_PROTOCOL} 1 ip saddr . ${INNER_SOURCE_4} @own4 accept`,
+    `${wrapped} ${INNER_PROTOCOL} 2 ip saddr . ${INNER_SOURCE_6} @own6 accept`,
+    `${wrapped} counter drop`,
+  ];
 }
 
 function interfaces(names: readonly string[]): string {

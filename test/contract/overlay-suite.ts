@@ -32,6 +32,8 @@ export function desiredOverlay(changes: Partial<DesiredOverlay> = {}): DesiredOv
       allowedIps: [`100.112.0.${i + 2}/32`, `100.96.0.${i + 2}/32`, `fd74:6861:6c77::${i + 2}/128`],
       endpoint: { address: `192.0.2.${i + 2}`, port: 51820 },
       forceEndpoint: false,
+      // the last one forwards for nobody
+      wrapsOnly: i < 2 ? null : { tunnel: '100.112.0.4', node4: '100.96.0.4', node6: 'fd74:6861:6c77::4' },
     })),
     routes: [
       { table: 'source', prefix: '100.96.0.2/32', nextHops: [direct] },
@@ -57,6 +59,9 @@ const disturbances: readonly (readonly string[])[] = [
   ['ip', 'rule', 'del', 'preference', '8399', 'iif', 'twx-b', 'lookup', '8402', 'protocol', '84'],
   ['ip', '-6', 'rule', 'del', 'preference', '8400', 'lookup', '8400', 'protocol', '84'],
   ['nft', 'delete', 'table', 'inet', 'thalweg'],
+  ['nft', 'delete', 'element', 'inet', 'thalweg', 'ends', '{ 100.112.0.4 }'],
+  ['nft', 'delete', 'element', 'inet', 'thalweg', 'own6', '{ 100.112.0.4 . 0xfd7468616c7700000000000000000004 }'],
+  ['nft', 'add', 'element', 'inet', 'thalweg', 'own4', '{ 100.112.0.4 . 0x64600001 }'],
   ['wg', 'set', 'tw0', 'peer', peerKeys[0] ?? '', 'remove'],
   ['wg', 'set', 'tw0', 'peer', peerKeys[1] ?? '', 'allowed-ips', '100.112.0.99/32'],
 ];
@@ -114,6 +119,28 @@ export function overlayContract(open: () => Promise<OverlayHarness>): void {
     expect((await harness.overlay.apply(next)).changes).toEqual([]);
     expect(await harness.overlay.peerStatus()).toHaveLength(2);
     expect((await harness.overlay.underlayAddresses()).some((address) => address.startsWith('100.'))).toBe(false);
+  });
+
+  it('follows who forwards for others, and keeps the table of rules where it can', async () => {
+    const base = desiredOverlay();
+    const forwarding = (count: number) => ({
+      ...base,
+      peers: base.peers.map((peer, i) => {
+        const at = (range: string) => `${range}${i + 2}`;
+        const addresses = { tunnel: at('100.112.0.'), node4: at('100.96.0.'), node6: at('fd74:6861:6c77::') };
+        return { ...peer, wrapsOnly: i < count ? null : addresses };
+      }),
+    });
+    await harness.overlay.apply(base);
+    for (const count of [1, 0, 2]) {
+      const { changes } = await harness.overlay.apply(forwarding(count));
+      expect(changes).not.toEqual([]);
+      expect(changes).not.toContain('nft table inet thalweg');
+      expect((await harness.overlay.apply(forwarding(count))).changes).toEqual([]);
+    }
+    expect((await harness.overlay.apply(forwarding(3))).changes).toEqual(['nft table inet thalweg']);
+    expect((await harness.overlay.apply(forwarding(2))).changes).toEqual(['nft table inet thalweg']);
+    expect((await harness.overlay.apply(forwarding(2))).changes).toEqual([]);
   });
 
   it('changes the weights of a group in place: same id, no route touched, and reads them back as they are wanted', async () => {

@@ -114,6 +114,44 @@ describe.skipIf(!isRoot)('data plane between three hosts', () => {
     await a.overlay.apply(lab.desiredOf(a));
   }, 20_000);
 
+  it('takes from a peer that forwards for nobody only its own packets, and from others those of all', async () => {
+    // a sends with the address of x, which is no host, by way of r; d answers to it by way of a
+    const [x4, x6] = ['100.96.0.77', 'fd74:6861:6c77::4d'];
+    const dropped = (host: OverlayHost) =>
+      Number(
+        /udp dport [^\n]*counter packets (\d+) bytes \d+ drop comment "\S+ 4"/.exec(
+          host.run('nft', 'list', 'chain', 'inet', 'thalweg', 'input'),
+        )?.[1],
+      );
+    const arrived = () => received(d, 'twx-a');
+    a.run('ip', 'address', 'add', `${x4}/32`, 'dev', 'tw0');
+    a.run('ip', 'address', 'add', `${x6}/128`, 'dev', 'tw0', 'nodad');
+    try {
+      await a.overlay.apply(lab.desiredOf(a, { routes: sourceRoutes(d, [detour('a', r)]) }));
+      const before = arrived();
+      ping(a, d.node4, 3, '-I', x4);
+      ping(a, d.node6, 3, '-I', x6);
+      expect(arrived() - before).toBe(6);
+      // at r, and at d had r not looked
+      for (const guard of [r, d]) {
+        for (const host of [r, d])
+          await host.overlay.apply(lab.desiredOf(host, host === guard ? { ends: [a, r] } : {}));
+        const [arrivedBefore, droppedBefore] = [arrived(), dropped(guard)];
+        ping(a, d.node4, 3, '-I', x4);
+        ping(a, d.node6, 3, '-I', x6);
+        expect(arrived() - arrivedBefore).toBe(0);
+        expect(dropped(guard) - droppedBefore).toBe(6);
+      }
+      for (const host of [r, d]) await host.overlay.apply(lab.desiredOf(host, { ends: [a] }));
+      expect(ping(a, d.node4, 3, '-I', a.node4)).toBe(3);
+      expect(ping(a, d.node6, 3, '-I', a.node6)).toBe(3);
+    } finally {
+      a.run('ip', 'address', 'del', `${x4}/32`, 'dev', 'tw0');
+      a.run('ip', 'address', 'del', `${x6}/128`, 'dev', 'tw0');
+      for (const host of lab.hosts) await host.overlay.apply(lab.desiredOf(host));
+    }
+  }, 30_000);
+
   it('lets nothing that arrives encapsulated out by other routes, nor anything else into the mesh', async () => {
     // 198.51.100.1 stands for the world behind d; r knows a way to it, and would forward if it could.
     r.run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1');

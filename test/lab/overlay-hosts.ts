@@ -150,7 +150,8 @@ export class OverlayLab {
     return host;
   }
 
-  peersOf(host: OverlayHost): OverlayPeer[] {
+  /** `ends`: hosts that forward for nobody. */
+  peersOf(host: OverlayHost, ends: readonly OverlayHost[] = []): OverlayPeer[] {
     return this.hosts
       .filter((peer) => peer !== host)
       .map((peer) => ({
@@ -158,11 +159,15 @@ export class OverlayLab {
         allowedIps: [`${peer.tunnel}/32`, `${peer.node4}/32`, `${peer.node6}/128`],
         endpoint: { address: `192.0.2.${peer.index}`, port: 51820 },
         forceEndpoint: false,
+        wrapsOnly: ends.includes(peer) ? { tunnel: peer.tunnel, node4: peer.node4, node6: peer.node6 } : null,
       }));
   }
 
   /** Everybody direct, and every host forwards for every other on both planes. */
-  desiredOf(host: OverlayHost, options: { transit?: boolean; routes?: readonly OverlayRoute[] } = {}): DesiredOverlay {
+  desiredOf(
+    host: OverlayHost,
+    options: { transit?: boolean; routes?: readonly OverlayRoute[]; ends?: readonly OverlayHost[] } = {},
+  ): DesiredOverlay {
     const overrides = new Map((options.routes ?? []).map((route) => [`${route.table} ${route.prefix}`, route]));
     const routes: OverlayRoute[] = [];
     for (const peer of this.hosts) {
@@ -182,7 +187,7 @@ export class OverlayLab {
       transit: options.transit ?? true,
       uplink: false,
       stampPort: 862,
-      peers: this.peersOf(host),
+      peers: this.peersOf(host, options.ends),
       routes: routes.map((route) => overrides.get(`${route.table} ${route.prefix}`) ?? route),
     };
   }

@@ -101,7 +101,15 @@ describe('table.json', () => {
     .map(({ index: i, name, key, endpoints }) => {
       const publicKey = publicKeyFromBytes(key);
       if (!publicKey.ok) throw new Error(publicKey.reason);
-      return { index: i as NodeIndex, name, publicKey: publicKey.value, endpoints, stampPort: 862, leaf: i % 2 === 0 };
+      return {
+        index: i as NodeIndex,
+        name,
+        publicKey: publicKey.value,
+        endpoints,
+        stampPort: 862,
+        leaf: i % 2 === 0,
+        transit: i % 3 === 0,
+      };
     });
 
   it('reads back what it wrote', () => {

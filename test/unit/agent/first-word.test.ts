@@ -6,7 +6,7 @@ import type { NodeIndex, PublicKey } from '../../../protocol/identifier.ts';
 describe('FirstWord', () => {
   const key = 'k'.repeat(43) as PublicKey;
   const peer = (index: number): MeshPeer[] => [
-    { index: index as NodeIndex, name: 'b', publicKey: key, endpoints: [], stampPort: 862, leaf: false },
+    { index: index as NodeIndex, name: 'b', publicKey: key, endpoints: [], stampPort: 862, leaf: false, transit: true },
   ];
   const ages = (ageMs: number | null) => new Map([[key, ageMs]]);
 

@@ -147,6 +147,7 @@ describe('EndpointChoice', () => {
     endpoints: addresses.map(at),
     stampPort: 862,
     leaf: false,
+    transit: true,
   });
   const any = (): boolean => true;
   const ages = (ageMs: number | null) => new Map([[key, ageMs]]);
@@ -389,6 +390,7 @@ describe('PeerSet', () => {
       endpoints: [],
       stampPort: 862,
       leaf: false,
+      transit: true,
     });
     expect(peers.add(peer(1, 'a'))).toBe(false);
     peers.add(peer(2, 'a'));

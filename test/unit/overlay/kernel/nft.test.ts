@@ -7,8 +7,7 @@ import { desiredOverlay } from '../../../contract/overlay-suite.ts';
 function listing(ruleset: ReturnType<typeof renderRuleset>): { [key: string]: { [key: string]: unknown } }[] {
   return [
     { table: { family: 'inet', name: 'thalweg' } },
-    { set: { name: 'demand4' } },
-    { set: { name: 'demand6' } },
+    ...ruleset.sets.map((name) => ({ set: { name } })),
     ...Object.entries(NFT_CHAINS).map(([name, { hook, priority }]) => ({
       chain: { name, hook, prio: priority, policy: 'accept' },
     })),
@@ -42,6 +41,27 @@ describe('the nft table', () => {
     expect(held(listing(leaf), ruleset)).toBe(false);
     expect(leaf.script).not.toMatch(/oifname \{ "twx-a", "twx-b" \} accept/);
     expect(ruleset.script).toMatch(/iifname \{ "twx-a", "twx-b" \} oifname \{ "twx-a", "twx-b" \} accept/);
+  });
+
+  it('holds what a peer wraps against its addresses, where one forwards for nobody', () => {
+    expect(ruleset.sets).toEqual(['demand4', 'demand6', 'ends', 'own4', 'own6']);
+    const peers = desiredOverlay().peers.map((peer) => ({ ...peer, wrapsOnly: null }));
+    const open = renderRuleset(desiredOverlay({ peers }));
+    expect(open.sets).toEqual(['demand4', 'demand6']);
+    expect(open.script).not.toContain('@ends');
+    expect(held(listing(open), ruleset)).toBe(false);
+  });
+
+  it('gives the elements of the sets of origins as scripts name them', () => {
+    const text =
+      '{"nftables": [{"set": {"family": "inet", "name": "ends", "table": "tt", "type": "ipv4_addr", "handle": 3, "elem": ["100.112.0.2", "100.112.0.3"]}}, {"set": {"family": "inet", "name": "own4", "table": "tt", "type": ["ipv4_addr", "integer"], "handle": 4, "elem": [{"concat": ["100.112.0.2", 1684013058]}]}}, {"set": {"family": "inet", "name": "own6", "table": "tt", "type": ["ipv4_addr", "integer"], "handle": 5, "elem": [{"concat": ["100.112.0.2", "0xfd740000000000000000000000000002"]}, {"concat": ["100.112.0.3", {"prefix": 1}]}]}}]}';
+    const parsed = parseNftTable(text);
+    if (!parsed.ok) throw new Error(parsed.reason);
+    const { ends, own4, own6 } = parsed.value.origins;
+    expect([...ends]).toEqual(['100.112.0.2', '100.112.0.3']);
+    expect([...own4]).toEqual(['100.112.0.2 . 0x64600002']);
+    expect([...own6].slice(0, 1)).toEqual(['100.112.0.2 . 0xfd740000000000000000000000000002']);
+    expect(own6.size).toBe(2);
   });
 
   it('gives the counters', () => {

@@ -216,6 +216,7 @@ describe('apply on the fake kernel', () => {
       allowedIps: [`100.112.0.${n}/32`],
       endpoint: { address: `192.0.2.${n}`, port: 51_820 },
       forceEndpoint: false,
+      wrapsOnly: null,
     });
     await overlay.apply(desiredOverlay({ peers: [peer(4)] }));
     kernel.programs.length = 0;

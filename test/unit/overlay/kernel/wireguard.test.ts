@@ -64,6 +64,7 @@ describe('computePeerDiff', () => {
     allowedIps: ['100.112.0.2/32', 'FD00::2/128'],
     endpoint: { address: '192.0.2.2', port: 51820 },
     forceEndpoint: false,
+    wrapsOnly: null,
   };
   const held: WgPeer = {
     publicKey: KEY,
