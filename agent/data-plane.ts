@@ -2,6 +2,7 @@
 import type { DesiredOverlay, Overlay } from '../overlay/overlay-state.ts';
 import type { Clock } from '../protocol/clock.ts';
 import type { ThalwegError } from '../protocol/error.ts';
+import type { NodeIndex } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { allowedIpsOf, computeFib, type Fib } from './fib.ts';
 import { type HostSituation, readHostSituation, sameSituation, tunnelMtuBytes } from './host-situation.ts';
@@ -103,6 +104,17 @@ export class DataPlane {
   want(): Promise<ReconcileOutcome<TableTag>> {
     this.#fib = undefined;
     return this.#reconciler.request();
+  }
+
+  /** Neighbours failed or came back: next-hop objects first, which is quick however many routes there are, then the rest. */
+  async repair(): Promise<void> {
+    const { overlay, links, log, place } = this.#deps;
+    const down = new Set([...links.down].map((index) => place.ranges.tunnelAddress(index as NodeIndex)));
+    const repaired = overlay.repair(down).catch((cause: unknown) => {
+      log.warn('the repair was refused; applying everything', { reason: String(cause) });
+    });
+    void this.want();
+    await repaired;
   }
 
   /** Reads the underlay again where it may have changed. */

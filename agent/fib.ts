@@ -12,7 +12,7 @@
  * the home, for each destination by itself, and a leaf's packets too follow one generation of a path from end to end.
  */
 
-import type { OverlayNextHop, OverlayRoute } from '../overlay/overlay-state.ts';
+import type { OverlayNextHop, OverlayRoute, Standby } from '../overlay/overlay-state.ts';
 import type { AddressRanges } from '../protocol/address-plan.ts';
 import type { NodeIndex } from '../protocol/identifier.ts';
 import type { NextHop, RouteRow, RowPlane } from '../protocol/route-table.ts';
@@ -70,9 +70,14 @@ export function computeFib(input: FibInput): Fib {
     const nextHops = hops.map((hop) => overlayNextHop(row, hop, ranges));
     const forwards = home && row.table === 'source';
     const onward = forwards ? hops.map((hop) => onwardNextHop(row, hop, ranges)) : [];
+    const standby = standbyOf(row, usable, peers, (hop) => overlayNextHop(row, hop, ranges), ranges);
+    const onwardStandby = forwards
+      ? standbyOf(row, usable, peers, (hop) => onwardNextHop(row, hop, ranges), ranges)
+      : undefined;
     for (const prefix of ranges.nodePrefixes(row.destination, row.blockBits)) {
-      routes.push({ table: row.table, prefix, nextHops });
-      if (forwards) routes.push({ table: 'uplink', prefix, nextHops: onward });
+      routes.push({ table: row.table, prefix, nextHops, ...(standby && { standby }) });
+      if (!forwards) continue;
+      routes.push({ table: 'uplink', prefix, nextHops: onward, ...(onwardStandby && { standby: onwardStandby }) });
     }
   }
   for (const index of [...peers].sort((a, b) => a - b)) {
@@ -108,6 +113,24 @@ function liveHops(
   const backup = row.backups.find((index) => peers.has(index) && !down.has(index));
   if (backup !== undefined) return { hops: [{ neighbour: backup, weight: 1 }], repaired: true };
   return { hops: usable, repaired: false };
+}
+
+/** Rows with one next hop and a backup for it are repaired without touching their routes; groups are filled anew. */
+function standbyOf(
+  { backups }: RouteRow,
+  usable: readonly NextHop[],
+  peers: ReadonlySet<number>,
+  hopOf: (hop: NextHop) => OverlayNextHop,
+  ranges: AddressRanges,
+): Standby | undefined {
+  const [only] = usable;
+  const known = backups.filter((index) => peers.has(index));
+  if (only === undefined || usable.length > 1 || known.length === 0) return undefined;
+  const entry = (neighbour: number) => ({
+    neighbour: ranges.tunnelAddress(neighbour as NodeIndex),
+    hop: hopOf({ neighbour, weight: 1 }),
+  });
+  return { primary: entry(only.neighbour), backups: known.map(entry) };
 }
 
 function overlayNextHop(row: RouteRow, hop: NextHop, ranges: AddressRanges): OverlayNextHop {

@@ -123,7 +123,7 @@ export class MeshAgent {
         ...deps,
         peers: () => this.#peers,
         table: this.#table,
-        onDownChanged: () => void this.#dataPlane.want(),
+        onDownChanged: () => void this.#dataPlane.repair(),
         onSummaries: () => this.#reports.reportLinks(),
       },
       { ...options, ownIndex: options.identity.index },

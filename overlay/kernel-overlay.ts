@@ -13,7 +13,14 @@ import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } 
 import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
 import { assertOurs, computeLinkPlan } from './route/link-plan.ts';
-import { computeRoutePlan, computeRouteRemoval, type RoutePlan, type RouteUpdate } from './route/route-plan.ts';
+import { computeRepair } from './route/repair-plan.ts';
+import {
+  computeRoutePlan,
+  computeRouteRemoval,
+  type RoutePlan,
+  type RouteUpdate,
+  type StandbyObject,
+} from './route/route-plan.ts';
 import { readSnapshot } from './route/snapshot-reader.ts';
 import { ShellRunner } from './shell-runner.ts';
 import { HostSettings } from './sysctl/host-settings.ts';
@@ -44,6 +51,7 @@ const NO_SUCH_GROUPS = /group type|"type"|Unknown attribute type|Attribute faile
 interface Applied {
   readonly desired: DesiredOverlay;
   readonly snapshot: KernelSnapshot;
+  readonly standbys: readonly StandbyObject[];
 }
 
 export class KernelOverlay implements Overlay {
@@ -160,22 +168,18 @@ export class KernelOverlay implements Overlay {
       }
       changes.push(...(await this.#applySettings(desired, snapshot)));
       await this.#batch(links.addresses, changes);
-      const after = await this.#applyRoutes(desired, snapshot, changes);
-      this.#applied = { desired, snapshot: { ...snapshot, ...after } };
+      const { after, standbys } = await this.#applyRoutes(desired, snapshot, changes);
+      this.#applied = { desired, snapshot: { ...snapshot, ...after }, standbys };
       return { changes };
     });
   }
 
   /** Rules, next hops and routes; what the kernel holds of them then. */
-  async #applyRoutes(
-    desired: DesiredOverlay,
-    snapshot: KernelSnapshot,
-    changes: string[],
-  ): Promise<RouteUpdate['after']> {
+  async #applyRoutes(desired: DesiredOverlay, snapshot: KernelSnapshot, changes: string[]): Promise<RouteUpdate> {
     const plan = computeRoutePlan(desired, snapshot, this.#resilientGroups);
     try {
       await this.#runPlan(plan, changes);
-      return plan.after;
+      return plan;
     } catch (error) {
       if (!this.#resilientGroups || !(error instanceof ThalwegError) || !NO_SUCH_GROUPS.test(error.message))
         throw error;
@@ -184,7 +188,7 @@ export class KernelOverlay implements Overlay {
     this.#log.warn('the kernel has no resilient next-hop groups: a change of weights moves more flows than it must');
     const again = computeRoutePlan(desired, await readSnapshot(this.#runner), false);
     await this.#runPlan(again, changes);
-    return again.after;
+    return again;
   }
 
   /** Undefined: the kernel is not as we left it, and has to be read. */
@@ -210,7 +214,7 @@ export class KernelOverlay implements Overlay {
       this.#log.warn('the kernel was not as it was left', { reason: error.message });
       return undefined;
     }
-    this.#applied = { desired, snapshot: { ...snapshot, ...plan.after } };
+    this.#applied = { desired, snapshot: { ...snapshot, ...plan.after }, standbys: plan.standbys };
     return { changes };
   }
 
@@ -219,6 +223,25 @@ export class KernelOverlay implements Overlay {
     if (lines.length === 0) return;
     await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: `${lines.join('\n')}\n` });
     for (const line of lines) changes.push(`nft ${line.slice(0, line.indexOf(' {'))}`);
+  }
+
+  /** Nothing is done where the kernel may not be as it was left: the apply that follows will find out. */
+  repair(down: ReadonlySet<string>): Promise<ApplyReport> {
+    return this.#exclusive(async () => {
+      const applied = this.#applied;
+      const { main, sixNextHops, nextHops } = computeRepair(
+        applied?.standbys ?? [],
+        applied?.snapshot.nextHops ?? [],
+        down,
+      );
+      const changes: string[] = [];
+      if (applied === undefined || nextHops === undefined) return { changes };
+      this.#applied = undefined;
+      await this.#batch(main, changes);
+      await this.#batch(sixNextHops, changes, ['-6']);
+      this.#applied = { ...applied, snapshot: { ...applied.snapshot, nextHops } };
+      return { changes };
+    });
   }
 
   #isUntouched(): boolean {

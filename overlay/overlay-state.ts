@@ -42,12 +42,30 @@ export type OverlayNextHop =
   | { readonly kind: 'direct'; readonly weight: number }
   | { readonly kind: 'detour'; readonly plane: RowPlane; readonly via: string; readonly weight: number };
 
+/** A next hop, and whose failure it shares. */
+export interface NeighbourHop {
+  /** The neighbour's tunnel address. */
+  readonly neighbour: string;
+  readonly hop: OverlayNextHop;
+}
+
+/**
+ * The one next hop of a route, and what to use in its place while that neighbour is down, best first. Routes with equal
+ * values share one next-hop object in the kernel, so that one change of it repairs them all.
+ */
+export interface Standby {
+  readonly primary: NeighbourHop;
+  readonly backups: readonly NeighbourHop[];
+}
+
 export interface OverlayRoute {
   /** Which table: packets this node sends, or that arrive on a plane, or from a leaf. */
   readonly table: TableKind | 'uplink';
   /** IPv4 or IPv6 prefix in CIDR notation. */
   readonly prefix: string;
   readonly nextHops: readonly OverlayNextHop[];
+  /** Where there is one, `nextHops` is what `standbyHop` makes of it. */
+  readonly standby?: Standby;
 }
 
 export interface DesiredOverlay {
@@ -100,6 +118,11 @@ export interface Overlay {
   preflight(ranges: DesiredOverlay['ranges']): Promise<{ readonly wireguardBackend: 'kernel' | 'wireguard-go' }>;
   /** Makes the kernel hold `desired`. Idempotent. The private key is read from the file given at construction. */
   apply(desired: DesiredOverlay): Promise<ApplyReport>;
+  /**
+   * Moves every route whose neighbour is down (tunnel addresses) to its standby, by changing next-hop objects alone: the
+   * time does not depend on how many routes there are. The next `apply` is to want the same.
+   */
+  repair(down: ReadonlySet<string>): Promise<ApplyReport>;
   /** Sessions of tw0. */
   peerStatus(): Promise<readonly PeerStatus[]>;
   demandCounters(): Promise<readonly DemandCounter[]>;

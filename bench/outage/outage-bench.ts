@@ -20,12 +20,12 @@ const RATE = 1000;
 /** A session of WireGuard is made, links are measured, all is quiet. */
 const QUIET_MS = 6000;
 /** After a failure: long enough for the core's new tables, and for what they might lose. */
-const BROKEN_MS = 3000;
+const BROKEN_MS = 2000;
 /** After the path is back. */
-const BACK_MS = 1000;
+const BACK_MS = 600;
 const READY_MS = 60_000;
 /** Links are trusted again soon, or most of the time would be spent waiting. */
-const CORE = { steering: { recoverHoldMs: 2000 } };
+const CORE = { steering: { recoverHoldMs: 1000 } };
 
 interface Repetition {
   readonly outageMs: number;

@@ -3,6 +3,9 @@
  * a new one gets an id that follows from a hash of its content, so that the same desired state gives the same ids on
  * every host and after every restart, and goes on to the next free id where that one is taken.
  *
+ * A route with a standby points at an object of its own kind: shared by the routes with the same standby and nobody else, so
+ * that one `nexthop replace` moves them all and no others. It keeps its id while the routes that have it go on together.
+ *
  * A group whose weights change, or that gets or loses members, keeps its id: the kernel then moves as few flows as that asks for. Members are
  * written in the order of their neighbours, so that a group on the other plane sends a flow to the neighbour that it had.
  */
@@ -26,6 +29,8 @@ export class NextHopSet {
   readonly addSix: string[] = [];
   readonly add: string[] = [];
   readonly #byContent = new Map<string, number>();
+  /** All objects that the kernel has of a content, least id first. */
+  readonly #idsByContent = new Map<string, number[]>();
   readonly #taken = new Set<number>();
   readonly #used = new Set<number>();
   readonly #added: KernelNextHop[] = [];
@@ -33,22 +38,33 @@ export class NextHopSet {
   readonly #resilient: boolean;
   /** Groups that some route is to have. */
   readonly #expected = new Set<string>();
+  /** Objects of routes with a standby, by family and standby. */
+  readonly #standbyIds = new Map<string, number>();
+  /** Members of groups: not to be changed for what routes alone want. */
+  readonly #members = new Set<number>();
 
   /** `resilient`: the kernel knows such groups (5.13 and newer). */
   constructor(kernel: readonly KernelNextHop[], resilient = true) {
     this.#resilient = resilient;
     this.#ours = new Map(kernel.filter(isOurs).map((nextHop) => [nextHop.id, nextHop]));
-    for (const { id } of kernel) this.#taken.add(id);
+    for (const { id, members } of kernel) {
+      this.#taken.add(id);
+      for (const member of members ?? []) this.#members.add(member.id);
+    }
     for (const nextHop of [...this.#ours.values()].sort((a, b) => a.id - b.id)) {
       const content = this.#contentOf(nextHop);
-      if (content !== undefined && !this.#byContent.has(content)) this.#byContent.set(content, nextHop.id);
+      if (content === undefined) continue;
+      if (!this.#byContent.has(content)) this.#byContent.set(content, nextHop.id);
+      const ids = this.#idsByContent.get(content);
+      if (ids === undefined) this.#idsByContent.set(content, [nextHop.id]);
+      else ids.push(nextHop.id);
     }
   }
 
   /** A route is to have these next hops: their group, where it is there already, must stay as it is. Before `idFor`. */
   expect(family: Family, nextHops: readonly OverlayNextHop[]): void {
     if (nextHops.length < 2) return;
-    this.#expected.add(groupContent(this.#members(family, nextHops)));
+    this.#expected.add(groupContent(this.#membersOf(family, nextHops)));
   }
 
   /**
@@ -56,7 +72,7 @@ export class NextHopSet {
    * now; where that is a group of these members, more or fewer, that nobody is to have any more, it is changed.
    */
   idFor(family: Family, nextHops: readonly OverlayNextHop[], heldId: number | null = null): number {
-    const members = this.#members(family, nextHops);
+    const members = this.#membersOf(family, nextHops);
     const [only] = members;
     if (only !== undefined && members.length === 1) return only.id;
     const content = groupContent(members);
@@ -67,7 +83,45 @@ export class NextHopSet {
     });
   }
 
-  #members(family: Family, nextHops: readonly OverlayNextHop[]): Member[] {
+  /**
+   * Id of the object of the routes with a standby of this key, that holds `live` from now on. Before any `idFor`: what is
+   * taken here is not given to others.
+   * @param held where such routes point now, and nobody else does
+   */
+  standbyIdFor(family: Family, key: string, live: OverlayNextHop, held: number | null): number {
+    const name = `${family} standby ${key}`;
+    const known = this.#standbyIds.get(name);
+    if (known !== undefined) return known;
+    const id = this.#reusable(family, held) ? held : this.#freeId(name);
+    const content = contentFor(family, live);
+    const before = this.#ours.get(id);
+    if (before === undefined || singleContent(before) !== content) {
+      const command = `${singleCommand(before === undefined ? 'add' : 'replace', id, live)}`;
+      (family === 6 ? this.addSix : this.add).push(command);
+      this.#ours.delete(id);
+      this.#note({ id, family, ...placeOf(live) });
+    }
+    this.#standbyIds.set(name, id);
+    this.#used.add(id);
+    if (before !== undefined) this.#keepFromOthers(before, this.#contentOf(before));
+    return id;
+  }
+
+  #reusable(family: Family, held: number | null): held is number {
+    if (held === null || this.#used.has(held) || this.#members.has(held)) return false;
+    const object = this.#ours.get(held);
+    return object !== undefined && object.members === null && object.family === family;
+  }
+
+  /** Whoever wants what the object held gets another one. */
+  #keepFromOthers({ id }: Pick<KernelNextHop, 'id'>, content: string | undefined): void {
+    if (content === undefined || this.#byContent.get(content) !== id) return;
+    const other = this.#idsByContent.get(content)?.find((known) => !this.#used.has(known));
+    if (other === undefined) this.#byContent.delete(content);
+    else this.#byContent.set(content, other);
+  }
+
+  #membersOf(family: Family, nextHops: readonly OverlayNextHop[]): Member[] {
     const weights = new Map<number, number>();
     for (const nextHop of [...nextHops].sort(byNeighbour)) {
       const id = this.#single(family, nextHop);
@@ -131,18 +185,9 @@ export class NextHopSet {
   }
 
   #single(family: Family, nextHop: OverlayNextHop): number {
-    if (nextHop.kind === 'direct') {
-      return this.#resolve(`${family} ${TUNNEL_DEVICE}`, (id) => {
-        this.#note({ id, family, device: TUNNEL_DEVICE });
-        const command = `nexthop add id ${id} dev ${TUNNEL_DEVICE} protocol ${ROUTE_PROTOCOL}`;
-        (family === 6 ? this.addSix : this.add).push(command);
-      });
-    }
-    const { device } = PLANE_DEVICES[nextHop.plane];
-    return this.#resolve(`${family} ${device} ${nextHop.via}`, (id) => {
-      this.#note({ id, family, device, outerDst: nextHop.via });
-      const command = `nexthop add id ${id} encap ip id ${VXLAN_VNI} dst ${nextHop.via} dev ${device} protocol ${ROUTE_PROTOCOL}`;
-      (family === 6 ? this.addSix : this.add).push(command);
+    return this.#resolve(contentFor(family, nextHop), (id) => {
+      this.#note({ id, family, ...placeOf(nextHop) });
+      (family === 6 ? this.addSix : this.add).push(singleCommand('add', id, nextHop));
     });
   }
 
@@ -152,14 +197,19 @@ export class NextHopSet {
       this.#used.add(known);
       return known;
     }
+    const id = this.#freeId(content);
+    this.#used.add(id);
+    this.#byContent.set(content, id);
+    add(id);
+    return id;
+  }
+
+  #freeId(content: string): number {
     const start = hash(content) % NEXT_HOP_ID_COUNT;
     for (let step = 0; step < NEXT_HOP_ID_COUNT; step++) {
       const id = NEXT_HOP_ID_FIRST + ((start + step) % NEXT_HOP_ID_COUNT);
       if (this.#taken.has(id)) continue;
       this.#taken.add(id);
-      this.#used.add(id);
-      this.#byContent.set(content, id);
-      add(id);
       return id;
     }
     throw new ThalwegError('internal', `all ${NEXT_HOP_ID_COUNT} ids of next hops are in use`);
@@ -180,6 +230,24 @@ function addressNumber(address: string): number {
 export function isOurs(nextHop: KernelNextHop): boolean {
   const offset = nextHop.id - NEXT_HOP_ID_FIRST;
   return nextHop.protocol === ROUTE_PROTOCOL && offset >= 0 && offset < NEXT_HOP_ID_COUNT;
+}
+
+/** Where a single next hop sends. */
+export function placeOf(hop: OverlayNextHop): Pick<KernelNextHop, 'device' | 'outerDst'> {
+  if (hop.kind === 'direct') return { device: TUNNEL_DEVICE, outerDst: null };
+  return { device: PLANE_DEVICES[hop.plane].device, outerDst: hop.via };
+}
+
+/** The command that makes a single next hop, or puts it in place of one of the same family. */
+export function singleCommand(verb: 'add' | 'replace', id: number, hop: OverlayNextHop): string {
+  const { device, outerDst } = placeOf(hop);
+  const encap = outerDst === null ? '' : `encap ip id ${VXLAN_VNI} dst ${outerDst} `;
+  return `nexthop ${verb} id ${id} ${encap}dev ${device} protocol ${ROUTE_PROTOCOL}`;
+}
+
+function contentFor(family: Family, hop: OverlayNextHop): string {
+  const { device, outerDst } = placeOf(hop);
+  return outerDst === null ? `${family} ${device}` : `${family} ${device} ${outerDst}`;
 }
 
 function singleContent({ family, device, outerDst }: KernelNextHop): string | undefined {

@@ -16,7 +16,7 @@ import {
   TABLE_NUMBERS,
   TUNNEL_DEVICE,
 } from '../overlay-names.ts';
-import type { DesiredOverlay, OverlayRoute } from '../overlay-state.ts';
+import type { DesiredOverlay, OverlayNextHop, OverlayRoute, Standby } from '../overlay-state.ts';
 import {
   canonicalAddress,
   canonicalPrefix,
@@ -26,6 +26,7 @@ import {
   type KernelSnapshot,
 } from './kernel-snapshot.ts';
 import { NextHopSet } from './next-hop-set.ts';
+import { standbyKey } from './standby-hop.ts';
 
 /** Batches to run in this order: IPv6 next hops, everything of no or either family, IPv6 rules. Empty ones are not run. */
 export interface RoutePlan {
@@ -37,6 +38,15 @@ export interface RoutePlan {
 /** A plan, and what the kernel holds once it has run. */
 export interface RouteUpdate extends RoutePlan {
   readonly after: Pick<KernelSnapshot, 'rules' | 'nextHops' | 'routes'>;
+  /** The objects that can be repaired by themselves, each once. */
+  readonly standbys: readonly StandbyObject[];
+}
+
+/** A next-hop object of routes with this standby. */
+export interface StandbyObject {
+  readonly id: number;
+  readonly family: Family;
+  readonly standby: Standby;
 }
 
 const OWN_TABLES: ReadonlySet<number> = new Set(Object.values(TABLE_NUMBERS));
@@ -61,10 +71,12 @@ export function computeRoutePlan(
   const wanted = new Map<string, WantedRoute>();
   for (const route of standingRoutes(desired)) wanted.set(routeKey(route), route);
   const groups = desired.routes.filter((route) => route.nextHops.length > 1);
+  // before anybody else is given what these objects hold
+  const standbys = claimStandbys(desired.routes, snapshot, nextHops);
   for (const route of groups) nextHops.expect(familyOf(route), route.nextHops);
   const heldIds = groups.length === 0 ? NOTHING_HELD : new Map(snapshot.routes.map((r) => [routeKey(r), r.nextHopId]));
   for (const route of desired.routes) {
-    const steered = steeredRoute(desired, route, nextHops, heldIds);
+    const steered = steeredRoute(desired, route, nextHops, heldIds, standbys);
     wanted.set(routeKey(steered), steered);
   }
 
@@ -90,6 +102,7 @@ export function computeRoutePlan(
     sixNextHops: nextHops.addSix,
     main: [...nextHops.add, ...replace, ...rules4, ...remove, ...nextHops.deletions()],
     sixRules: rules6,
+    standbys: [...standbys.values()],
     after: {
       rules: ([4, 6] as const).flatMap((family) =>
         rules.map(({ preference, iif, table }) => ({ family, preference, iif, table, protocol: ROUTE_PROTOCOL })),
@@ -143,9 +156,53 @@ function standingRoutes({ addresses, ranges, uplink }: DesiredOverlay): WantedRo
   ];
 }
 
+const NO_STANDBYS: ReadonlyMap<string, StandbyObject> = new Map();
+
+/**
+ * The objects of all routes with a standby, by family and standby. An object that such routes have already, and nobody
+ * else, stays theirs.
+ */
+function claimStandbys(
+  routes: readonly OverlayRoute[],
+  snapshot: KernelSnapshot,
+  nextHops: NextHopSet,
+): ReadonlyMap<string, StandbyObject> {
+  const nameByRoute = new Map<string, string>();
+  const first = new Map<string, { family: Family; standby: Standby; live: OverlayNextHop }>();
+  for (const { table, prefix, standby, nextHops: hops } of routes) {
+    const [live] = hops;
+    if (standby === undefined || live === undefined) continue;
+    const family = familyOf({ prefix });
+    const name = standbyName(family, standby);
+    nameByRoute.set(routeKey({ table: TABLE_NUMBERS[table], prefix: canonicalPrefix(prefix) }), name);
+    if (!first.has(name)) first.set(name, { family, standby, live });
+  }
+  if (first.size === 0) return NO_STANDBYS;
+  // who points at an object now: routes of one standby, or (null) of several, or others
+  const users = new Map<number, string | null>();
+  for (const route of snapshot.routes) {
+    if (route.nextHopId === null) continue;
+    const name = nameByRoute.get(routeKey(route)) ?? null;
+    const before = users.get(route.nextHopId);
+    users.set(route.nextHopId, before === undefined || before === name ? name : null);
+  }
+  const held = new Map<string, number>();
+  for (const [id, name] of users) if (name !== null && !held.has(name)) held.set(name, id);
+  const objects = new Map<string, StandbyObject>();
+  for (const [name, { family, standby, live }] of first) {
+    const id = nextHops.standbyIdFor(family, standbyKey(standby), live, held.get(name) ?? null);
+    objects.set(name, { id, family, standby });
+  }
+  return objects;
+}
+
+function standbyName(family: Family, standby: Standby): string {
+  return `${family} ${standbyKey(standby)}`;
+}
+
 const NOTHING_HELD: ReadonlyMap<string, number | null> = new Map();
 
-function familyOf(route: OverlayRoute): Family {
+function familyOf(route: Pick<OverlayRoute, 'prefix'>): Family {
   return route.prefix.includes(':') ? 6 : 4;
 }
 
@@ -154,6 +211,7 @@ function steeredRoute(
   route: OverlayRoute,
   nextHops: NextHopSet,
   heldIds: ReadonlyMap<string, number | null>,
+  standbys: ReadonlyMap<string, StandbyObject>,
 ): WantedRoute {
   const family = familyOf(route);
   const prefix = canonicalPrefix(route.prefix);
@@ -167,12 +225,13 @@ function steeredRoute(
       fields: { field: 'nextHops', prefix: route.prefix },
     });
   }
+  const standby = route.standby === undefined ? undefined : standbys.get(standbyName(family, route.standby));
   return {
     family,
     table: TABLE_NUMBERS[route.table],
     prefix,
     type: UNICAST,
-    nextHopId: nextHops.idFor(family, route.nextHops, heldId),
+    nextHopId: standby?.id ?? nextHops.idFor(family, route.nextHops, heldId),
     device: null,
     source: family === 4 ? desired.addresses.node4 : canonicalAddress(desired.addresses.node6),
     // On direct routes too: a flow may move to a detour, and its segments must fit then.

@@ -1,6 +1,7 @@
 /** What every Overlay must do, whatever kernel is behind it. Disturbances are commands that both kernels take. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { DesiredOverlay, Overlay, OverlayNextHop } from '../../overlay/overlay-state.ts';
+import type { DesiredOverlay, Overlay, OverlayNextHop, Standby } from '../../overlay/overlay-state.ts';
+import { standbyHop } from '../../overlay/route/standby-hop.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../protocol/address-plan.ts';
 import type { PublicKey } from '../../protocol/identifier.ts';
 
@@ -171,6 +172,43 @@ export function overlayContract(open: () => Promise<OverlayHarness>): void {
       ['resilient', 200, 56],
     ]);
     expect((await harness.overlay.apply(weighted(200, 56))).changes).toEqual([]);
+  });
+
+  it('moves routes to their standby by next-hop objects alone, in both families, and back', async () => {
+    const detour = (via: string): OverlayNextHop => ({ kind: 'detour', plane: 'a', via, weight: 1 });
+    const prefixes = Array.from({ length: 20 }, (_, i) => [
+      `100.96.1.${i}/32`,
+      `fd74:6861:6c77::1:${i + 1}/128`,
+    ]).flat();
+    const standby: Standby = {
+      primary: { neighbour: '100.112.0.2', hop: { kind: 'direct', weight: 1 } },
+      backups: [
+        { neighbour: '100.112.0.3', hop: detour('100.112.0.3') },
+        { neighbour: '100.112.0.4', hop: detour('100.112.0.4') },
+      ],
+    };
+    const wanted = (...down: string[]) => {
+      const hop = standbyHop(standby, (neighbour) => down.includes(neighbour));
+      const steered = prefixes.map((prefix) => ({ table: 'source' as const, prefix, nextHops: [hop], standby }));
+      return desiredOverlay({ routes: [...desiredOverlay().routes, ...steered] });
+    };
+    await harness.overlay.apply(wanted());
+    const [p, b1, b2] = ['100.112.0.2', '100.112.0.3', '100.112.0.4'];
+    for (const [down, sends] of [
+      [[p], `dst ${b1}`],
+      [[p, b1], `dst ${b2}`],
+      [[p, b1, b2], 'dev tw0'],
+      [[p], `dst ${b1}`],
+      [[], 'dev tw0'],
+    ] as const) {
+      const { changes } = await harness.overlay.repair(new Set(down));
+      expect(changes).toHaveLength(2);
+      for (const line of changes) expect(line).toMatch(/^nexthop replace /);
+      for (const line of changes) expect(line).toContain(sends);
+      // what the kernel says it holds is what is wanted: it is read, since no monitor runs
+      expect((await harness.overlay.apply(wanted(...down))).changes).toEqual([]);
+    }
+    expect((await harness.overlay.repair(new Set(['100.112.0.3']))).changes).toEqual([]);
   });
 
   it('leaves the endpoint that the device has, unless forced', async () => {

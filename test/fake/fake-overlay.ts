@@ -7,6 +7,7 @@ import type {
   OverlayPeer,
   PeerStatus,
 } from '../../overlay/overlay-state.ts';
+import { standbyHop } from '../../overlay/route/standby-hop.ts';
 import type { HostPort } from '../../protocol/endpoint.ts';
 import type { ThalwegError } from '../../protocol/error.ts';
 import type { PublicKey } from '../../protocol/identifier.ts';
@@ -26,6 +27,7 @@ export class FakeOverlay implements Overlay {
   /** When set, apply waits for it: to see what coalesces. */
   gate: Promise<void> | undefined;
   applies = 0;
+  repairs = 0;
   lastDesired: DesiredOverlay | undefined;
   readonly #watchers = new Set<() => void>();
 
@@ -72,6 +74,19 @@ export class FakeOverlay implements Overlay {
       changes.push('peer remove');
     }
     if (changes.length > 0) this.touched();
+    return { changes };
+  }
+
+  async repair(down: ReadonlySet<string>): Promise<ApplyReport> {
+    this.repairs++;
+    const changes: string[] = [];
+    for (const { table, prefix, standby } of this.lastDesired?.routes ?? []) {
+      if (standby === undefined) continue;
+      const hops = JSON.stringify([standbyHop(standby, (neighbour) => down.has(neighbour))]);
+      if (this.routes.get(`${table} ${prefix}`) === hops) continue;
+      this.routes.set(`${table} ${prefix}`, hops);
+      changes.push(`nexthop replace ${prefix}`);
+    }
     return { changes };
   }
 
