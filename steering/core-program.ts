@@ -22,10 +22,11 @@ import { JoinService } from './session/join-service.ts';
 import { LOAD_LOOP_DEFAULTS, LoadLoop } from './session/load-loop.ts';
 import { PlanThread } from './session/plan-thread.ts';
 import { SessionHub } from './session/session-hub.ts';
-import { SteeringLoop } from './session/steering-loop.ts';
+import { type SessionsChanged, SteeringLoop } from './session/steering-loop.ts';
 import type { PlanMaking } from './session-plan/plan-request.ts';
 import { OneStepSteeringEngine } from './steering-engine.ts';
 import type { SteeringEngine } from './steering-engine-port.ts';
+import { GroupCommit } from './store/group-commit.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
@@ -61,15 +62,16 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const ranges = settleAddressPlan(store, plan);
     const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
     const registry = new NodeRegistry({ store, clock }, { ranges });
+    const commits = new GroupCommit({ clock, store, onUndone: () => registry.reload() });
     const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
-    const sessionsChanged = (index: number) => hub.sessionsChanged(index);
+    const sessionsChanged: SessionsChanged = (index, peers) => hub.sessionsChanged(index, peers);
     const engine = deps.makeEngine?.() ?? makeEngine(config, ranges, clock);
     const loop = new SteeringLoop({ engine, clock, store, log, metrics, send, sessionsChanged });
     const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
     const { maxPeers: degree, explorePeers } = config.sessionPlan;
     const plans = deps.plans ?? new PlanThread({ degree, explorePeers });
     const hub = new SessionHub(
-      { registry, authority, loop, clock, log, metrics, store, plans },
+      { registry, authority, loop, clock, log, metrics, store, commits, plans },
       { ...config, certificateLifetimeMs },
     );
     const agentAddresses = () => {
@@ -84,7 +86,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       { ...ADMISSION_DEFAULTS, maxConcurrent: config.maxConcurrentJoins },
     );
     const onJoined = hub.joined.bind(hub);
-    const join = new JoinEndpoint({ service, admission, authority, clock, log, metrics, onJoined });
+    const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const agentServer = new AgentServer(
       { authority, registry, hub, join, clock, log, metrics },
       {
@@ -110,6 +112,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
         load.stop();
         loop.stop();
         await Promise.all([agentServer.stop(), api.stop()]);
+        commits.flush();
         store.close();
         log.info('core stopped');
       })();

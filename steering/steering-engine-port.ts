@@ -48,7 +48,12 @@ export type SteeringAction =
   /** Send this delta to a node that is online; answered by `tableAcked` or `tableRequested`. */
   | { readonly kind: 'sendDelta'; readonly index: number; readonly delta: RouteDelta }
   /** The node holds sessions with others than before: `sessionPeers` says with whom. */
-  | { readonly kind: 'sessionsChanged'; readonly index: number }
+  | {
+      readonly kind: 'sessionsChanged';
+      readonly index: number;
+      /** Node index -> whether a session with it is to be held from now on. */
+      readonly peers: ReadonlyMap<number, boolean>;
+    }
   /** A path of an ordered pair changed; already in `pathChanges`. For metrics, logs and the event stream. */
   | { readonly kind: 'pathChanged'; readonly change: PathChange };
 

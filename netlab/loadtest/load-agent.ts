@@ -214,7 +214,7 @@ export class LoadAgent {
     const parsed = routeDeltaFromMessage(message);
     counters.deltas++;
     counters.rows += message.set.length + message.remove.length;
-    if (watch !== null) watch.firstDeltaUs ??= monoUs();
+    if (watch !== null && watch.reportedUs !== null) watch.firstDeltaUs ??= monoUs();
     const applied = parsed.ok ? this.#table.apply(parsed.value) : parsed;
     if (!applied.ok) {
       counters.unfit++;
@@ -229,12 +229,10 @@ export class LoadAgent {
     if (watch === null || !parsed.ok) return;
     watch.deltas++;
     watch.agents.add(this.index);
-    const { destination } = watch;
-    const counts =
-      destination === null
-        ? this.#options.transit && parsed.value.set.some((row) => row.table === 'source')
-        : this.index === destination ||
-          parsed.value.set.some((row) => row.table === 'source' && row.destination === destination);
+    const { destinations } = watch;
+    // a leaf's own default leads anywhere
+    const isOwn = !this.#options.transit && destinations.has(this.index);
+    const counts = isOwn || parsed.value.set.some((row) => row.table === 'source' && destinations.has(row.destination));
     if (counts) watch.lastSourceAckUs = monoUs();
   }
 

@@ -23,8 +23,8 @@ interface LinkChange {
   readonly a: number;
   readonly b: number;
   readonly state: LinkState;
-  /** Rows that count: of this destination; null: of transit nodes. */
-  readonly destination: number | null;
+  /** Rows towards these count. */
+  readonly destinations: readonly number[];
 }
 
 /** `count` changes of each kind; a link is changed once and stays so. */
@@ -46,6 +46,12 @@ export async function measureChanges(
     }),
     deps.random,
   );
+  // both ends, and the leaves that hang off them
+  const behind = (a: number, b: number) => [
+    a,
+    b,
+    ...leaves.flatMap((leaf) => (leaf.b === a || leaf.b === b ? [leaf.a] : [])),
+  ];
   // half of the pairs at most: the mesh of transit nodes stays well connected
   const most = Math.min(count, Math.floor(pairs.length / 4));
   const down = pairs.slice(0, most);
@@ -54,17 +60,17 @@ export async function measureChanges(
     await measure(
       deps,
       'transit link down',
-      down.map(({ a, b }) => ({ a, b, state: 'down', destination: null })),
+      down.map(({ a, b }) => ({ a, b, state: 'down', destinations: behind(a, b) })),
     ),
     await measure(
       deps,
       'transit link slow',
-      slow.map(({ a, b }) => ({ a, b, state: { rttUs: SLOWER * distanceUs(a, b) }, destination: null })),
+      slow.map(({ a, b }) => ({ a, b, state: { rttUs: SLOWER * distanceUs(a, b) }, destinations: behind(a, b) })),
     ),
     await measure(
       deps,
       'leaf link down',
-      leaves.slice(0, count).map(({ a, b }) => ({ a, b, state: 'down', destination: a })),
+      leaves.slice(0, count).map(({ a, b }) => ({ a, b, state: 'down', destinations: [a] })),
     ),
   ];
 }
@@ -78,9 +84,9 @@ async function measure(
   const movedMs: number[] = [];
   let without = 0;
   let deltas = 0;
-  for (const { a, b, state, destination } of changes) {
+  for (const { a, b, state, destinations } of changes) {
     deps.checkTime(`${movedMs.length} changes are measured`);
-    deps.send({ kind: 'watch', destination });
+    deps.send({ kind: 'watch', destinations });
     await deps.sum();
     deps.send({ kind: 'link', a, b, state });
     await pause(WATCH_MS);

@@ -14,7 +14,7 @@ process.on('message', (command: FleetCommand) => {
       fleet.changeLink(command.a, command.b, command.state);
       return;
     case 'watch':
-      fleet.tally.begin(command.destination);
+      fleet.tally.begin(command.destinations);
       return;
     case 'collect': {
       const { user, system } = process.cpuUsage();

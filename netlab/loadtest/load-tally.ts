@@ -2,8 +2,8 @@
 
 /** What follows one change of a link, as agents see it. Times are of the machine's monotonic clock, in microseconds. */
 export interface ChangeWatch {
-  /** Rows towards this destination count; null: rows of transit nodes count, whatever they lead to. */
-  readonly destination: number | null;
+  /** Rows towards these destinations count. */
+  readonly destinations: ReadonlySet<number>;
   /** The first report that said so. */
   reportedUs: number | null;
   firstDeltaUs: number | null;
@@ -89,9 +89,9 @@ export class LoadTally {
     this.#failures.set(known, (this.#failures.get(known) ?? 0) + 1);
   }
 
-  begin(destination: number | null): void {
+  begin(destinations: Iterable<number>): void {
     this.watch = {
-      destination,
+      destinations: new Set(destinations),
       reportedUs: null,
       firstDeltaUs: null,
       lastSourceAckUs: null,

@@ -225,9 +225,9 @@ export class HomedLeaves implements MeshGuest {
 
   takeActions(nowMs: number, nextGeneration: () => bigint): SteeringAction[] {
     const actions: SteeringAction[] = this.#changes.splice(0).map((change) => ({ kind: 'pathChanged', change }));
-    const changed = [...this.book.sessionsChanged].sort((a, b) => a - b);
+    const changed = [...this.book.sessionsChanged].sort(([a], [b]) => a - b);
     this.book.sessionsChanged.clear();
-    for (const index of changed) actions.push({ kind: 'sessionsChanged', index });
+    for (const [index, peers] of changed) actions.push({ kind: 'sessionsChanged', index, peers });
     for (const leaf of this.book.leaves.values()) {
       const delta = leaf.table.takeDelta(nowMs, nextGeneration);
       if (delta === null) continue;

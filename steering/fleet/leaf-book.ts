@@ -25,8 +25,8 @@ export class LeafBook {
   readonly homes: LeafHomes;
   /** Leaves whose own tables are to be looked at. */
   readonly dirty = new Set<LeafMember>();
-  /** Nodes that are to hold other sessions than before. */
-  readonly sessionsChanged = new Set<number>();
+  /** Nodes that are to hold other sessions than before: for each the other ends, and whether the session is held. */
+  readonly sessionsChanged = new Map<number, Map<number, boolean>>();
   /** Rises with whatever is worth saving. */
   revision = 0;
   /** Leaves that each transit node has sessions with, by node index. */
@@ -146,7 +146,7 @@ export class LeafBook {
     leaf.links.set(transit, { own: null, theirs: null, openedMs: nowMs });
     const leaves = this.#leavesOf.get(transit) ?? new Set<number>();
     this.#leavesOf.set(transit, leaves.add(leaf.index));
-    this.sessionsChanged.add(leaf.index).add(transit);
+    this.#sessionChanged(leaf.index, transit, true);
     this.revision++;
     return true;
   }
@@ -155,7 +155,7 @@ export class LeafBook {
     const leaf = this.leaves.get(index);
     if (leaf === undefined || !leaf.links.delete(transit)) return;
     this.#leavesOf.get(transit)?.delete(index);
-    this.sessionsChanged.add(index).add(transit);
+    this.#sessionChanged(index, transit, false);
     this.links.close(index, this.#slotOf(transit));
     this.revision++;
     this.review(index, nowMs);
@@ -196,6 +196,16 @@ export class LeafBook {
     this.homes.review(leaf, nowMs);
     const member = this.leaves.get(leaf);
     if (member !== undefined) this.dirty.add(member);
+  }
+
+  #sessionChanged(leaf: number, transit: number, isHeld: boolean): void {
+    for (const [node, other] of [
+      [leaf, transit],
+      [transit, leaf],
+    ] as const) {
+      const peers = this.sessionsChanged.get(node) ?? new Map<number, boolean>();
+      this.sessionsChanged.set(node, peers.set(other, isHeld));
+    }
   }
 
   #slotOf(transit: number): number {

@@ -33,22 +33,22 @@ export class NodeRegistry {
   readonly #byIndex = new Map<number, NodeRecord>();
   readonly #byName = new Map<string, NodeRecord>();
   readonly #byKey = new Map<string, NodeRecord>();
-  readonly #indexes: IndexAllocator;
+  readonly #quarantineMs: number;
+  #indexes: IndexAllocator;
   readonly #seen = new Map<NodeId, number>();
 
   constructor(deps: { store: Store; clock: Clock }, options: { ranges: AddressRanges; quarantineMs?: number }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.ranges = options.ranges;
-    const quarantineMs = options.quarantineMs ?? INDEX_QUARANTINE_MS;
-    this.#indexes = new IndexAllocator({ maxIndex: options.ranges.maxIndex, quarantineMs });
-    for (const { index, removedAtMs } of this.#store.removedSince(this.#clock.nowMs() - quarantineMs)) {
-      this.#indexes.release(index, removedAtMs);
-    }
-    for (const node of this.#store.nodes()) {
-      this.#keep(node);
-      this.#indexes.hold(node.index);
-    }
+    this.#quarantineMs = options.quarantineMs ?? INDEX_QUARANTINE_MS;
+    this.#indexes = this.#load();
+  }
+
+  /** Reads everything anew: a commit failed with changes that were already visible here. */
+  reload(): void {
+    for (const map of [this.#byId, this.#byIndex, this.#byName, this.#byKey]) map.clear();
+    this.#indexes = this.#load();
   }
 
   get size(): number {
@@ -149,6 +149,18 @@ export class NodeRegistry {
     this.#byKey.delete(node.publicKey);
     this.#indexes.release(node.index, nowMs);
     return true;
+  }
+
+  #load(): IndexAllocator {
+    const indexes = new IndexAllocator({ maxIndex: this.ranges.maxIndex, quarantineMs: this.#quarantineMs });
+    for (const { index, removedAtMs } of this.#store.removedSince(this.#clock.nowMs() - this.#quarantineMs)) {
+      indexes.release(index, removedAtMs);
+    }
+    for (const node of this.#store.nodes()) {
+      this.#keep(node);
+      indexes.hold(node.index);
+    }
+    return indexes;
   }
 
   #keep(node: NodeRecord): NodeRecord {

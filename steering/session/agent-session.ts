@@ -88,6 +88,10 @@ export class AgentSession {
     return this.#state === 'open';
   }
 
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   /** A binary message arrived. Never throws on its content. */
   receive(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
@@ -111,9 +115,14 @@ export class AgentSession {
     try {
       this.#handle(frame.value.body);
     } catch (cause) {
-      const error = asThalwegError(cause);
-      this.refuse(error, NEEDS_HUMAN.has(error.code) ? 0 : 1000);
+      this.fail(cause);
     }
+  }
+
+  /** What a frame asked for cannot be done: says why, and closes. */
+  fail(cause: unknown): void {
+    const error = asThalwegError(cause);
+    this.refuse(error, NEEDS_HUMAN.has(error.code) ? 0 : 1000);
   }
 
   /** A text message, or another thing that is not a frame. */

@@ -17,6 +17,7 @@ import {
 import type { Logger } from '../../protocol/log.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { CoreMetrics } from '../metrics.ts';
+import type { GroupCommit } from '../store/group-commit.ts';
 import type { NodeRecord } from '../store/store.ts';
 import type { Admission } from './admission.ts';
 import { plainAddress } from './endpoint-candidates.ts';
@@ -30,6 +31,7 @@ const MAX_SOFTWARE_CHARACTERS = 64;
 export interface JoinEndpointDeps {
   readonly service: JoinService;
   readonly admission: Admission;
+  readonly commits: GroupCommit;
   readonly authority: CertificateAuthority;
   readonly clock: Clock;
   readonly log: Logger;
@@ -81,7 +83,7 @@ export class JoinEndpoint {
         reply(response, 413);
         return;
       }
-      const answer = this.#answer(body, remote);
+      const answer = await this.#answer(body, remote);
       failed = answer.refusal !== undefined;
       sendJoin(response, answer);
     } catch {
@@ -92,10 +94,11 @@ export class JoinEndpoint {
     }
   }
 
-  #answer(body: Uint8Array, remote: string): JoinResponse {
-    const { service, metrics, log, onJoined } = this.#deps;
+  async #answer(body: Uint8Array, remote: string): Promise<JoinResponse> {
+    const { service, commits, metrics, log, onJoined } = this.#deps;
     try {
-      const outcome = service.join(decodeJoin(body));
+      const request = decodeJoin(body);
+      const outcome = await commits.run(() => service.join(request));
       metrics.joins.inc({ result: outcome.rejoined ? 'rejoined' : 'joined' });
       onJoined(outcome.node);
       return outcome.response;

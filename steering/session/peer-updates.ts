@@ -14,8 +14,6 @@ export interface PeerUpdateDeps {
   readonly peer: (index: number) => PeerInit[];
   /** Brings the message to the agent; drops it when the agent is not online: it gets all peers when it is. */
   readonly send: (index: number, frame: PeerUpdateFrame) => void;
-  /** The same with all peers of the agent. */
-  readonly sendAll: (index: number) => void;
 }
 
 /** Joins and changes of hosts come in bursts; one update carries them all. */
@@ -25,8 +23,6 @@ export class PeerUpdates {
   readonly #deps: PeerUpdateDeps;
   /** Agent -> peer -> whether it is a peer. */
   readonly #pending = new Map<number, Map<number, boolean>>();
-  /** Agents that are told all their peers anew. */
-  readonly #all = new Set<number>();
   #timer: Timer | undefined;
 
   constructor(deps: PeerUpdateDeps) {
@@ -40,15 +36,8 @@ export class PeerUpdates {
     this.#timer ??= this.#deps.clock.after(DEBOUNCE_MS, () => this.#flush());
   }
 
-  /** The agent's peers are others than before. */
-  noteAll(agent: number): void {
-    this.#all.add(agent);
-    this.#timer ??= this.#deps.clock.after(DEBOUNCE_MS, () => this.#flush());
-  }
-
   /** The agent was told all its peers. */
   told(agent: number): void {
-    this.#all.delete(agent);
     this.#pending.delete(agent);
   }
 
@@ -59,10 +48,6 @@ export class PeerUpdates {
 
   #flush(): void {
     this.#timer = undefined;
-    for (const agent of [...this.#all]) {
-      this.told(agent);
-      this.#deps.sendAll(agent);
-    }
     const pending = [...this.#pending];
     this.#pending.clear();
     for (const [agent, peers] of pending) {

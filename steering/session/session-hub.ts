@@ -2,11 +2,10 @@
  * All sessions of the core: welcomes agents, keeps everybody's peers up to date, and carries what agents report into
  * the steering engine and what it answers back out.
  */
-import type { Clock, Timer } from '../../protocol/clock.ts';
-import { addressFromBytes, formatEndpoint, type HostPort } from '../../protocol/endpoint.ts';
+import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { routeDeltaToMessage } from '../../protocol/frame-codec.ts';
-import type { Endpoint, Hello, HostUpdate } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+import type { Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
@@ -16,18 +15,18 @@ import { parseSigningRequest } from '../identity/signing-request.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
+import type { GroupCommit } from '../store/group-commit.ts';
 import type { NodeHost, NodeRecord, Store } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
 import { PeerUpdates } from './peer-updates.ts';
+import { isSameHost, reportedHost } from './reported-host.ts';
+import { SeenTimes } from './seen-times.ts';
 import { accessLimits, linkObservations, type PeerInit, peerMessage } from './session-messages.ts';
 import { type PlanningOptions, SessionPlanning } from './session-planning.ts';
 import { knowsNoLeaves, replaced } from './session-refusal.ts';
 import type { SteeringLoop } from './steering-loop.ts';
-
-/** When nodes were last seen is for people: it may be this old after a kill. */
-const SEEN_FLUSH_MS = 10_000;
 
 /**
  * A node that leaves is kept waiting until nobody's packets meet it: one shortest-path run, one acknowledgement and one
@@ -57,6 +56,7 @@ export interface HubDeps {
   readonly log: Logger;
   readonly metrics: CoreMetrics;
   readonly store: Store;
+  readonly commits: GroupCommit;
   readonly plans: PlanMaking;
 }
 
@@ -77,20 +77,17 @@ export class SessionHub implements SessionOwner {
   readonly #updates: PeerUpdates;
   /** Who holds sessions with whom. */
   readonly planning: SessionPlanning;
-  #seenTimer: Timer | undefined;
+  readonly #seen: SeenTimes;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
+    this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
       clock: deps.clock,
       peer: (index) => this.#peer(index),
       send: (index, value) => this.#live.get(index)?.session.send({ case: 'peerUpdate', value }),
-      sendAll: (index) => {
-        const live = this.#live.get(index);
-        if (live !== undefined) this.#sendAllPeers(live.session, index);
-      },
     });
     // an engine that knows leaves says itself who holds sessions with whom
     const plansOwn = deps.loop.engine.sessionPeers !== undefined;
@@ -114,8 +111,7 @@ export class SessionHub implements SessionOwner {
     const planned = this.planning.stop();
     for (const session of [...this.#all]) session.restart();
     this.#updates.stop();
-    this.#seenTimer?.cancel();
-    this.#flushSeen();
+    this.#seen.flush();
     await planned;
   }
 
@@ -158,7 +154,7 @@ export class SessionHub implements SessionOwner {
   // ---- SessionOwner
 
   hello(session: AgentSession, hello: Hello): void {
-    const { registry, clock, log, loop } = this.#deps;
+    const { registry, loop } = this.#deps;
     const protocol = checkVersion(hello.protocolMin, hello.protocolMax);
     const node = this.#node(session);
     const key = publicKeyFromBytes(hello.publicKey);
@@ -167,12 +163,36 @@ export class SessionHub implements SessionOwner {
         nextStep: 'restore wireguard.key, or remove the node and join the device again',
       });
     }
-    this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
     const { stampPort, software, wireguardBackend, leafCapacity } = hello;
     if (leafCapacity === undefined && loop.engine.role !== undefined) throw knowsNoLeaves(node.name, software);
-    const host = { ...this.#host(session, hello), stampPort, software, wireguardBackend };
-    this.#setHost(node, leafCapacity === undefined ? host : { ...host, leafCapacity });
-    registry.touch(registry.byIndex(node.index) ?? node);
+    const host = {
+      ...reportedHost(this.#filter, session.options.remoteAddress, hello),
+      stampPort,
+      software,
+      wireguardBackend,
+    };
+    const full = leafCapacity === undefined ? host : { ...host, leafCapacity };
+    if (isSameHost(node.host, full)) {
+      this.#welcome(session, hello, protocol);
+      return;
+    }
+    // what others are told of a node must outlive the core: it is on the disk before anybody hears of it
+    this.#deps.commits
+      .run(() => registry.setHost(this.#node(session), full))
+      .then((changed) => {
+        this.#hostChanged(changed);
+        this.#welcome(session, hello, protocol);
+      })
+      .catch((cause: unknown) => session.fail(cause));
+  }
+
+  /** Opens the session of a node whose host is known. */
+  #welcome(session: AgentSession, hello: Hello, protocol: number): void {
+    if (session.isClosed) return;
+    const { registry, clock, log, loop } = this.#deps;
+    const node = this.#node(session);
+    this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
+    registry.touch(node);
     this.planning.node(node.index, hello.transit, true);
     this.#live.set(node.index, {
       session,
@@ -203,7 +223,12 @@ export class SessionHub implements SessionOwner {
       engine.accessConfigured(node.index, accessLimits(hello), nowMs);
     });
     this.#sendAllPeers(session, node.index);
-    log.info('session opened', { name: node.name, index: node.index, remote: session.options.remoteAddress, software });
+    log.info('session opened', {
+      name: node.name,
+      index: node.index,
+      remote: session.options.remoteAddress,
+      software: hello.software,
+    });
   }
 
   frame(session: AgentSession, body: OpenBody): void {
@@ -244,7 +269,11 @@ export class SessionHub implements SessionOwner {
         return;
       case 'hostUpdate': {
         const node = this.#node(session);
-        if (node.host !== null) this.#setHost(node, { ...node.host, ...this.#host(session, body.value) });
+        if (node.host !== null)
+          this.#setHost(node, {
+            ...node.host,
+            ...reportedHost(this.#filter, session.options.remoteAddress, body.value),
+          });
         return;
       }
       case 'goodbye':
@@ -272,7 +301,7 @@ export class SessionHub implements SessionOwner {
     const node = registry.byIndex(index);
     const isCurrent = this.#live.get(index)?.session === session;
     if (node?.id === session.options.nodeId) registry.touch(node);
-    this.#seenSoon();
+    this.#seen.soon();
     if (isCurrent) {
       this.#live.delete(index);
       if (node?.host != null) this.planning.node(index, node.host.transit, false);
@@ -282,9 +311,9 @@ export class SessionHub implements SessionOwner {
     log.info('session closed', { name: node?.name, index, reason });
   }
 
-  /** The engine lets the node talk to others than before. */
-  sessionsChanged(index: number): void {
-    this.#updates.noteAll(index);
+  /** The engine lets the node talk to others than before: agents hear of these alone. */
+  sessionsChanged(index: number, peers: ReadonlyMap<number, boolean>): void {
+    for (const [peer, isPeer] of peers) this.#updates.note(index, peer, isPeer);
   }
 
   // ---- inside
@@ -326,17 +355,13 @@ export class SessionHub implements SessionOwner {
     return chosen === undefined ? this.planning.peersOf(index) : [...chosen].sort((a, b) => a - b);
   }
 
-  #host(session: AgentSession, said: Hello | HostUpdate) {
-    const { listenPort, underlayMtuBytes, transit } = said;
-    const reported = said.endpoints.flatMap(hostPort);
-    const endpoints = this.#filter.candidates(reported, session.options.remoteAddress, listenPort).map(formatEndpoint);
-    return { endpoints, listenPort, underlayMtuBytes, transit };
+  #setHost(node: NodeRecord, host: NodeHost): void {
+    if (isSameHost(node.host, host)) return;
+    this.#hostChanged(this.#deps.registry.setHost(node, host));
   }
 
-  #setHost(node: NodeRecord, host: NodeHost): void {
-    if (node.host !== null && JSON.stringify(sorted(node.host)) === JSON.stringify(sorted(host))) return;
-    const changed = this.#deps.registry.setHost(node, host);
-    this.#upsert(changed);
+  #hostChanged(node: NodeRecord): void {
+    this.#upsert(node);
     for (const peer of this.#peersOf(node.index)) this.#updates.note(peer, node.index, true);
   }
 
@@ -372,26 +397,4 @@ export class SessionHub implements SessionOwner {
     const node = registry.byIndex(index);
     return node === undefined ? [] : peerMessage(node, loop.engine.role?.(index)?.kind === 'leaf');
   }
-
-  #seenSoon(): void {
-    this.#seenTimer ??= this.#deps.clock.after(SEEN_FLUSH_MS, () => this.#flushSeen());
-  }
-
-  #flushSeen(): void {
-    this.#seenTimer = undefined;
-    try {
-      this.#deps.registry.flushLastSeen();
-    } catch (cause) {
-      this.#deps.log.warn('last-seen times not saved', { error: cause instanceof Error ? cause.message : '' });
-    }
-  }
-}
-
-function hostPort({ address, port }: Endpoint): HostPort[] {
-  const text = addressFromBytes(address);
-  return text.ok ? [{ address: text.value, port }] : [];
-}
-
-function sorted(host: NodeHost): [string, unknown][] {
-  return Object.entries(host).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -21,6 +21,9 @@ const SAVE_SHARE = 1 / 20;
 /** After a save that failed: a full disk is not helped by being asked ten times a second. */
 const SAVE_RETRY_MS = 1000;
 
+/** A node is to hold other sessions than before: by node index, whether it holds one. */
+export type SessionsChanged = (index: number, peers: ReadonlyMap<number, boolean>) => void;
+
 export class SteeringLoop {
   readonly engine: SteeringEngine;
   readonly #clock: Clock;
@@ -28,7 +31,7 @@ export class SteeringLoop {
   readonly #log: Logger;
   readonly #metrics: CoreMetrics;
   readonly #send: (index: number, delta: RouteDelta) => void;
-  readonly #sessionsChanged: (index: number) => void;
+  readonly #sessionsChanged: SessionsChanged;
   /** Node index -> when the oldest unacknowledged delta was sent, monotonic. */
   readonly #pushedAtMonoMs = new Map<number, { sentMs: number; generation: bigint }>();
   #stepTimer: Timer | undefined;
@@ -52,7 +55,7 @@ export class SteeringLoop {
     metrics: CoreMetrics;
     send: (index: number, delta: RouteDelta) => void;
     /** The node is to hold other sessions than before. */
-    sessionsChanged?: (index: number) => void;
+    sessionsChanged?: SessionsChanged;
   }) {
     this.engine = deps.engine;
     this.#clock = deps.clock;
@@ -158,7 +161,7 @@ export class SteeringLoop {
         return;
       }
       case 'sessionsChanged':
-        this.#sessionsChanged(action.index);
+        this.#sessionsChanged(action.index, action.peers);
         return;
       case 'pathChanged': {
         const { from, to, reason, before, after } = action.change;

@@ -24,6 +24,7 @@ export class SqliteStore implements Store {
   readonly #monoMs: () => number;
   readonly #statements = new Map<string, Statement>();
   readonly #lock: Database;
+  #isCommitting = false;
   readonly #database: Database;
 
   /**
@@ -48,6 +49,10 @@ export class SqliteStore implements Store {
       this.#lock.close();
       throw cause;
     }
+  }
+
+  transaction(work: () => void): void {
+    this.#commit('save changes', work);
   }
 
   setting(key: string): string | undefined {
@@ -224,8 +229,10 @@ export class SqliteStore implements Store {
     );
   }
 
-  /** Runs `work` as one durable transaction. */
+  /** Runs `work` as one durable transaction, or as a part of the one that is under way. */
   #commit<T>(what: string, work: () => T): T {
+    if (this.#isCommitting) return this.#part(what, work);
+    this.#isCommitting = true;
     const startedMs = this.#monoMs();
     try {
       this.#database.exec('BEGIN IMMEDIATE');
@@ -237,7 +244,24 @@ export class SqliteStore implements Store {
       if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw storageError(cause, `cannot ${what} in ${this.#path}`);
     } finally {
+      this.#isCommitting = false;
       this.#onCommit(this.#monoMs() - startedMs);
+    }
+  }
+
+  #part<T>(what: string, work: () => T): T {
+    // A full disk may have rolled the transaction back; what would come now would be committed by itself.
+    if (!this.#database.isTransaction) {
+      throw new ThalwegError('storage_failed', `cannot ${what} in ${this.#path}: the commit it belongs to has failed`);
+    }
+    this.#database.exec('SAVEPOINT part');
+    try {
+      const result = work();
+      this.#database.exec('RELEASE part');
+      return result;
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK TO part; RELEASE part');
+      throw storageError(cause, `cannot ${what} in ${this.#path}`);
     }
   }
 

@@ -71,6 +71,11 @@ export interface AuditEntry {
 }
 
 export interface Store {
+  /**
+   * One durable commit for all mutations that `work` makes: it takes a disk flush for all of them instead of one each.
+   * A mutation that throws inside is undone alone; when `work` or the commit throws, all are.
+   */
+  transaction(work: () => void): void;
   setting(key: string): string | undefined;
   setSetting(key: string, value: string): void;
   /** Opaque state of the steering engine, saved whole; with it the records that it holds already go. */

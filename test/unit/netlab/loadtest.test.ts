@@ -49,12 +49,14 @@ describe('a fleet of simulated agents', () => {
 
   test('a link that goes down moves traffic, and the watch sees the acknowledgement', async () => {
     const [a = 0, b = 0] = fleet.tally.transit;
-    fleet.tally.begin(null);
-    fleet.changeLink(a, b, 'down');
-    await eventually('a path over another node, installed', async () => {
+    const isInstalled = async (wanted: string) => {
       const path = await core.api.get<{ kind: string; installed: boolean }>(`/v1/paths/node-${a}/node-${b}`);
-      return path.kind === 'detour' && path.installed;
-    });
+      return path.kind === wanted && path.installed;
+    };
+    await eventually('the direct path', () => isInstalled('direct'));
+    fleet.tally.begin([a, b]);
+    fleet.changeLink(a, b, 'down');
+    await eventually('a path over another node', () => isInstalled('detour'));
     const { reportedUs, lastSourceAckUs } = fleet.tally.watch ?? {};
     expect(lastSourceAckUs).toBeGreaterThan(reportedUs ?? Number.POSITIVE_INFINITY);
   });
@@ -95,7 +97,7 @@ test('tallies add up, and the watch takes the earliest report and the latest ack
     tally.join(10 + i);
     tally.session(1);
     tally.failed('join timeout');
-    tally.begin(null);
+    tally.begin([]);
     if (tally.watch !== null) Object.assign(tally.watch, { reportedUs: 100 - i, lastSourceAckUs: 200 + i, deltas: 2 });
   });
   const answers = tallies.map((tally) => ({ kind: 'tally' as const, tally: tally.snapshot(), cpuUs: 5 }));
