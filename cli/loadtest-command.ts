@@ -48,7 +48,10 @@ export function addLoadtestCommand(program: Command, session: CliSession): void 
     };
     const { loadTest } = await import('../netlab/loadtest/load-run.ts');
     const onProgress = (text: string) => session.io.err(`${text}\n`);
-    const result = await loadTest({ ...options, ...(global.json ? {} : { onProgress }) });
+    const interrupted = session.io.untilSignal().then((signal): never => {
+      throw new ThalwegError('command_failed', `the load test was ended by ${signal}`);
+    });
+    const result = await loadTest({ ...options, ...(global.json ? {} : { onProgress }) }, interrupted);
     session.show(global, result, loadtestPage);
   });
 }

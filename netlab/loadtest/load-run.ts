@@ -42,10 +42,11 @@ const SETTLE_LIMIT_MS = 60_000;
 const SETTLE_POLL_MS = 2000;
 const MS = 1000;
 
-export async function loadTest(options: LoadOptions): Promise<LoadResult> {
+/** `interrupted` rejects when the run is to end early; then nothing of it is left either. */
+export async function loadTest(options: LoadOptions, interrupted: Promise<never>): Promise<LoadResult> {
   const run = new LoadRun(options);
   try {
-    return await run.all();
+    return await Promise.race([run.all(), interrupted]);
   } finally {
     await run.stop();
   }

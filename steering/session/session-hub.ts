@@ -176,7 +176,6 @@ export class SessionHub implements SessionOwner {
       this.#welcome(session, hello, protocol);
       return;
     }
-    // what others are told of a node must outlive the core: it is on the disk before anybody hears of it
     this.#deps.commits
       .run(() => registry.setHost(this.#node(session), full))
       .then((changed) => {
@@ -186,7 +185,7 @@ export class SessionHub implements SessionOwner {
       .catch((cause: unknown) => session.fail(cause));
   }
 
-  /** Opens the session of a node whose host is known. */
+  /** Opens the session of a node whose host is on the disk: what others are told of it must outlive the core. */
   #welcome(session: AgentSession, hello: Hello, protocol: number): void {
     if (session.isClosed) return;
     const { registry, clock, log, loop } = this.#deps;
