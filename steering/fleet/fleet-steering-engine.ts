@@ -134,13 +134,19 @@ export class FleetSteeringEngine implements SteeringEngine {
   tableAcked(index: number, generation: bigint, checksum: bigint, error: string | null, nowMs: number): void {
     const leaf = this.#book.leaves.get(index);
     if (leaf === undefined) this.#mesh.tableAcked(index, generation, checksum, error, nowMs);
-    else if (leaf.table.acknowledge(generation, checksum, error, nowMs)) this.#book.revision++;
+    else if (leaf.table.acknowledge(generation, checksum, error, nowMs)) {
+      this.#book.revision++;
+      this.#book.unsettled.add(leaf);
+    }
   }
 
   tableRequested(index: number, nowMs: number): void {
     const leaf = this.#book.leaves.get(index);
     if (leaf === undefined) this.#mesh.tableRequested(index, nowMs);
-    else leaf.table.request();
+    else {
+      leaf.table.request();
+      this.#book.unsettled.add(leaf);
+    }
   }
 
   // ---- state across a restart

@@ -134,6 +134,7 @@ export class HomedLeaves implements MeshGuest {
     this.#told.delete(leaf);
     this.#rolling.delete(leaf);
     this.book.dirty.delete(leaf);
+    this.book.unsettled.delete(leaf);
     this.book.revision++;
   }
 
@@ -141,6 +142,7 @@ export class HomedLeaves implements MeshGuest {
     const leaf = this.book.leaves.get(index);
     if (leaf === undefined) return;
     leaf.table.connect(generation, checksum);
+    this.book.unsettled.add(leaf);
     leaf.everConnected = true;
     this.#sessions.wake(leaf, nowMs);
     // at once, since without a peer it is cut off while a core that has just started waits for others
@@ -184,7 +186,7 @@ export class HomedLeaves implements MeshGuest {
   get dueMs(): number {
     let dueMs = Math.min(this.book.homes.dueMs, this.#sessions.dueMs);
     for (const leaf of this.#rolling) dueMs = Math.min(dueMs, leaf.rollout.dueMs);
-    for (const leaf of this.book.leaves.values()) dueMs = Math.min(dueMs, leaf.table.dueMs);
+    for (const leaf of this.book.unsettled) dueMs = Math.min(dueMs, leaf.table.dueMs);
     return dueMs;
   }
 
@@ -217,9 +219,11 @@ export class HomedLeaves implements MeshGuest {
     this.#allDirty = false;
     for (const leaf of this.book.dirty) this.#writeRows(leaf);
     this.book.dirty.clear();
-    for (const leaf of this.book.leaves.values()) {
+    for (const leaf of this.book.unsettled) {
       leaf.table.tick(nowMs);
-      if (leaf.table.connected && !leaf.table.holdsWanted(this.#defaultKey)) leaf.uplinkChangedMs = nowMs;
+      // what is settled holds its default; what is not connected is looked at when it is
+      if (leaf.table.converged || !leaf.table.connected) this.book.unsettled.delete(leaf);
+      else if (!leaf.table.holdsWanted(this.#defaultKey)) leaf.uplinkChangedMs = nowMs;
     }
   }
 
@@ -228,7 +232,7 @@ export class HomedLeaves implements MeshGuest {
     const changed = [...this.book.sessionsChanged].sort(([a], [b]) => a - b);
     this.book.sessionsChanged.clear();
     for (const [index, peers] of changed) actions.push({ kind: 'sessionsChanged', index, peers });
-    for (const leaf of this.book.leaves.values()) {
+    for (const leaf of [...this.book.unsettled].sort((a, b) => a.index - b.index)) {
       const delta = leaf.table.takeDelta(nowMs, nextGeneration);
       if (delta === null) continue;
       actions.push({ kind: 'sendDelta', index: leaf.index, delta });
@@ -348,6 +352,7 @@ export class HomedLeaves implements MeshGuest {
     for (const row of leaf.rows) if (!keys.has(rowKeyText(row))) leaf.table.unwant(row);
     for (const row of rows) leaf.table.want(row);
     leaf.rows = rows;
+    this.book.unsettled.add(leaf);
   }
 
   #holdsWay(leaf: LeafMember, transit: number): boolean {

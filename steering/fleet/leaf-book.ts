@@ -25,6 +25,8 @@ export class LeafBook {
   readonly homes: LeafHomes;
   /** Leaves whose own tables are to be looked at. */
   readonly dirty = new Set<LeafMember>();
+  /** Leaves whose own tables are not known to be what is wanted: all that a step has to ask for deltas. */
+  readonly unsettled = new Set<LeafMember>();
   /** Nodes that are to hold other sessions than before: for each the other ends, and whether the session is held. */
   readonly sessionsChanged = new Map<number, Map<number, boolean>>();
   /** Rises with whatever is worth saving. */
