@@ -14,21 +14,27 @@ const RTT_CHANGE_US = 500;
 const RTT_CHANGE_RATIO = 0.05;
 /** One per cent: about one lost probe in the loss window. */
 const LOSS_CHANGE_PPM = 10_000;
+/** Both must be exceeded: 1 Mbit/s, and what TCP's rate moves by itself from one second to the next. */
+const RATE_CHANGE_BYTES_PER_SECOND = 125_000;
+const RATE_CHANGE_RATIO = 0.2;
 
 /** What is known of a peer's WireGuard session; undefined: not known. */
 export interface SessionReading {
   readonly handshakeAgeS: number | undefined;
   readonly sentBytesPerSecond: number | undefined;
+  readonly receivedBytesPerSecond: number | undefined;
 }
 
 /** Mutable; one per session's agent. */
 export class LinkReporter {
   readonly #reported = new Map<number, LinkSummary>();
+  readonly #reportedRates = new Map<number, SessionReading>();
   #lastFullMonoMs = Number.NEGATIVE_INFINITY;
 
   /** A new session: the core may know nothing. */
   reset(): void {
     this.#reported.clear();
+    this.#reportedRates.clear();
     this.#lastFullMonoMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -43,13 +49,21 @@ export class LinkReporter {
     monoMs: number,
   ): LinkMeasurementInit[] {
     const full = monoMs - this.#lastFullMonoMs >= reportIntervalMs;
-    const sent = full ? summaries : summaries.filter((s) => changedEnough(this.#reported.get(s.peerIndex), s));
+    const changed = (s: LinkSummary): boolean =>
+      changedEnough(this.#reported.get(s.peerIndex), s) ||
+      ratesChanged(this.#reportedRates.get(s.peerIndex), sessions.get(s.peerIndex));
+    const sent = full ? summaries : summaries.filter(changed);
     // Before the first measurement there is nothing that could count as told.
     if (full && summaries.length > 0) {
       this.#lastFullMonoMs = monoMs;
       this.#reported.clear();
+      this.#reportedRates.clear();
     }
-    for (const summary of sent) this.#reported.set(summary.peerIndex, summary);
+    for (const summary of sent) {
+      this.#reported.set(summary.peerIndex, summary);
+      const session = sessions.get(summary.peerIndex);
+      if (session !== undefined) this.#reportedRates.set(summary.peerIndex, session);
+    }
     return [...sent]
       .sort((a, b) => a.peerIndex - b.peerIndex)
       .slice(0, MAX_LINKS_PER_REPORT)
@@ -66,6 +80,18 @@ export function changedEnough(before: LinkSummary | undefined, now: LinkSummary)
     lossChanged(before.lossOutPpm, now.lossOutPpm) ||
     lossChanged(before.lossInPpm, now.lossInPpm)
   );
+}
+
+/** True when what the link carries has changed enough, in either direction. */
+function ratesChanged(before: SessionReading | undefined, now: SessionReading | undefined): boolean {
+  return (
+    rateChanged(before?.sentBytesPerSecond, now?.sentBytesPerSecond) ||
+    rateChanged(before?.receivedBytesPerSecond, now?.receivedBytesPerSecond)
+  );
+}
+
+function rateChanged(before = 0, now = 0): boolean {
+  return Math.abs(now - before) > Math.max(RATE_CHANGE_BYTES_PER_SECOND, before * RATE_CHANGE_RATIO);
 }
 
 function rttChanged(before: number | null, now: number | null): boolean {
@@ -85,7 +111,7 @@ const HEALTH: Record<LinkSummary['health'], LinkHealth> = {
 };
 
 function measurement(summary: LinkSummary, session: SessionReading | undefined): LinkMeasurementInit {
-  const { handshakeAgeS, sentBytesPerSecond } = session ?? {};
+  const { handshakeAgeS, sentBytesPerSecond, receivedBytesPerSecond } = session ?? {};
   const { peerIndex, health, rttUs, minRttUs, jitterUs, lossOutPpm, lossInPpm, samples } = summary;
   return {
     peerIndex,
@@ -98,6 +124,9 @@ function measurement(summary: LinkSummary, session: SessionReading | undefined):
     ...(lossInPpm === null ? {} : { lossInPpm: uint32(lossInPpm) }),
     ...(handshakeAgeS === undefined ? {} : { handshakeAgeS: uint32(handshakeAgeS) }),
     ...(sentBytesPerSecond === undefined ? {} : { sentBytesPerSecond: BigInt(Math.round(sentBytesPerSecond)) }),
+    ...(receivedBytesPerSecond === undefined
+      ? {}
+      : { receivedBytesPerSecond: BigInt(Math.round(receivedBytesPerSecond)) }),
   };
 }
 

@@ -16,7 +16,7 @@ import { type DetectionRules, detectionSettings, linkUse, neighboursInUse } from
 import { LocalRepair } from './local-repair.ts';
 import type { MeshPeer, PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, PeerSnapshot } from './metrics.ts';
-import { SentRates } from './sent-rates.ts';
+import { SessionRates } from './session-rates.ts';
 import type { TableKeeper } from './table-keeper.ts';
 
 export interface LinkWatchDeps {
@@ -48,6 +48,9 @@ type ProbePlan = Pick<ProbeSettings, 'intervalMs' | 'deadAfterMs'>;
 /** A link that our probes find down, and whose last handshake is older, has no session: WireGuard renews after 15 s of silence. */
 const STALE_WHEN_DOWN_MS = 15_000;
 
+/** So much above the least RTT of the last minutes there may be a queue. */
+const QUEUE_US = 10_000;
+
 export class LinkWatch {
   readonly #deps: LinkWatchDeps;
   readonly #options: LinkWatchOptions;
@@ -62,7 +65,7 @@ export class LinkWatch {
   #proberLagMs = 0;
   #statuses = new Map<PublicKey, PeerStatus>();
   #learned = new Map<PublicKey, HostPort>();
-  readonly #sent = new SentRates();
+  readonly #rates = new SessionRates();
 
   constructor(deps: LinkWatchDeps, options: LinkWatchOptions) {
     this.#deps = deps;
@@ -86,6 +89,11 @@ export class LinkWatch {
   /** Some peer has no session yet: sessions are worth reading often. */
   get searching(): boolean {
     return this.#endpoints.searching;
+  }
+
+  /** Reads the sessions where they carry load, or a queue shows: to be called every second. */
+  async readLoad(): Promise<void> {
+    if (this.#rates.busy || this.#summaries.some(isQueued)) await this.readSessions();
   }
 
   /** Starts a prober bound to `tunnelAddress`, in place of one that runs. Throws port_in_use, unreachable. */
@@ -130,7 +138,7 @@ export class LinkWatch {
   async readSessions(): Promise<void> {
     const statuses = await this.#deps.overlay.peerStatus();
     this.#statuses = new Map(statuses.map((status) => [status.publicKey, status]));
-    this.#sent.observe(statuses, this.#deps.clock.monoMs());
+    this.#rates.observe(statuses, this.#deps.clock.monoMs());
   }
 
   /** True when an endpoint is to be set anew. */
@@ -171,8 +179,9 @@ export class LinkWatch {
     const sessions = new Map<number, SessionReading>();
     for (const peer of this.#deps.peers().list()) {
       const ageMs = this.#handshakeAgeMs(peer.publicKey);
-      const sentBytesPerSecond = this.#sent.get(peer.publicKey);
-      sessions.set(peer.index, { handshakeAgeS: ageMs === null ? undefined : ageMs / 1000, sentBytesPerSecond });
+      const { sentBytesPerSecond, receivedBytesPerSecond } = this.#rates.get(peer.publicKey) ?? {};
+      const handshakeAgeS = ageMs === null ? undefined : ageMs / 1000;
+      sessions.set(peer.index, { handshakeAgeS, sentBytesPerSecond, receivedBytesPerSecond });
     }
     return this.#reporter.observe(this.#summaries, sessions, reportIntervalMs, this.#deps.clock.monoMs());
   }
@@ -229,4 +238,8 @@ export class LinkWatch {
     const at = this.#statuses.get(key)?.lastHandshakeAtMs ?? null;
     return at === null ? null : Math.max(0, this.#deps.clock.nowMs() - at);
   }
+}
+
+function isQueued({ rttUs, minRttUs }: LinkSummary): boolean {
+  return rttUs !== null && minRttUs !== null && rttUs >= minRttUs + QUEUE_US;
 }

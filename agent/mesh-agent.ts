@@ -70,6 +70,8 @@ export interface MeshAgentOptions {
 /** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
 const STATUS_SEARCHING_MS = 1000;
 const STATUS_IDLE_MS = 5000;
+/** While there is load: a link that gets full is left within two or three seconds, and what it carried is to be known. */
+const STATUS_LOADED_MS = 1000;
 /** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
 const LEAVE_LIMIT_MS = 8000;
 
@@ -185,6 +187,7 @@ export class MeshAgent {
         () => (this.#links.searching ? STATUS_SEARCHING_MS : STATUS_IDLE_MS),
         () => this.#readSessions(),
       ),
+      this.#task('rates', () => STATUS_LOADED_MS, this.#links.readLoad.bind(this.#links)),
       this.#task(
         'demand',
         () => this.#reports.demandIntervalMs,

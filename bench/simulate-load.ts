@@ -14,7 +14,7 @@ import { makeLoadedMesh } from '../netlab/simulator/load/loaded-mesh.ts';
 import { demandOfStep, parseOdSeries } from '../netlab/simulator/load/od-series.ts';
 import { RttNoise } from '../netlab/simulator/load/rtt-noise.ts';
 import { SyntheticRtts } from '../netlab/simulator/synthetic-rtts.ts';
-import { DEFAULT_LOAD_LOOP_OPTIONS } from '../steering/traffic-engineering/load-loop.ts';
+import { DEFAULT_LOAD_CONTROLLER_OPTIONS } from '../steering/load/load-controller.ts';
 import { optimise } from '../steering/traffic-engineering/optimise.ts';
 import { DEFAULT_TRAFFIC_OPTIONS } from '../steering/traffic-engineering/traffic-options.ts';
 import { readData, seattleSlices } from './rtt-data.ts';
@@ -54,7 +54,7 @@ export async function benchSimulateLoad(values: Values): Promise<unknown> {
   const noise = new RttNoise(seattleSlices(folder), SEATTLE_SLICE_MS);
   // the optimum that steps are held against knows no bound on stretch either
   const traffic = { ...DEFAULT_TRAFFIC_OPTIONS, stretch: null };
-  const loop = new LoopSteering(network, { ...DEFAULT_LOAD_LOOP_OPTIONS, traffic });
+  const loop = new LoopSteering(network, { ...DEFAULT_LOAD_CONTROLLER_OPTIONS, traffic });
   const run = (name: string, steering: LoadSteering, noisy: boolean) => {
     const start = shortestBy(network, network.rttUs);
     const seen = simulateLoad(network, demands, start, steering, noisy ? noise : null, options);
@@ -74,7 +74,7 @@ export async function benchSimulateLoad(values: Values): Promise<unknown> {
     pairs: demands[0]?.from.length ?? 0,
     virtualSeconds: demands.length * options.stepSeconds,
     optima: optima.map((value) => Number(value.toFixed(4))),
-    plans: loop.loop.counters,
+    plans: loop.controller.counters,
     results,
     wallSeconds: Math.round((performance.now() - startMs) / 1_000),
   };

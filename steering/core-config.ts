@@ -71,7 +71,7 @@ const steering = z.strictObject({
     .describe('price of one microsecond of delay variation, in microseconds'),
   spfMinIntervalMs: z.int().min(0).max(60_000).default(100).describe('least time between two shortest-path runs'),
   loadAware: z.boolean().default(true).describe('spread traffic over several paths where links or accesses get full'),
-  loadIntervalMs: z.int().min(1_000).max(600_000).default(10_000).describe('time between two decisions on load'),
+  loadIntervalMs: z.int().min(1_000).max(600_000).default(5_000).describe('time between two looks at load'),
   warmUpMs: z
     .int()
     .min(0)

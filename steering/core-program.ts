@@ -28,6 +28,7 @@ import { OneStepSteeringEngine } from './steering-engine.ts';
 import type { SteeringEngine } from './steering-engine-port.ts';
 import { GroupCommit } from './store/group-commit.ts';
 import { SqliteStore } from './store/sqlite-store.ts';
+import { TrafficPlanner } from './traffic-engineering/traffic-planner.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
 
@@ -98,7 +99,8 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const parts: CoreParts = { store, authority, registry, hub, loop, agentServer, clock, agentAddresses };
     const views = new CoreViews(parts);
     const { loadAware: aware, loadIntervalMs: intervalMs } = config.steering;
-    const load = new LoadLoop({ loop, clock, log, metrics }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
+    const planner = new TrafficPlanner();
+    const load = new LoadLoop({ loop, clock, log, metrics, planner }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
       { views, tokens, hub, engine: loop.engine, load, metrics, log },
@@ -109,7 +111,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const stop = () => {
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
-        load.stop();
+        await load.stop();
         loop.stop();
         await Promise.all([agentServer.stop(), api.stop()]);
         commits.flush();

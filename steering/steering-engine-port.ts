@@ -36,6 +36,8 @@ export interface LinkObservation {
   readonly handshakeAgeS: number | null;
   /** Bytes per second that the node sends over the link, for whomever; absent: not told. */
   readonly sentBytesPerSecond?: number | null;
+  /** What came from `peerIndex`: what the link from there delivered. */
+  readonly receivedBytesPerSecond?: number | null;
 }
 
 /** Weighted next hops by destination and by who sends; stable indices. Without a loop: see rib/hop-choice.ts. */

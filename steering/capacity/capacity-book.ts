@@ -1,19 +1,15 @@
 /**
  * What links and nodes' accesses can carry: configured by the node (`--uplink`, `--downlink`), or learned (LearnedRate)
- * from the rates that WireGuard counted and from loss and delay at the same moment. Pure; numbers are stable indices.
+ * from what far ends received while a link was full (LinkUse says when). Pure; numbers are stable indices.
  *
- * A link is *congested* when it carries at least `leastBytesPerSecond` and
- *     loss towards the peer >= 2 %,  or  RTT >= 1.5 base and RTT >= base + 10 ms
- * for 6 s, where base is the least RTT seen (it rises by 1 % a minute, so that a longer underlay path is learned too). When two or
- * more links of a node carry that much, more than half of them are congested, and at least two of those carry less than
- * they are known to (or nothing is known), it is the node's access that is full, and the links learn nothing: each would
- * learn its share of the access. A link that carries what it is known to carry needs no other explanation.
- *
- * A link that got longer or lossy by itself looks the same while traffic is on it. Steering by latency leaves it within the 6 s; and where
- * it is bad with little on it, what was learned is forgotten and its RTT becomes the base.
+ * A node's access is what is full where its links are slow *together*, those with little on them included: they share the
+ * queue. So: at least two thirds of its links (and two) have a queue of 10 ms, or, where none has one, loss; and of those at
+ * least two carry less than they are known to, or nothing is known of them. The links then learn nothing: each would learn its
+ * share of the access. After 6 s the access does. Not counted is an idle link whose other direction carries something. A link that carries what it is known to carry needs no other explanation.
  */
 import { MOST_BYTES_PER_SECOND } from '../demand/demand-matrix.ts';
 import { LearnedRate } from './learned-rate.ts';
+import { type CarriedSample, LinkUse } from './link-use.ts';
 
 export interface CapacityOptions {
   /** Loss on an idle link says nothing of its capacity: 1 Mbit/s. */
@@ -23,7 +19,7 @@ export interface CapacityOptions {
   readonly rttUs: number;
   /** Samples of a link that are older say nothing of now: two reports at the usual pace. */
   readonly freshMs: number;
-  /** So long load and loss or delay must go together: time in which steering by latency leaves a link that is slow by itself. */
+  /** So long load and loss or delay must last together: time in which steering by latency leaves a link that is slow by itself. */
   readonly persistMs: number;
 }
 
@@ -36,28 +32,40 @@ export const DEFAULT_CAPACITY_OPTIONS: CapacityOptions = {
   persistMs: 6_000,
 };
 
-const BASE_GROWTH_PER_MINUTE = 0.01;
+/** Part of a node's links that are slow together when its access is full. */
+const TOGETHER = 2 / 3;
+/** The loss window of the probes, and what the core's own estimate takes to follow. */
+const AFTER_FULL_MS = 20_000;
 /** A congested link that carries this part of its known capacity is full by itself. */
 const EXPLAINED = 0.8;
-/** A link that is bad while it carries less than this part of what was learned was never full. */
-const LITTLE = 0.5;
-
-/** What one end says of a link at one moment; null: not measured. Rates in bytes per second. */
-export interface CarriedSample {
-  readonly sentBytesPerSecond: number | null;
-  readonly rttUs: number | null;
-  readonly lossOutPpm: number | null;
+/** What one end says of a link: how it sends, and what it received of the other direction. */
+export interface LinkSample extends CarriedSample {
+  readonly receivedBytesPerSecond: number | null;
 }
 
-/** What a link report says of it. */
+type Told<T> = { readonly [K in keyof T]?: T[K] };
+
+/** What a link report says of it. A rate that cannot be counts as not told. */
 export function carriedSample({
   rttUs,
   lossOutPpm,
   sentBytesPerSecond = null,
-}: Omit<CarriedSample, 'sentBytesPerSecond'> & { readonly sentBytesPerSecond?: number | null }): CarriedSample {
-  const isAbsurd =
-    sentBytesPerSecond !== null && !(sentBytesPerSecond >= 0 && sentBytesPerSecond <= MOST_BYTES_PER_SECOND);
-  return { rttUs, lossOutPpm, sentBytesPerSecond: isAbsurd ? null : sentBytesPerSecond };
+  receivedBytesPerSecond = null,
+}: CarriedSampleFields): LinkSample {
+  return {
+    rttUs,
+    lossOutPpm,
+    sentBytesPerSecond: believable(sentBytesPerSecond),
+    receivedBytesPerSecond: believable(receivedBytesPerSecond),
+  };
+}
+
+type CarriedSampleFields = Pick<LinkSample, 'rttUs' | 'lossOutPpm'> &
+  Told<Pick<LinkSample, 'sentBytesPerSecond' | 'receivedBytesPerSecond'>>;
+
+function believable(bytesPerSecond: number | null): number | null {
+  const isRate = bytesPerSecond !== null && bytesPerSecond >= 0 && bytesPerSecond <= MOST_BYTES_PER_SECOND;
+  return isRate ? bytesPerSecond : null;
 }
 
 export interface AccessLimits {
@@ -71,26 +79,18 @@ export interface Capacity {
   readonly source: 'configured' | 'learned' | 'unknown';
 }
 
-interface LinkUse {
-  readonly from: number;
-  readonly to: number;
-  readonly rate: LearnedRate;
-  carried: number;
-  /** Carried at the sample before. */
-  carriedBefore: number;
-  baseRttUs: number | null;
-  congested: boolean;
-  /** Since when it is lossy or slow under load; null: it is not. */
-  badSinceMs: number | null;
-  atMs: number;
-}
-
 interface AccessUse {
   readonly up: LearnedRate;
   readonly down: LearnedRate;
   limits: AccessLimits;
-  upAtMs: number;
-  downAtMs: number;
+  readonly upSpell: AccessSpell;
+  readonly downSpell: AccessSpell;
+}
+
+interface AccessSpell {
+  atMs: number;
+  /** Since when its links are slow together; null: they are not. */
+  sinceMs: number | null;
 }
 
 export class CapacityBook {
@@ -98,6 +98,7 @@ export class CapacityBook {
   readonly #out = new Map<number, Map<number, LinkUse>>();
   readonly #in = new Map<number, Map<number, LinkUse>>();
   readonly #access = new Map<number, AccessUse>();
+  #learnings = 0;
 
   constructor(options: Partial<CapacityOptions> = {}) {
     this.#options = { ...DEFAULT_CAPACITY_OPTIONS, ...options };
@@ -120,45 +121,31 @@ export class CapacityBook {
   }
 
   /** What `from` says of its links, all at once: whether a link or the access is full shows on all of them together. */
-  observe(from: number, samples: readonly (CarriedSample & { readonly to: number })[], nowMs: number): void {
-    const told: { readonly link: LinkUse; readonly elapsedMs: number }[] = [];
+  observe(
+    from: number,
+    samples: readonly (CarriedSample & Told<LinkSample> & { readonly to: number })[],
+    nowMs: number,
+  ): void {
+    const told: { readonly link: LinkUse; readonly wasKnown: boolean }[] = [];
     for (const sample of samples) {
       const link = this.#link(from, sample.to, nowMs);
-      const elapsedMs = Math.max(0, nowMs - link.atMs);
-      link.atMs = nowMs;
-      if (this.#take(link, sample, elapsedMs)) told.push({ link, elapsedMs });
+      const received = sample.receivedBytesPerSecond ?? null;
+      if (received !== null) this.#link(sample.to, from, nowMs).delivered(received, nowMs);
+      const wasKnown = link.rate.value !== null;
+      if (link.take(sample, nowMs)) told.push({ link, wasKnown });
     }
     if (told.length === 0) return;
     const up = this.#observeAccess(this.#out.get(from), this.#accessOf(from), 'up', nowMs);
-    for (const { link, elapsedMs } of told) {
+    for (const { link, wasKnown } of told) {
       const down = this.#observeAccess(this.#in.get(link.to), this.#accessOf(link.to), 'down', nowMs);
-      if (link.congested && (up || down)) continue;
-      link.rate.observe(link.carried, Math.max(link.carried, link.carriedBefore), link.congested, elapsedMs);
+      link.learn(up || down, nowMs);
+      if (!wasKnown && link.rate.value !== null) this.#learnings++;
     }
   }
 
-  /** False: no rate was told. */
-  #take(link: LinkUse, { rttUs, lossOutPpm, sentBytesPerSecond }: CarriedSample, elapsedMs: number): boolean {
-    if (rttUs !== null) {
-      const grown = (link.baseRttUs ?? rttUs) * (1 + (BASE_GROWTH_PER_MINUTE * elapsedMs) / 60_000);
-      link.baseRttUs = Math.min(rttUs, grown);
-    }
-    if (sentBytesPerSecond === null) return false;
-    link.carriedBefore = link.carried;
-    link.carried = sentBytesPerSecond;
-    const { leastBytesPerSecond, lossPpm, rttRatio, rttUs: leastRiseUs } = this.#options;
-    const base = link.baseRttUs ?? Number.POSITIVE_INFINITY;
-    const isSlow = rttUs !== null && rttUs >= base * rttRatio && rttUs >= base + leastRiseUs;
-    const isBad = (lossOutPpm ?? 0) >= lossPpm || isSlow;
-    if (!isBad || link.carried < leastBytesPerSecond) link.badSinceMs = null;
-    else link.badSinceMs ??= link.atMs;
-    link.congested = link.badSinceMs !== null && link.atMs >= link.badSinceMs + this.#options.persistMs;
-    // bad with little on it: load is not why
-    if (isBad && link.carried < Math.max(leastBytesPerSecond, (link.rate.value ?? 0) * LITTLE)) {
-      link.rate.value = null;
-      link.baseRttUs = rttUs ?? link.baseRttUs;
-    }
-    return true;
+  /** Grows whenever something is learned of a link or an access of which nothing was known. */
+  get learnings(): number {
+    return this.#learnings;
   }
 
   link(from: number, to: number): Capacity {
@@ -190,34 +177,52 @@ export class CapacityBook {
     return { sent: this.#sum(this.#out.get(index), nowMs), received: this.#sum(this.#in.get(index), nowMs) };
   }
 
+  /** Whether what is measured of the link may still be what load did to it: loss is counted over 10 s. */
+  wasFull(from: number, to: number, nowMs: number): boolean {
+    const link = this.#out.get(from)?.get(to);
+    return link !== undefined && nowMs <= link.fullAtMs + AFTER_FULL_MS;
+  }
+
   /** RTT of a link without queues; null: never measured. */
   baseRttUs(from: number, to: number): number | null {
     return this.#out.get(from)?.get(to)?.baseRttUs ?? null;
   }
 
-  /** True when the access is full: its own rate was learned, not its links'. */
+  /** True when the access is full, or seems so: its links are not to learn from that. */
   #observeAccess(
     links: ReadonlyMap<number, LinkUse> | undefined,
     access: AccessUse,
     direction: 'up' | 'down',
     nowMs: number,
   ): boolean {
-    let [carrying, congested, unexplained, sum, peak] = [0, 0, 0, 0, 0];
+    let [known, queued, lossy, unexplained, sum] = [0, 0, 0, 0, 0];
     for (const link of links?.values() ?? []) {
       if (!this.#isFresh(link, nowMs)) continue;
       sum += link.carried;
-      peak += Math.max(link.carried, link.carriedBefore);
-      if (link.carried < this.#options.leastBytesPerSecond) continue;
-      carrying++;
-      if (!link.congested) continue;
-      congested++;
-      if (link.rate.value === null || link.carried < link.rate.value * EXPLAINED) unexplained++;
+      // a queue that the other direction makes says nothing of this one
+      const isIdle = link.carried < this.#options.leastBytesPerSecond;
+      const back = this.#out.get(link.to)?.get(link.from);
+      if (isIdle && back !== undefined && back.carried >= this.#options.leastBytesPerSecond) continue;
+      known++;
+      if (link.isQueued) queued++;
+      if (link.isLossy) lossy++;
+      const { value } = link.rate;
+      if ((link.isQueued || link.isLossy) && (value === null || link.carried < value * EXPLAINED)) unexplained++;
     }
-    const isFull = carrying >= 2 && congested * 2 > carrying && unexplained >= 2;
-    const at = direction === 'up' ? 'upAtMs' : 'downAtMs';
-    access[direction].observe(sum, peak, isFull, Math.max(0, nowMs - access[at]));
-    access[at] = nowMs;
-    return isFull;
+    const together = Math.max(2, known * TOGETHER);
+    const seemsFull =
+      sum >= this.#options.leastBytesPerSecond &&
+      unexplained >= 2 &&
+      (queued >= together || (queued === 0 && lossy >= together));
+    const spell = direction === 'up' ? access.upSpell : access.downSpell;
+    const elapsedMs = Math.max(0, nowMs - spell.atMs);
+    spell.atMs = nowMs;
+    spell.sinceMs = seemsFull ? (spell.sinceMs ?? nowMs) : null;
+    const isFull = spell.sinceMs !== null && nowMs >= spell.sinceMs + this.#options.persistMs;
+    const rate = access[direction];
+    if (isFull && rate.value === null) this.#learnings++;
+    if (isFull || !seemsFull) rate.observe(sum, sum, isFull, elapsedMs);
+    return seemsFull;
   }
 
   #sum(links: ReadonlyMap<number, LinkUse> | undefined, nowMs: number): number {
@@ -234,7 +239,11 @@ export class CapacityBook {
     const known = this.#access.get(index);
     if (known !== undefined) return known;
     const limits = { uplinkBytesPerSecond: null, downlinkBytesPerSecond: null };
-    const access = { up: new LearnedRate(), down: new LearnedRate(), limits, upAtMs: 0, downAtMs: 0 };
+    const [upSpell, downSpell] = [
+      { atMs: 0, sinceMs: null },
+      { atMs: 0, sinceMs: null },
+    ];
+    const access: AccessUse = { up: new LearnedRate(), down: new LearnedRate(), limits, upSpell, downSpell };
     this.#access.set(index, access);
     return access;
   }
@@ -242,17 +251,7 @@ export class CapacityBook {
   #link(from: number, to: number, nowMs: number): LinkUse {
     const known = this.#out.get(from)?.get(to);
     if (known !== undefined) return known;
-    const link: LinkUse = {
-      from,
-      to,
-      rate: new LearnedRate(),
-      carried: 0,
-      carriedBefore: 0,
-      baseRttUs: null,
-      congested: false,
-      badSinceMs: null,
-      atMs: nowMs,
-    };
+    const link = new LinkUse(from, to, this.#options, nowMs);
     for (const [side, own, peer] of [
       [this.#out, from, to],
       [this.#in, to, from],

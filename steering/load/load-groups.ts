@@ -44,14 +44,16 @@ export function groupsOf(input: LoadInput, tables: WeightedTables): LoadGroups {
 }
 
 /**
- * What forwards now: the groups in force, and the paths that are best by latency towards all others. `whole`: no group lost
- * a link or a node, and no node is without. Null: there are no groups.
+ * What forwards now: the groups in force, and the paths that are best by latency (`latency`, as in `latencyTables`) towards
+ * all others. `whole`: no group lost a link or a node, and no node is without.
  */
-export function tablesInForce(input: LoadInput): { readonly tables: WeightedTables; readonly whole: boolean } | null {
+export function tablesInForce(
+  input: LoadInput,
+  latency: WeightedTables,
+): { readonly tables: WeightedTables; readonly whole: boolean } {
   const { nodes, network, inForce } = input;
-  if (inForce.size === 0) return null;
+  if (inForce.size === 0) return { tables: latency, whole: true };
   const n = network.nodeCount;
-  const latency = latencyTables(input);
   const numberOf = new Map(nodes.map((index, i) => [index, i]));
   const linkOf = new Map<number, number>();
   for (let link = 0; link < network.from.length; link++) {

@@ -2,10 +2,11 @@
  * What load-aware steering decides on, as the optimiser takes it: nodes and links that carry traffic now, with delay and
  * capacity, the demands, and the tables in force. Pure: reads the mesh, changes nothing.
  *
- * A link costs what it costs by latency, but for what its own load adds: the RTT without queues where it is used, so that load does
- * not push traffic away twice, once by capacity and once by delay. The price of a transit hop is in it, since paths are
+ * A link costs what it costs by latency, but for what its own load adds: the RTT without queues where it is used, or was full a
+ * moment ago, so that load does not push traffic away twice, once by capacity and once by delay. The price of a transit hop is in it, since paths are
  * compared by sums.
  */
+import type { CapacityBook } from '../capacity/capacity-book.ts';
 import { cappedBytesPerSecond, type DemandPair } from '../demand/demand-matrix.ts';
 import type { MeshState } from '../mesh-state.ts';
 import type { LoadGroups } from '../steering-engine-port.ts';
@@ -61,7 +62,13 @@ function priceUs(mesh: MeshState, from: number, to: number, capacity: number | n
   const total = mesh.links.get(from, to)?.filter.effective?.totalUs ?? 0;
   const base = book.baseRttUs(from, to);
   const carried = book.carried(from, to, nowMs) ?? 0;
-  return base !== null && capacity !== null && carried > capacity * USED_SHARE ? Math.min(base, total) : total;
+  const isLoads = capacity !== null && (carried > capacity * USED_SHARE || isFull(book, from, to, nowMs));
+  return base !== null && isLoads ? Math.min(base, total) : total;
+}
+
+/** A queue or loss of either direction is in the cost of both. */
+function isFull(book: CapacityBook, from: number, to: number, nowMs: number): boolean {
+  return book.wasFull(from, to, nowMs) || book.wasFull(to, from, nowMs);
 }
 
 function demandOf(mesh: MeshState, numberOf: ReadonlyMap<number, number>, nowMs: number): TrafficDemand {

@@ -36,6 +36,7 @@ export function linkObservations(report: LinkReport, isPeer: (index: number) => 
       lossInPpm: ppm(link.lossInPpm),
       handshakeAgeS: link.handshakeAgeS ?? null,
       sentBytesPerSecond: link.sentBytesPerSecond === undefined ? null : Number(link.sentBytesPerSecond),
+      receivedBytesPerSecond: link.receivedBytesPerSecond === undefined ? null : Number(link.receivedBytesPerSecond),
     });
   }
   return [...byPeer.values()];

@@ -12,12 +12,24 @@ import type { TrafficPlan } from './traffic-plan.ts';
 import type { TrafficAnswer, TrafficTask } from './traffic-task.ts';
 import type { WeightedTables } from './weighted-tables.ts';
 
+/** Who makes plans; one at a time. */
+export interface TrafficPlanning {
+  plan(
+    network: TrafficNetwork,
+    demand: TrafficDemand,
+    options?: Partial<TrafficOptions>,
+    previous?: WeightedTables,
+  ): Promise<TrafficPlan>;
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
 export interface TrafficPlannerOptions {
   /** The worker's entry. Default: that of the build, since Node cannot load a `.ts` one. */
   readonly workerUrl?: URL;
 }
 
-export class TrafficPlanner {
+export class TrafficPlanner implements TrafficPlanning {
   readonly #options: TrafficPlannerOptions;
   #worker: Worker | undefined;
   #fail: ((error: ThalwegError) => void) | undefined;

@@ -1,8 +1,10 @@
 /** What is compared under load: routes by measured delay, as they were, and the slow loop around the optimiser. */
+
 import { DEFAULT_COST_OPTIONS, linkCost } from '../../../steering/link-state/link-cost.ts';
+import { LoadController, type LoadControllerOptions } from '../../../steering/load/load-controller.ts';
 import { DelayTrees } from '../../../steering/traffic-engineering/delay-trees.ts';
 import { linksBy } from '../../../steering/traffic-engineering/link-index.ts';
-import { LoadLoop, type LoadLoopOptions } from '../../../steering/traffic-engineering/load-loop.ts';
+import { optimise } from '../../../steering/traffic-engineering/optimise.ts';
 import { shortestTables } from '../../../steering/traffic-engineering/shortest-tables.ts';
 import type { TrafficNetwork } from '../../../steering/traffic-engineering/traffic-network.ts';
 import type { WeightedTables } from '../../../steering/traffic-engineering/weighted-tables.ts';
@@ -40,14 +42,18 @@ export class FixedSteering implements LoadSteering {
   }
 }
 
-/** Weighted groups by measured demand. */
+/** Weighted groups by measured demand, by the rules of the core. A plan is there at once. */
 export class LoopSteering implements LoadSteering {
-  readonly loop: LoadLoop;
+  readonly controller: LoadController;
   readonly #network: TrafficNetwork;
   readonly #base: BaseRtts;
 
-  constructor(network: TrafficNetwork, options?: LoadLoopOptions) {
-    this.loop = new LoadLoop(options);
+  #tables: WeightedTables;
+  #isSpread = false;
+
+  constructor(network: TrafficNetwork, options?: LoadControllerOptions) {
+    this.controller = new LoadController(options);
+    this.#tables = shortestBy(network, network.rttUs);
     this.#network = network;
     this.#base = new BaseRtts(network.from.length);
   }
@@ -55,7 +61,16 @@ export class LoopSteering implements LoadSteering {
   steer({ links, demand, nowMs }: LoadReport): WeightedTables | null {
     for (const [link, { rttUs }] of links.entries()) this.#base.report(link, rttUs);
     this.#base.tick(nowMs);
-    const decision = this.loop.decide({ ...this.#network, rttUs: this.#base.levelUs }, demand, nowMs);
-    return decision.kind === 'move' ? decision.plan.tables : null;
+    const network = { ...this.#network, rttUs: this.#base.levelUs };
+    const look = this.controller.look(
+      { network, demand, inForce: this.#tables, spread: this.#isSpread, whole: true },
+      nowMs,
+    );
+    if (look.kind === 'keep') return null;
+    const plan = optimise(network, look.demand, this.controller.options.traffic, this.#tables);
+    if (!this.controller.judge(look, plan, nowMs)) return null;
+    this.#tables = plan.tables;
+    this.#isSpread = !plan.calm;
+    return plan.tables;
   }
 }

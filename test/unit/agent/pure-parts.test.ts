@@ -9,7 +9,7 @@ import { LinkReporter } from '../../../agent/link-reporter.ts';
 import { detectionSettings, linkUse, neighboursInUse } from '../../../agent/link-use.ts';
 import { LocalRepair } from '../../../agent/local-repair.ts';
 import { type MeshPeer, PeerSet } from '../../../agent/mesh-peer.ts';
-import { SentRates } from '../../../agent/sent-rates.ts';
+import { SessionRates } from '../../../agent/session-rates.ts';
 import type { LinkSummary } from '../../../overlay/stamp/prober.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../../protocol/address-plan.ts';
 import type { HostPort } from '../../../protocol/endpoint.ts';
@@ -227,7 +227,7 @@ describe('LinkReporter', () => {
       reporter
         .observe(
           [other, link({ ...up, ...change })],
-          new Map([[2, { handshakeAgeS: 7.4, sentBytesPerSecond: undefined }]]),
+          new Map([[2, { handshakeAgeS: 7.4, sentBytesPerSecond: undefined, receivedBytesPerSecond: undefined }]]),
           5000,
           monoMs,
         )
@@ -240,6 +240,20 @@ describe('LinkReporter', () => {
     expect(observe({ health: 'down' }, 2500)).toEqual([2]);
     expect(observe({ health: 'down' }, 3000)).toEqual([]);
     expect(observe({ health: 'down' }, 5000)).toEqual([2, 3]);
+  });
+
+  it('reports at once when a link begins or ceases to carry something, not when its rate wavers', () => {
+    const reporter = new LinkReporter();
+    const observe = (sent: number, received: number, monoMs: number) => {
+      const session = { handshakeAgeS: 7, sentBytesPerSecond: sent, receivedBytesPerSecond: received };
+      return reporter.observe([link(up)], new Map([[2, session]]), 5000, monoMs).length;
+    };
+    expect(observe(0, 0, 0)).toBe(1);
+    expect(observe(125_000, 125_000, 500)).toBe(0);
+    expect(observe(1_000_000, 0, 1000)).toBe(1);
+    expect(observe(1_190_000, 0, 1500)).toBe(0);
+    expect(observe(1_000_000, 200_000, 2000)).toBe(1);
+    expect(observe(0, 200_000, 2500)).toBe(1);
   });
 
   it('needs 500 us on a short link, however large a part that is', () => {
@@ -365,18 +379,34 @@ describe('largest', () => {
   });
 });
 
-describe('SentRates', () => {
+describe('SessionRates', () => {
   it('knows a rate after two reads, and takes a counter that went back for one made anew', () => {
-    const rates = new SentRates();
+    const rates = new SessionRates();
     const key = 'k' as PublicKey;
     const read = (sentBytes: number, monoMs: number) => {
-      rates.observe([{ publicKey: key, sentBytes }], monoMs);
-      return rates.get(key);
+      rates.observe([{ publicKey: key, sentBytes, receivedBytes: 10 * sentBytes }], monoMs);
+      const rate = rates.get(key);
+      if (rate !== undefined) expect(rate.receivedBytesPerSecond).toBe(10 * rate.sentBytesPerSecond);
+      return rate?.sentBytesPerSecond;
     };
     expect(read(1_000_000, 0)).toBeUndefined();
     expect(read(1_005_000, 500)).toBeUndefined();
     expect(read(1_010_000, 5000)).toBe(2000);
     expect(read(3000, 8000)).toBe(1000);
+  });
+
+  it('is busy while a session carries 1 Mbit/s either way', () => {
+    const rates = new SessionRates();
+    const key = 'k' as PublicKey;
+    const read = (sentBytes: number, receivedBytes: number, monoMs: number) => {
+      rates.observe([{ publicKey: key, sentBytes, receivedBytes }], monoMs);
+      return rates.busy;
+    };
+    expect(read(0, 0, 0)).toBe(false);
+    expect(read(124_999, 0, 1000)).toBe(false);
+    expect(read(124_999, 125_000, 2000)).toBe(true);
+    expect(read(249_999, 125_000, 3000)).toBe(true);
+    expect(read(249_999, 125_000, 4000)).toBe(false);
   });
 });
 

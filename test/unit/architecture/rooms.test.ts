@@ -24,7 +24,7 @@ const TABLE: Readonly<Record<Room, { readonly may: readonly Room[]; readonly rea
 
 /** The parts of steering/ that are pure, which the lab's expectations and the simulator may use. */
 const PURE_STEERING =
-  /^steering\/(graph|spf|traffic-engineering|link-state|rib|session-plan|rollout|fleet|cost|incumbency|engine|metric)[/.-]|^steering\/(steering-engine|demand\/demand-matrix)/;
+  /^steering\/(graph|spf|traffic-engineering|link-state|rib|session-plan|rollout|fleet|cost|incumbency|engine|metric|load)[/.-]|^steering\/(steering-engine|demand\/demand-matrix)/;
 
 const files = sourceFiles();
 

@@ -28,6 +28,8 @@ describe('CapacityBook', () => {
     for (const t of [70_000, 77_000]) report(book, 1, 2, t, 400_000, 220_000);
     expect(book.link(1, 2).bytesPerSecond).toBe(400_000);
     report(book, 1, 2, 82_000, 100_000, 220_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(400_000); // the queue may be draining
+    report(book, 1, 2, 85_000, 100_000, 220_000);
     expect(book.link(1, 2).bytesPerSecond).toBeNull();
   });
 
@@ -45,6 +47,8 @@ describe('CapacityBook', () => {
     report(book, 1, 2, 10_000, 1_250_000, 90_000);
     expect(book.link(1, 2)).toEqual({ bytesPerSecond: 1_250_000, source: 'learned' });
     report(book, 1, 2, 15_000, 1_500_000, 21_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(1_250_000); // the queue has gone before the load, perhaps
+    report(book, 1, 2, 20_000, 1_500_000, 21_000);
     expect(book.link(1, 2).bytesPerSecond).toBe(1_500_000);
   });
 
@@ -53,7 +57,7 @@ describe('CapacityBook', () => {
     report(book, 1, 2, 0, 10_000, 20_000, 300_000);
     expect(book.link(1, 2).bytesPerSecond).toBeNull();
     report(book, 1, 2, 5000, 700_000, 20_000, 30_000);
-    expect(book.link(1, 2).bytesPerSecond).toBe(700_000);
+    expect(book.link(1, 2).bytesPerSecond).toBe(700_000 * 0.97);
   });
 
   it('lowers its estimate by half steps while a link is full at less, and raises it slowly by use', () => {
@@ -64,7 +68,7 @@ describe('CapacityBook', () => {
     report(book, 1, 2, 15_000, 600_000, 100_000);
     // the peak is what was carried now or a report ago
     expect(book.link(1, 2).bytesPerSecond).toBe(800_000);
-    for (let t = 20_000; t <= 80_000; t += 5000) report(book, 1, 2, t, 700_000, 20_000);
+    for (let t = 20_000; t <= 85_000; t += 5000) report(book, 1, 2, t, 700_000, 20_000);
     expect(book.link(1, 2).bytesPerSecond).toBeCloseTo(800_000 * (1 + 0.03 / 12) ** 13, 3);
   });
 
@@ -92,6 +96,85 @@ describe('CapacityBook', () => {
     report(book, 1, 3, 10_000, 1_200_000, 90_000);
     expect(book.uplink(1)).toEqual({ bytesPerSecond: null, source: 'unknown' });
     expect(book.link(1, 3).bytesPerSecond).toBe(1_200_000);
+  });
+
+  describe('where steering by latency leaves a link as soon as it is full', () => {
+    const lossy = { rttUs: 60_000, lossOutPpm: 60_000 };
+    const quiet = { rttUs: 11_000, lossOutPpm: 0 };
+
+    /** Load comes and goes within two seconds; the sending end tells its rate a second late. */
+    function spell(
+      book: CapacityBook,
+      atMs: number,
+      bad: { rttUs: number; lossOutPpm: number },
+      delivered = 1_200_000,
+    ) {
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 0, ...bad }], atMs);
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 1_900_000, ...bad }], atMs + 600);
+      book.observe(2, [{ to: 1, sentBytesPerSecond: 0, ...quiet, receivedBytesPerSecond: delivered }], atMs + 1000);
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 1_900_000, ...quiet, lossOutPpm: bad.lossOutPpm }], atMs + 1600);
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 0, ...quiet, lossOutPpm: bad.lossOutPpm }], atMs + 2600);
+    }
+
+    it('learns what arrived, not what was sent, when load, queue and loss come and go together', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      spell(book, 5000, lossy);
+      expect(book.link(1, 2)).toEqual({ bytesPerSecond: 1_200_000, source: 'learned' });
+      expect(book.learnings).toBe(1);
+      report(book, 1, 2, 8000, 1_900_000, 11_000);
+      expect(book.carried(1, 2, 8000)).toBe(1_200_000);
+      report(book, 1, 2, 9000, 0, 11_000);
+      report(book, 1, 2, 10_000, 0, 11_000);
+      expect(book.carried(1, 2, 10_000)).toBe(0);
+    });
+
+    it('wants to see it twice in a minute where nothing was lost', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      const slow = { ...lossy, lossOutPpm: 0 };
+      spell(book, 5000, slow);
+      spell(book, 70_000, slow);
+      expect(book.link(1, 2).bytesPerSecond).toBeNull();
+      spell(book, 80_000, slow, 1_300_000);
+      expect(book.link(1, 2).bytesPerSecond).toBe(1_300_000);
+    });
+
+    it('learns nothing of a link that is still slow when it has been left', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 1_900_000, ...lossy }], 5000);
+      for (let t = 6000; t < 15_000; t += 1000) book.observe(1, [{ to: 2, sentBytesPerSecond: 0, ...lossy }], t);
+      book.observe(1, [{ to: 2, sentBytesPerSecond: 0, ...quiet }], 15_000);
+      expect(book.link(1, 2).bytesPerSecond).toBeNull();
+    });
+
+    it('forgets nothing for loss that was counted while there was load, and grows such a guess fast by use', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      spell(book, 5000, lossy, 600_000);
+      for (let t = 8000; t < 18_000; t += 1000) report(book, 1, 2, t, 0, 11_000, 40_000);
+      book.observe(2, [{ to: 1, sentBytesPerSecond: 0, ...quiet, receivedBytesPerSecond: 590_000 }], 19_000);
+      expect(book.link(1, 2).bytesPerSecond).toBe(600_000);
+      for (let t = 20_000; t <= 32_000; t += 1000) report(book, 1, 2, t, 590_000, 11_000);
+      const grown = book.link(1, 2).bytesPerSecond ?? 0;
+      expect(grown).toBeGreaterThan(650_000);
+      expect(grown).toBeLessThan(800_000);
+    });
+  });
+
+  it('sees a full access by links that are slow together, those with little on them too', () => {
+    const book = new CapacityBook();
+    const tell = (nowMs: number, rttUs: number, sent: readonly number[]) =>
+      book.observe(
+        1,
+        sent.map((sentBytesPerSecond, i) => ({ to: 2 + i, sentBytesPerSecond, rttUs, lossOutPpm: 0 })),
+        nowMs,
+      );
+    tell(0, 20_000, [1000, 1000, 1000]);
+    for (let t = 1000; t <= 8000; t += 1000) tell(t, 60_000, [900_000, 1000, 1000]);
+    expect(book.uplink(1).bytesPerSecond).toBe(902_000);
+    expect(book.link(1, 2).bytesPerSecond).toBeNull();
   });
 
   it('takes what is configured before what it has learned', () => {
