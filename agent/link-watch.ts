@@ -115,7 +115,7 @@ export class LinkWatch {
       peerIndex: index,
       address: ranges.tunnelAddress(index),
       port: stampPort,
-      use: linkUse(inUse.has(index), this.#sent.get(publicKey)),
+      use: linkUse(inUse.has(index), this.#rates.get(publicKey)?.sentBytesPerSecond),
     }));
     const aimedAt = targets.map(({ address, port, use }) => `${address}:${port} ${use}`).join();
     if (aimedAt === this.#aimedAt) return;
@@ -179,7 +179,7 @@ export class LinkWatch {
     const sessions = new Map<number, SessionReading>();
     for (const peer of this.#deps.peers().list()) {
       const ageMs = this.#handshakeAgeMs(peer.publicKey);
-      const { sentBytesPerSecond, receivedBytesPerSecond } = this.#rates.get(peer.publicKey) ?? {};
+      const { sentBytesPerSecond, receivedBytesPerSecond } = this.#rates.told(peer.publicKey) ?? {};
       const handshakeAgeS = ageMs === null ? undefined : ageMs / 1000;
       sessions.set(peer.index, { handshakeAgeS, sentBytesPerSecond, receivedBytesPerSecond });
     }

@@ -19,6 +19,7 @@ export interface SessionRate {
 export class SessionRates {
   /** Some session carries enough for its rate to matter: worth reading every second. */
   busy = false;
+  #isLong = false;
   #rates = new Map<PublicKey, SessionRate>();
   #before = new Map<PublicKey, Pick<PeerStatus, 'sentBytes' | 'receivedBytes'>>();
   #atMonoMs: number | undefined;
@@ -26,6 +27,11 @@ export class SessionRates {
   /** Undefined: not known yet. */
   get(key: PublicKey): SessionRate | undefined {
     return this.#rates.get(key);
+  }
+
+  /** The same, where it says what the session carries at a time: undefined over a long time with load in it. */
+  told(key: PublicKey): SessionRate | undefined {
+    return this.busy && this.#isLong ? undefined : this.#rates.get(key);
   }
 
   /** Takes all sessions as read now. A counter that went back was made anew: what it counts now was sent since. */
@@ -40,11 +46,11 @@ export class SessionRates {
       const sent = (since(before.sentBytes, sentBytes) * 1000) / elapsedMs;
       const received = (since(before.receivedBytes, receivedBytes) * 1000) / elapsedMs;
       if (Math.max(sent, received) >= BUSY_BYTES_PER_SECOND) isBusy = true;
-      if (elapsedMs > MOST_ELAPSED_MS && Math.max(sent, received) >= BUSY_BYTES_PER_SECOND) continue;
       rates.set(publicKey, { sentBytesPerSecond: sent, receivedBytesPerSecond: received });
     }
     this.#rates = rates;
     this.busy = isBusy;
+    this.#isLong = elapsedMs > MOST_ELAPSED_MS;
     this.#before = new Map(statuses.map((status) => [status.publicKey, status]));
     this.#atMonoMs = monoMs;
   }

@@ -407,6 +407,12 @@ describe('SessionRates', () => {
     expect(read(124_999, 125_000, 2000)).toBe(true);
     expect(read(249_999, 125_000, 3000)).toBe(true);
     expect(read(249_999, 125_000, 4000)).toBe(false);
+    expect(rates.told(key)).toEqual({ sentBytesPerSecond: 0, receivedBytesPerSecond: 0 });
+    expect(read(1_249_999, 125_000, 9000)).toBe(true);
+    expect(rates.get(key)?.sentBytesPerSecond).toBe(200_000);
+    expect(rates.told(key)).toBeUndefined(); // begun within these five seconds
+    expect(read(2_249_999, 125_000, 10_000)).toBe(true);
+    expect(rates.told(key)?.sentBytesPerSecond).toBe(1_000_000);
   });
 });
 
