@@ -4,7 +4,7 @@
  */
 import { seededRandom } from '../../netlab/seeded-random.ts';
 import { forwardedLoads, highestUtilisation } from '../../steering/traffic-engineering/forwarded-loads.ts';
-import { optimise } from '../../steering/traffic-engineering/optimise.ts';
+import { optimise, TrafficOptimiser } from '../../steering/traffic-engineering/optimise.ts';
 import { repetitaNetwork } from '../../steering/traffic-engineering/repetita-network.ts';
 import { demandByDestination, type TrafficDemand } from '../../steering/traffic-engineering/traffic-demand.ts';
 import type { TrafficNetwork } from '../../steering/traffic-engineering/traffic-network.ts';
@@ -113,7 +113,12 @@ function warmFigures(
   });
   const changed = { ...demand, rateBps };
   const cold = timed(rounds, () => optimise(network, changed, { stretch: null }));
-  const warm = timed(rounds, () => optimise(network, changed, { stretch: null }, tables));
+  // an optimiser that has planned for the demand before, as in a core: that is not timed
+  const warm = timed(rounds, () => {
+    const optimiser = new TrafficOptimiser();
+    optimiser.plan(network, demand, { stretch: null });
+    return () => optimiser.plan(network, changed, { stretch: null }, tables);
+  });
   return {
     ms: warm.ms,
     coldMs: cold.ms,
@@ -124,13 +129,17 @@ function warmFigures(
   };
 }
 
-/** The plan, and the median of the times of all rounds: the first also compiles. */
-function timed(rounds: number, run: () => TrafficPlan): { plan: TrafficPlan; ms: number } {
+/** The plan, and the median of the times of all rounds: the first also compiles. What `run` returns is timed, if it is a function. */
+function timed(rounds: number, run: () => TrafficPlan | (() => TrafficPlan)): { plan: TrafficPlan; ms: number } {
   const samples: number[] = [];
   let plan: TrafficPlan | undefined;
   for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    plan = run();
+    let start = performance.now();
+    const made = run();
+    if (typeof made === 'function') {
+      start = performance.now();
+      plan = made();
+    } else plan = made;
     samples.push(performance.now() - start);
   }
   if (plan === undefined) throw new Error('no round');

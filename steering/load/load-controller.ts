@@ -8,7 +8,7 @@
  *
  *   calm       nothing above `calmUtilisation`: the shortest paths, until something is
  *   broken     tables in force lost a link or a node: at once
- *   learned    a link or access of which nothing was known turns out to be full: at once
+ *   learned    a link or access of which nothing was known turns out to be full: as soon as measured demand says so too
  *   urgent     the worst is a good deal worse than planned, in two looks on end: at once, on what is known by then
  *   settled    the busy part of the network moved: judged once, when it has had time to come to rest; planned anew, for the
  *              mean of the demand, if it is elsewhere then
@@ -108,6 +108,8 @@ export class LoadController {
   #urgentSinceMs: number | null = null;
   readonly #looks = new LoadLooks();
   #network: TrafficNetwork | null = null;
+  /** A capacity became known, and no plan has taken it in. */
+  #isNews = false;
   /** How often a plan was asked for, and how often what came was not worth its moves. */
   readonly counters = { plans: 0, refused: 0 };
 
@@ -123,7 +125,7 @@ export class LoadController {
     const o = this.#options;
     const { network, demand, inForce, spread } = situation;
     const { calmUtilisation } = o.traffic;
-    const learned = this.#compare(network);
+    if (this.#compare(network)) this.#isNews = true;
     const matrix = demandByDestination(demand, network.nodeCount);
     const use = utilisations(network, forwardedLoads(network, inForce, matrix));
     const utilisation = most(use);
@@ -139,6 +141,7 @@ export class LoadController {
       if (reason !== 'settled') this.#movingSinceMs = movingSinceMs;
       this.#plannedMs = nowMs;
       this.#urgentSinceMs = null;
+      this.#isNews = false;
       this.counters.plans++;
       return { kind: 'plan', utilisation, reason, demand: planned, situation };
     };
@@ -150,7 +153,7 @@ export class LoadController {
     }
     const isUrgent = isLoaded && utilisation > (1 + o.urgentShare) * Math.max(this.#judged, calmUtilisation);
     this.#urgentSinceMs = isUrgent ? (this.#urgentSinceMs ?? nowMs) : null;
-    if (isUrgent && learned) return plan('learned', use, demand);
+    if (isUrgent && this.#isNews) return plan('learned', use, demand);
     if (nowMs < this.#plannedMs + o.restMs) return keep;
     // a rise is known by the newest look; otherwise the mean is better
     if (this.#urgentSinceMs !== null && nowMs >= this.#urgentSinceMs + o.urgentMs) return plan('urgent', use, demand);
@@ -181,6 +184,11 @@ export class LoadController {
     // what was measured over the old routes says nothing about rest
     this.#looks.forget();
     return true;
+  }
+
+  /** What was learned may ask for a plan at any moment: worth a look every second. */
+  get impatient(): boolean {
+    return this.#isNews;
   }
 
   /** Nothing that was seen counts any more: somebody else has changed the tables. */

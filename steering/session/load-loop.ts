@@ -30,6 +30,7 @@ export interface LoadLoopOptions {
 export const LOAD_LOOP_DEFAULTS = { maxNodes: 128, firstMs: 15_000 } as const;
 /** Between two looks whether a capacity was learned: a link that is found to be full loses packets now. */
 const LEARNED_MS = 500;
+const IMPATIENT_MS = 1_000;
 
 export class LoadLoop {
   readonly #loop: SteeringLoop;
@@ -112,8 +113,9 @@ export class LoadLoop {
       const { learnings } = this.#loop.engine.traffic.capacity;
       if (this.#clock.monoMs() < this.#dueMs && learnings === this.#learnings) return;
       this.#learnings = learnings;
-      this.#dueMs = this.#clock.monoMs() + this.#options.intervalMs;
       this.#guarded(() => this.#look());
+      const { impatient } = this.#controller;
+      this.#dueMs = this.#clock.monoMs() + (impatient ? IMPATIENT_MS : this.#options.intervalMs);
     });
   }
 

@@ -51,8 +51,11 @@ export class Descent {
     this.#banned = new Int32Array(parts.network.from.length);
   }
 
-  /** One pass over the groups towards `t`. `tolerance`: a member dearer than the cheapest by less than this part stays. */
-  visit(t: number, tolerance: number): void {
+  /**
+   * One pass over the groups towards `t`. `tolerance`: a member dearer than the cheapest by less than this part stays.
+   * `least`: so does one that is dearer by less than this price; more than 0: groups without traffic stay too.
+   */
+  visit(t: number, tolerance: number, least = 0): void {
     const { splits, network, demand } = this.#parts;
     const row = t * splits.nodeCount;
     const reached = splits.reached[t] ?? 0;
@@ -62,7 +65,7 @@ export class Descent {
     let left = MOST_LOOKS * reached;
     for (let at = 1; at < reached && left > 0; left--) {
       const v = splits.order[row + at] ?? 0;
-      this.#improve(t, v, tolerance);
+      this.#improve(t, v, tolerance, least);
       this.#toGo[v] = this.#priceFrom(row + v);
       // where v moved back, whoever took its place is still to be seen
       if (splits.order[row + at] === v) at++;
@@ -92,13 +95,14 @@ export class Descent {
     return sum;
   }
 
-  #improve(t: number, v: number, tolerance: number): void {
+  #improve(t: number, v: number, tolerance: number, least: number): void {
     const { splits, prices, network, out } = this.#parts;
     const row = t * splits.nodeCount;
     const group = row + v;
     const slot = group * splits.width;
     const count = splits.count[group] ?? 0;
     const toGo = this.#toGo;
+    if (least > 0 && ((toGo[v] ?? 0) < least || this.#through[v] === 0)) return;
     let away = -1;
     let dearest = -1;
     for (let k = slot; k < slot + count; k++) {
@@ -109,7 +113,7 @@ export class Descent {
         away = k;
       }
     }
-    const limit = dearest * (1 - tolerance);
+    const limit = Math.min(dearest * (1 - tolerance), dearest - least);
     const epoch = ++this.#epoch;
     const end = out.start[v + 1] ?? 0;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -174,6 +178,7 @@ export class Descent {
       stretch?.changed(t);
     }
     shift.apply(amount);
+    splits.changed[group] = 1;
     this.shifts++;
     if (target !== away) {
       splits.share[target] = (splits.share[target] ?? 0) + amount / through;

@@ -18,13 +18,35 @@ export interface ForwardedLoads {
  * destination form a loop, or lead to a node that has none: no tables of the optimiser do.
  */
 export function forwardedLoads(network: TrafficNetwork, tables: WeightedTables, demand: Float64Array): ForwardedLoads {
-  const n = network.nodeCount;
   const linkBps = new Float64Array(network.from.length);
-  const waiting = new Int32Array(n);
-  const through = new Float64Array(n);
-  const ready = new Int32Array(n);
+  const push = new TablePush(network);
   let undeliveredBps = 0;
-  for (let t = 0; t < n; t++) {
+  for (let t = 0; t < network.nodeCount; t++) undeliveredBps += push.add(tables, demand, t, 1, linkBps);
+  return { linkBps, ...accessLoads(network, linkBps), undeliveredBps };
+}
+
+/** Pushes what goes to one destination through tables. Keeps its buffers between calls. */
+export class TablePush {
+  readonly #network: TrafficNetwork;
+  readonly #waiting: Int32Array;
+  readonly #through: Float64Array;
+  readonly #ready: Int32Array;
+
+  constructor(network: TrafficNetwork) {
+    this.#network = network;
+    this.#waiting = new Int32Array(network.nodeCount);
+    this.#through = new Float64Array(network.nodeCount);
+    this.#ready = new Int32Array(network.nodeCount);
+  }
+
+  /** Adds `sign` times what the links carry towards `t` to `linkBps`; returns what no group takes. Throws as `forwardedLoads`. */
+  add(tables: WeightedTables, demand: Float64Array, t: number, sign: 1 | -1, linkBps: Float64Array): number {
+    const network = this.#network;
+    const waiting = this.#waiting;
+    const through = this.#through;
+    const ready = this.#ready;
+    const n = network.nodeCount;
+    let undeliveredBps = 0;
     waiting.fill(0);
     let groups = 0;
     for (let v = 0; v < n; v++) {
@@ -58,15 +80,15 @@ export function forwardedLoads(network: TrafficNetwork, tables: WeightedTables, 
         const link = tables.link[k] ?? 0;
         const head = network.to[link] ?? 0;
         const part = ((through[v] ?? 0) * (tables.weight[k] ?? 0)) / sum;
-        linkBps[link] = (linkBps[link] ?? 0) + part;
+        linkBps[link] = (linkBps[link] ?? 0) + sign * part;
         through[head] = (through[head] ?? 0) + part;
         waiting[head] = (waiting[head] ?? 0) - 1;
         if (waiting[head] === 0) ready[count++] = head;
       }
     }
     if (pushed !== groups) throw broken(t, 'the groups form a loop');
+    return undeliveredBps;
   }
-  return { linkBps, ...accessLoads(network, linkBps), undeliveredBps };
 }
 
 /** What the nodes send and receive when the links carry this. */

@@ -113,6 +113,13 @@ export class LoadPrices {
     return barrier + this.#lambda * (this.#length[resource] ?? 0) * fortzThorupSlope(u);
   }
 
+  /** The highest price of a resource, as its load is. */
+  dearest(): number {
+    let most = 0;
+    for (let r = 0; r < this.resourceCount; r++) most = Math.max(most, this.#own[r] ?? 0);
+    return most;
+  }
+
   /** Sets the price of a resource after its load changed. Call `refresh` for its links when all are done. */
   reprice(resource: number): void {
     this.#own[resource] = this.priceAt(resource, this.load[resource] ?? 0);

@@ -11,19 +11,38 @@ import type { LinkIndex } from './link-index.ts';
 import type { LoadPrices } from './load-prices.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
 
+/** Prices under which a bound was found: what getting from each node to each other costs, and what all capacity costs. */
+export interface KeptPrices {
+  /** Destination-major. */
+  readonly distance: Float64Array;
+  readonly weight: number;
+}
+
 export class LowerBound {
   readonly #network: TrafficNetwork;
   readonly #trees: DelayTrees;
   readonly #demand: Float64Array;
   readonly #price: Float64Array;
+  #scratch: Float64Array | null = null;
   /** The highest bound found so far. */
   value = 0;
+  /** The prices that gave it; null: none did. */
+  kept: KeptPrices | null = null;
 
-  constructor(network: TrafficNetwork, into: LinkIndex, demand: Float64Array) {
+  /** `kept`: prices of a bound for another demand in the same network: they bound this one too. */
+  constructor(network: TrafficNetwork, into: LinkIndex, demand: Float64Array, kept: KeptPrices | null = null) {
     this.#network = network;
     this.#trees = new DelayTrees(network, into);
     this.#demand = demand;
     this.#price = new Float64Array(network.from.length);
+    if (kept === null) return;
+    let cost = 0;
+    for (let cell = 0; cell < demand.length; cell++) {
+      const rate = demand[cell] ?? 0;
+      if (rate > 0) cost += rate * (kept.distance[cell] ?? 0);
+    }
+    this.value = cost / kept.weight;
+    this.kept = kept;
   }
 
   /** Tries the prices that load has now, without those of length. Returns the highest bound so far. */
@@ -46,15 +65,23 @@ export class LowerBound {
       this.#price[link] = price;
     }
     let cost = 0;
+    const distance = this.#scratch ?? new Float64Array(nodeCount * nodeCount);
     for (let t = 0; t < nodeCount; t++) {
       this.#trees.compute(t, this.#price);
+      const row = t * nodeCount;
       for (let at = 1; at < this.#trees.reached; at++) {
         const v = this.#trees.order[at] ?? 0;
         const rate = this.#demand[t * nodeCount + v] ?? 0;
         if (rate > 0) cost += rate * (this.#trees.distance[v] ?? 0);
+        distance[row + v] = this.#trees.distance[v] ?? 0;
       }
     }
-    if (cost / weight > this.value) this.value = cost / weight;
+    this.#scratch = distance;
+    if (cost / weight > this.value) {
+      this.value = cost / weight;
+      this.kept = { distance, weight };
+      this.#scratch = null;
+    }
     return this.value;
   }
 }

@@ -18,6 +18,8 @@ export class Splits {
   /** Place of each node in its destination's order; -1 where it is not reached. */
   readonly place: Int32Array;
   readonly reached: Int32Array;
+  /** Groups that were changed since this was last cleared: 1. */
+  readonly changed: Uint8Array;
   readonly #from: Int32Array;
   readonly #to: Int32Array;
   readonly #forwards: Uint8Array | undefined;
@@ -35,6 +37,7 @@ export class Splits {
     this.order = new Int32Array(n * n);
     this.place = new Int32Array(n * n).fill(-1);
     this.reached = new Int32Array(n);
+    this.changed = new Uint8Array(n * n);
     this.#from = network.from;
     this.#to = network.to;
     this.#forwards = network.forwards;
@@ -50,6 +53,7 @@ export class Splits {
     this.order.set(other.order);
     this.place.set(other.place);
     this.reached.set(other.reached);
+    this.changed.set(other.changed);
   }
 
   /** Makes the groups towards `t` those of a tree: `firstLink` per node, nodes in `order`, the root first. */
@@ -57,6 +61,7 @@ export class Splits {
     const row = t * this.nodeCount;
     this.place.fill(-1, row, row + this.nodeCount);
     this.count.fill(0, row, row + this.nodeCount);
+    this.changed.fill(1, row, row + this.nodeCount);
     this.reached[t] = reached;
     for (let at = 0; at < reached; at++) {
       const v = order[at] ?? 0;
@@ -77,6 +82,7 @@ export class Splits {
   takeTables(t: number, tables: WeightedTables, order: Int32Array, reached: number): boolean {
     const row = t * this.nodeCount;
     this.count.fill(0, row, row + this.nodeCount);
+    this.changed.fill(0, row, row + this.nodeCount);
     for (let at = 1; at < reached; at++) {
       const group = row + (order[at] ?? 0);
       const start = tables.start[group] ?? 0;
@@ -153,6 +159,7 @@ export class Splits {
 
   /** Appends a member without a share. The caller saw that there is room. */
   append(group: number, link: number): number {
+    this.changed[group] = 1;
     const slot = group * this.width + (this.count[group] ?? 0);
     this.count[group] = (this.count[group] ?? 0) + 1;
     this.link[slot] = link;
@@ -162,6 +169,7 @@ export class Splits {
 
   /** Takes a member out; its share must have gone elsewhere. The last member takes its slot. */
   remove(group: number, slot: number): void {
+    this.changed[group] = 1;
     const count = (this.count[group] ?? 0) - 1;
     const last = group * this.width + count;
     this.link[slot] = this.link[last] ?? 0;

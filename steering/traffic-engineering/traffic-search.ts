@@ -1,9 +1,9 @@
 /** The search for good groups: the state, and the schedule by which the smooth maximum gets steeper. */
-import type { DelayTrees } from './delay-trees.ts';
 import { Descent } from './descent.ts';
-import { type LinkIndex, linksBy } from './link-index.ts';
+import { linksBy } from './link-index.ts';
 import { LoadPrices } from './load-prices.ts';
-import { LowerBound } from './lower-bound.ts';
+import { type KeptPrices, LowerBound } from './lower-bound.ts';
+import type { ShortestBasis } from './shortest-basis.ts';
 import { addAccessLoads, pushSplits } from './split-loads.ts';
 import { Splits } from './splits.ts';
 import { StretchBound } from './stretch-bound.ts';
@@ -43,12 +43,15 @@ const LENGTH_WEIGHT = 1e-6;
 /** Members whose prices differ by less are equally good. */
 const TOLERANCE = 1e-3;
 const WARM_TOLERANCE = 1e-2;
+/** From tables in force, what costs less than this part of the dearest resource is left alone: moving it gains nothing that shows. */
+const WARM_LEAST = 0.02;
 
 export class TrafficSearch {
   readonly splits: Splits;
   readonly prices: LoadPrices;
   readonly bound: LowerBound;
   rounds = 0;
+  readonly #basis: ShortestBasis;
   readonly #network: TrafficNetwork;
   readonly #demand: Float64Array;
   readonly #options: TrafficOptions;
@@ -58,13 +61,22 @@ export class TrafficSearch {
   #best: Splits | null = null;
   #bestUtilisation = Number.POSITIVE_INFINITY;
 
-  constructor(network: TrafficNetwork, into: LinkIndex, demand: Float64Array, options: TrafficOptions) {
+  /** `kept`: prices of a bound found for another demand. */
+  constructor(
+    basis: ShortestBasis,
+    network: TrafficNetwork,
+    demand: Float64Array,
+    options: TrafficOptions,
+    kept: KeptPrices | null = null,
+  ) {
+    const { into } = basis;
+    this.#basis = basis;
     this.#network = network;
     this.#demand = demand;
     this.#options = options;
     this.splits = new Splits(network, options.members);
     this.prices = new LoadPrices(network);
-    this.bound = new LowerBound(network, into, demand);
+    this.bound = new LowerBound(network, into, demand, kept);
     this.#stretch = options.stretch === null ? null : new StretchBound(network, this.splits);
     this.#descent = new Descent({
       network,
@@ -86,15 +98,19 @@ export class TrafficSearch {
   }
 
   /** Takes the groups of `previous` where they are whole and short enough, else the shortest paths. Whether it took all. */
-  begin(trees: DelayTrees, previous: WeightedTables | undefined): boolean {
+  begin(previous: WeightedTables | undefined): boolean {
     let whole = previous !== undefined;
     const { stretch } = this.#options;
-    for (let t = 0; t < this.#network.nodeCount; t++) {
-      trees.compute(t, this.#network.rttUs);
-      if (stretch !== null) this.#stretch?.limit(t, trees.distance, stretch);
-      const taken = previous !== undefined && this.splits.takeTables(t, previous, trees.order, trees.reached);
+    const n = this.#network.nodeCount;
+    for (let t = 0; t < n; t++) {
+      const order = this.#basis.order.subarray(t * n, (t + 1) * n);
+      const reached = this.#basis.reached[t] ?? 0;
+      if (stretch !== null) {
+        this.#stretch?.limit(t, this.#basis.distance.subarray(t * n, (t + 1) * n), stretch);
+      }
+      const taken = previous !== undefined && this.splits.takeTables(t, previous, order, reached);
       if (!taken || this.#stretch?.holds(t) === false) {
-        this.splits.plantTree(t, trees.firstLink, trees.order, trees.reached);
+        this.splits.plantTree(t, this.#basis.firstLink.subarray(t * n, (t + 1) * n), order, reached);
         whole = false;
       }
     }
@@ -116,7 +132,9 @@ export class TrafficSearch {
   /** Whether the loads as they are, are near the optimum: by prices of several steepnesses. */
   isNear(near: number): boolean {
     const highest = this.prices.highest();
-    if (highest <= this.#options.calmUtilisation) return true;
+    if (highest <= this.#options.calmUtilisation || highest <= near * this.bound.value) return true;
+    // a bound from before that says nothing now is not far off: the search will look for a better one
+    if (this.bound.value > 0) return false;
     for (const eta of BOUND_ETAS) {
       this.prices.tune(eta, highest, 0);
       if (highest <= near * this.bound.raise(this.prices)) return true;
@@ -137,6 +155,7 @@ export class TrafficSearch {
     for (; this.rounds < MOST_ROUNDS; this.rounds++) {
       const highest = this.prices.highest();
       if (highest <= calmUtilisation) break;
+      if (warm && highest <= near * this.bound.value) break;
       if (this.rounds % (warm ? WARM_BOUND_EVERY : BOUND_EVERY) === 0 && this.rounds > 0) {
         const above = highest / this.bound.raise(this.prices) - 1;
         if (above <= near - 1) break;
@@ -152,7 +171,8 @@ export class TrafficSearch {
         before = highest;
       }
       this.prices.tune(eta, Math.max(highest, calmUtilisation), this.#lambda);
-      for (let t = 0; t < this.#network.nodeCount; t++) this.#descent.visit(t, tolerance);
+      const least = warm ? this.prices.dearest() * WARM_LEAST : 0;
+      for (let t = 0; t < this.#network.nodeCount; t++) this.#descent.visit(t, tolerance, least);
       eta = Math.min(LAST_ETA, eta * growth);
     }
     if (this.#best !== null && this.#bestUtilisation < this.prices.highest()) this.splits.copy(this.#best);

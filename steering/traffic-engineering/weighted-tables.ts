@@ -23,7 +23,7 @@ export function changedGroups(a: WeightedTables, b: WeightedTables): number {
   return changed;
 }
 
-function sameGroup(a: WeightedTables, b: WeightedTables, group: number): boolean {
+export function sameGroup(a: WeightedTables, b: WeightedTables, group: number): boolean {
   const at = a.start[group] ?? 0;
   const bt = b.start[group] ?? 0;
   const count = (a.start[group + 1] ?? 0) - at;

@@ -24,16 +24,16 @@ export function roundGroup(splits: Splits, group: number, weights: Uint16Array):
   for (let k = 0; k < count; k++) splits.share[slot + k] = (weights[k] ?? 0) / sum;
 }
 
-/** Rounds all groups that have more than one member. */
+/** Rounds all changed groups that have more than one member. */
 export function roundGroups(splits: Splits): void {
   const weights = new Uint16Array(splits.width);
   for (let group = 0; group < splits.count.length; group++) {
-    if ((splits.count[group] ?? 0) > 1) roundGroup(splits, group, weights);
+    if ((splits.count[group] ?? 0) > 1 && splits.changed[group] === 1) roundGroup(splits, group, weights);
   }
 }
 
-/** The groups, whose shares were rounded, as tables. */
-export function tablesOf(splits: Splits): WeightedTables {
+/** The groups, whose shares were rounded, as tables; those that were not changed as they are in `before`. */
+export function tablesOf(splits: Splits, before?: WeightedTables): WeightedTables {
   const n = splits.nodeCount;
   const start = new Uint32Array(n * n + 1);
   for (let group = 0; group < n * n; group++) start[group + 1] = (start[group] ?? 0) + (splits.count[group] ?? 0);
@@ -44,6 +44,14 @@ export function tablesOf(splits: Splits): WeightedTables {
     const slot = group * splits.width;
     const count = splits.count[group] ?? 0;
     const at = start[group] ?? 0;
+    if (before !== undefined && splits.changed[group] === 0) {
+      const from = before.start[group] ?? 0;
+      for (let k = 0; k < count; k++) {
+        link[at + k] = before.link[from + k] ?? 0;
+        weight[at + k] = before.weight[from + k] ?? 1;
+      }
+      continue;
+    }
     if (count > 1) memberWeights(splits.share, slot, count, weights);
     for (let k = 0; k < count; k++) {
       // by insertion: members in rising order of their links

@@ -150,6 +150,17 @@ describe('the load controller', () => {
     expect(course.lookOnce(140)).toBe('broken');
   });
 
+  it('does not wait either where the demand that exceeds a new capacity is measured a little later', () => {
+    const course = new Course();
+    course.network = { ...NETWORK, capacityBps: new Float64Array(4).fill(Number.POSITIVE_INFINITY) };
+    expect(course.look(30, 20)).toEqual([]);
+    course.network = NETWORK;
+    expect(course.lookOnce(30)).toBeNull();
+    expect(course.controller.impatient).toBe(true);
+    expect(course.lookOnce(140)).toBe('learned');
+    expect(course.controller.impatient).toBe(false);
+  });
+
   it('forgets what it saw where links come or go', () => {
     const course = new Course();
     course.look(140, 60);
