@@ -9,6 +9,7 @@ import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchLoad } from './load.ts';
+import { benchLocalRepair, LOCAL_REPAIR_KEYS } from './local-repair.ts';
 import { benchOutage, OUTAGE_KEYS } from './outage/outage-bench.ts';
 import { ALL_SCENARIOS, benchPeers, CONTESTANTS, chosen, PEERS_KEYS } from './peers/peers-bench.ts';
 import { mergeRows, readResults, renderTable } from './peers/peers-table.ts';
@@ -81,6 +82,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       return { benchmark: 'peers-table', rows: mergeRows(results) };
     },
   },
+  'local-repair': { keys: LOCAL_REPAIR_KEYS, run: benchLocalRepair },
   outage: { keys: OUTAGE_KEYS, run: benchOutage },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
   backups: { keys: BACKUPS_KEYS, run: benchBackups },

@@ -19,11 +19,21 @@ export interface Failure {
   /** Which host or link is to fail now: by the path that is in use. */
   readonly breaks: (lab: Lab, path: readonly string[]) => Promise<void>;
   readonly mends: (lab: Lab) => Promise<void>;
-  /** The path from a to d is the one that a repetition begins with. */
-  readonly isReady: (path: readonly string[]) => boolean;
+  /** All is as a repetition begins: `path` gives the installed path between two hosts, [] where there is none. */
+  readonly isReady: (path: (from: string, to: string) => Promise<readonly string[]>) => Promise<boolean>;
 }
 
-const direct = (path: readonly string[]): boolean => path.length === 2;
+type PathOf = (from: string, to: string) => Promise<readonly string[]>;
+
+const direct = async (path: PathOf): Promise<boolean> => (await path(SOURCE, SINK)).length === 2;
+
+/** Both relays forward again, or there is nothing to repair with. */
+async function byRelay(path: PathOf): Promise<boolean> {
+  const legs = await Promise.all(
+    ['b', 'c'].flatMap((relay) => [path(SOURCE, relay), path(relay, SINK), path(SINK, relay), path(relay, SOURCE)]),
+  );
+  return legs.every((leg) => leg.length === 2) && (await path(SOURCE, SINK)).length === 3;
+}
 const nothing = async (): Promise<void> => {};
 
 async function setBoth(lab: Lab, from: string, to: string, cut: boolean): Promise<void> {
@@ -43,7 +53,7 @@ function relay(
       return stop(lab, broken);
     },
     mends: (lab) => start(lab, broken),
-    isReady: (path) => path.length === 3,
+    isReady: byRelay,
   };
 }
 

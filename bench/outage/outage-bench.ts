@@ -37,12 +37,12 @@ interface Repetition {
 }
 
 export async function benchOutage(values: Values) {
-  const name = values.scenario ?? 'cut';
-  const failure = FAILURES[name];
+  const names = (values.scenario ?? 'cut').split(',');
   const detect = values.detect ?? 'normal';
-  if (failure === undefined || (detect !== 'normal' && detect !== 'fast')) {
-    throw new ThalwegError('invalid_argument', `--scenario ${name} --detect ${detect} is not one that is measured`, {
-      nextStep: `name one of: ${Object.keys(FAILURES).join(', ')}; and detect normal or fast`,
+  const unknown = names.filter((name) => FAILURES[name] === undefined);
+  if (unknown.length > 0 || (detect !== 'normal' && detect !== 'fast')) {
+    throw new ThalwegError('invalid_argument', `--scenario ${unknown.join()} --detect ${detect} is not measured`, {
+      nextStep: `name some of: ${Object.keys(FAILURES).join(',')}; and detect normal or fast`,
     });
   }
   const count = whole(values, 'count', { otherwise: 20, most: 500 });
@@ -50,20 +50,16 @@ export async function benchOutage(values: Values) {
   return withBenchLab(
     HOSTS,
     async (bench) => {
-      await failure.prepare(bench);
       await pause(QUIET_MS);
       const control = await controlPackets(bench, steadyS);
-      const repetitions = await repeat(bench, failure, count);
-      const outages = repetitions.map(({ outageMs }) => outageMs);
-      return {
-        scenario: name,
-        detect,
-        count,
-        outageMs: { p50: quantile(outages, 0.5), p99: quantile(outages, 0.99), worst: quantile(outages, 1) },
-        lostWhenBack: repetitions.reduce((sum, { lostWhenBack }) => sum + lostWhenBack, 0),
-        control,
-        repetitions,
-      };
+      const scenarios: Record<string, unknown> = {};
+      for (const name of names) {
+        const failure = FAILURES[name];
+        if (failure !== undefined) scenarios[name] = summary(await repeat(bench, failure, count));
+        // what is known so far, should the rest not come to its end
+        process.stderr.write(`${JSON.stringify({ detect, control, [name]: scenarios[name] })}\n`);
+      }
+      return { detect, count, control, scenarios };
     },
     CORE,
     {},
@@ -71,8 +67,18 @@ export async function benchOutage(values: Values) {
   );
 }
 
+function summary(repetitions: readonly Repetition[]) {
+  const outages = repetitions.map(({ outageMs }) => outageMs);
+  return {
+    outageMs: { p50: quantile(outages, 0.5), p99: quantile(outages, 0.99), worst: quantile(outages, 1) },
+    lostWhenBack: repetitions.reduce((sum, { lostWhenBack }) => sum + lostWhenBack, 0),
+    repetitions,
+  };
+}
+
 async function repeat(bench: BenchLab, failure: Failure, count: number): Promise<Repetition[]> {
   const { lab, api } = bench;
+  await failure.prepare(bench);
   const node = await api.get<NodeView>(`/v1/nodes/${SINK}`);
   const flow = new FlowRun(
     { lab, clock: systemClock },
@@ -88,7 +94,10 @@ async function repeat(bench: BenchLab, failure: Failure, count: number): Promise
     },
     0,
   );
-  const path = async () => (await api.get<PathView>(`/v1/paths/${SOURCE}/${SINK}`)).path;
+  const path = async (from: string, to: string): Promise<readonly string[]> => {
+    const view = await api.get<PathView>(`/v1/paths/${from}/${to}`);
+    return view.installed ? view.path : [];
+  };
   const moments: { brokenMs: number; mendedMs: number; endMs: number; before: string; after: string }[] = [];
   try {
     await flow.startSink();
@@ -97,17 +106,18 @@ async function repeat(bench: BenchLab, failure: Failure, count: number): Promise
     const nowMs = () => Number(process.hrtime.bigint() - startNs) / 1e6;
     await pause(2500);
     for (let i = 0; i < count; i++) {
-      const before = await untilReady(path, failure);
+      await untilReady(() => failure.isReady(path));
+      const before = await path(SOURCE, SINK);
       await pause(BACK_MS);
       // no failure in step with the probes
       await pause((i * 0.618_034 * 1000) % 250);
       const brokenMs = nowMs();
       await failure.breaks(lab, before);
       await pause(BROKEN_MS);
-      const after = await path();
+      const after = await path(SOURCE, SINK);
       const mendedMs = nowMs();
       await failure.mends(lab);
-      await untilReady(path, failure);
+      await untilReady(() => failure.isReady(path));
       await pause(BACK_MS);
       moments.push({ brokenMs, mendedMs, endMs: nowMs(), before: before.join(' '), after: after.join(' ') });
     }
@@ -129,13 +139,10 @@ async function repeat(bench: BenchLab, failure: Failure, count: number): Promise
   }
 }
 
-async function untilReady(path: () => Promise<readonly string[]>, failure: Failure): Promise<readonly string[]> {
+async function untilReady(isReady: () => Promise<boolean>): Promise<void> {
   const deadlineMs = performance.now() + READY_MS;
-  for (;;) {
-    const now = await path();
-    if (failure.isReady(now)) return now;
-    if (performance.now() > deadlineMs)
-      throw new ThalwegError('timeout', `after ${READY_MS} ms the path is ${now.join(' ')}`);
+  while (!(await isReady())) {
+    if (performance.now() > deadlineMs) throw new ThalwegError('timeout', `the mesh is not back after ${READY_MS} ms`);
     await pause(200);
   }
 }

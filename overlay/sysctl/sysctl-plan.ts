@@ -10,6 +10,8 @@ export interface SysctlWrite {
   readonly host: boolean;
 }
 
+/** What a change of a next-hop object announces: with 1 each route behind it, one by one, while all of rtnetlink waits. */
+const ROUTE_NOTICES = 'net/ipv4/nexthop_compat_mode';
 const FLOW_HASH_SEED = 'net/ipv4/fib_multipath_hash_seed';
 
 /** Every key that `computeSysctls` looks at, for one read. `devices`: the host's other interfaces. */
@@ -18,6 +20,7 @@ export function sysctlKeys(devices: readonly string[]): string[] {
     'net/ipv4/fib_multipath_hash_policy',
     'net/ipv6/fib_multipath_hash_policy',
     FLOW_HASH_SEED,
+    ROUTE_NOTICES,
     'net/ipv4/conf/all/rp_filter',
     'net/ipv6/conf/all/forwarding',
     ...devices.map((device) => `net/ipv6/conf/${device}/accept_ra`),
@@ -59,6 +62,8 @@ export function computeSysctls(
   // By flow (5-tuple), also of encapsulated packets' inner flow: a connection stays on one member.
   want('net/ipv4/fib_multipath_hash_policy', '1', true);
   want('net/ipv6/fib_multipath_hash_policy', '1', true);
+  // Both families. Measured: 32 ms for 10,000 routes, against 30 us whatever their number.
+  want(ROUTE_NOTICES, '0', true);
   // Hosts that hash flows alike would give one member of every second group nothing.
   if (current.get(FLOW_HASH_SEED) === '0') {
     want(FLOW_HASH_SEED, String(flowHashSeed(desired.addresses.tunnel)), true);

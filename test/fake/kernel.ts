@@ -24,6 +24,7 @@ export class FakeKernel extends KernelForwarding implements CommandRunner {
     this.links.set('eth0', { kind: null, mtu: 1500, up: true, port: 0 });
     this.addresses.push({ dev: 'eth0', text: '192.0.2.1/24' });
     for (const [key, value] of Object.entries({
+      'net/ipv4/nexthop_compat_mode': '1',
       'net/ipv4/fib_multipath_hash_policy': '0',
       'net/ipv6/fib_multipath_hash_policy': '0',
       'net/ipv4/fib_multipath_hash_seed': '0',
