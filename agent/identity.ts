@@ -173,9 +173,9 @@ export function parseIdentity(text: string): Parsed<Identity> {
   }
   if (typeof value !== 'object' || value === null) return { ok: false, reason: 'it is not an object' };
   const record = value as Record<string, unknown>;
-  const nodeId = parseNodeId(String(record.nodeId));
+  const nodeId = parseNodeId(textOf(record.nodeId));
   if (!nodeId.ok) return { ok: false, reason: `nodeId: ${nodeId.reason}` };
-  const name = parseNodeName(String(record.name));
+  const name = parseNodeName(textOf(record.name));
   if (!name.ok) return { ok: false, reason: `name: ${name.reason}` };
   const plan = planFromJson(record.addressPlan);
   const checked = checkedPlan(plan, typeof record.index === 'number' ? record.index : -1);
@@ -201,6 +201,11 @@ export function parseIdentity(text: string): Parsed<Identity> {
       caFingerprint,
     },
   };
+}
+
+/** Empty for what is no text: JSON has objects that `String` throws for. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function planFromJson(value: unknown): AddressPlan | undefined {

@@ -226,7 +226,8 @@ async function postJoin(core: FoundCore, body: Uint8Array): Promise<JoinResponse
   }
 }
 
-function identityFrom(response: JoinResponse, token: JoinToken, address: string): Identity {
+/** The node that the core made of this device. Throws `protocol_violation`. */
+export function identityFrom(response: JoinResponse, token: JoinToken, address: string): Identity {
   const nodeId = parseNodeId(response.nodeId);
   const name = parseNodeName(response.name);
   const checked = checkedPlan(response.addressPlan, response.index);
@@ -247,13 +248,16 @@ function identityFrom(response: JoinResponse, token: JoinToken, address: string)
 /** The certificate must be of this CA and for this device's key. Throws `certificate_invalid`. */
 export function checkCertificate(certificateDer: Uint8Array, caPem: string, tlsKeyPem: string): X509Certificate {
   let certificate: X509Certificate;
+  let certifiedKey: Buffer;
   try {
     certificate = new X509Certificate(certificateDer);
+    // of a certificate whose form is right and whose key is no point of its curve, this throws
+    certifiedKey = certificate.publicKey.export({ format: 'der', type: 'spki' });
   } catch (cause) {
     throw new ThalwegError('certificate_invalid', 'what the core issued is not a certificate', { cause });
   }
   const ownKey = createPublicKey(tlsKeyPem).export({ format: 'der', type: 'spki' });
-  if (!certificate.publicKey.export({ format: 'der', type: 'spki' }).equals(ownKey)) {
+  if (!certifiedKey.equals(ownKey)) {
     throw new ThalwegError('certificate_invalid', "the certificate the core issued is not for this device's key");
   }
   if (!certificate.verify(new X509Certificate(caPem).publicKey)) {

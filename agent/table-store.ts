@@ -146,7 +146,7 @@ export function parseStoredState(text: string): Parsed<RememberedState> {
     string,
     unknown
   >;
-  if (version !== 1) return { ok: false, reason: `its version is ${String(version).slice(0, 20)}, not 1` };
+  if (version !== 1) return { ok: false, reason: `its version is ${JSON.stringify(version)?.slice(0, 20)}, not 1` };
   if (!isCount(savedAtUnixMs) || !isCount(coreClockUnixMs)) return { ok: false, reason: 'its times are not numbers' };
   const wantedGeneration = parseUint64(generation);
   const wantedChecksum = parseUint64(checksum);

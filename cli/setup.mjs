@@ -6,6 +6,7 @@
  *   node cli/setup.mjs start [--keep] [--json]   set up, then the demonstration
  *   node cli/setup.mjs test [VITEST ARGUMENTS]   set up, then the tests
  *   node cli/setup.mjs bench NAME [OPTIONS]      set up, then one benchmark
+ *   node cli/setup.mjs fuzz [OPTIONS]            set up, then the decoders under made-up inputs
  *   node cli/setup.mjs build                     set up only
  *
  * Exit codes: those of what it hands over to; 1 when npm or the build fails; 2 for a wrong argument; 5 when
@@ -22,12 +23,14 @@ import { ensurePromtool, ensureSystemPrograms, toolPath } from './setup/system-p
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const USAGE =
-  'usage: node cli/setup.mjs start [--keep] [--json] | test [vitest arguments] | bench NAME [options] | build';
+  'usage: node cli/setup.mjs start [--keep] [--json] | test [vitest arguments] | bench NAME [options] | fuzz [options] | build';
 
 /** @param {string[]} argv @returns {Promise<number>} exit code */
 async function main(argv) {
   const [verb, ...rest] = argv;
-  if (verb !== 'start' && verb !== 'test' && verb !== 'bench' && verb !== 'build') throw new SetupError(2, USAGE);
+  if (verb !== 'start' && verb !== 'test' && verb !== 'bench' && verb !== 'fuzz' && verb !== 'build') {
+    throw new SetupError(2, USAGE);
+  }
   const fault = nodeFault(process.versions.node) ?? platformFault(process.platform);
   if (fault !== undefined) throw new SetupError(5, fault);
   process.chdir(root);
@@ -40,6 +43,7 @@ async function main(argv) {
   const programs = {
     start: ['dist/cli/main.js', 'lab', 'demo'],
     bench: ['dist/bench/main.js'],
+    fuzz: ['dist/bench/fuzz/fuzz-program.js'],
     test: ['node_modules/vitest/vitest.mjs', 'run'],
   };
   const [program = '', ...args] = programs[verb];

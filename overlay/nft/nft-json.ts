@@ -41,15 +41,15 @@ export function parseNftTable(text: string): Parsed<NftTable> {
     const { chain, rule, set } = item;
     if (isJson(chain)) {
       chains.push({
-        name: String(chain['name']),
-        hook: String(chain['hook']),
-        priority: Number(chain['prio']),
-        policy: String(chain['policy']),
+        name: textOf(chain['name']),
+        hook: textOf(chain['hook']),
+        priority: typeof chain['prio'] === 'number' ? chain['prio'] : Number.NaN,
+        policy: textOf(chain['policy']),
       });
     } else if (isJson(rule)) {
-      rules.push({ chain: String(rule['chain']), comment: typeof rule['comment'] === 'string' ? rule['comment'] : '' });
+      rules.push({ chain: textOf(rule['chain']), comment: textOf(rule['comment']) });
     } else if (isJson(set)) {
-      const name = String(set['name']);
+      const name = textOf(set['name']);
       const elements = Array.isArray(set['elem']) ? (set['elem'] as unknown[]) : [];
       sets.push(name);
       const origin = ORIGIN_SETS.find((known) => known === name);
@@ -91,6 +91,11 @@ function parseElement(item: unknown): DemandCounter[] {
   const { bytes, packets } = counter;
   if (typeof bytes !== 'number' || typeof packets !== 'number') return [];
   return [{ address: canonicalAddress(element['val']), bytes, packets }];
+}
+
+/** Empty for what is no text: JSON has objects that `String` throws for. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function isJson(value: unknown): value is Json {

@@ -86,8 +86,9 @@ export function parseRemembered(text: string): readonly Remembered[] {
     (entry): entry is Remembered =>
       typeof entry === 'object' &&
       entry !== null &&
-      /^net\/[A-Za-z0-9_./@-]+$/.test(String(entry.key)) &&
-      !String(entry.key).includes('..') &&
+      typeof entry.key === 'string' &&
+      /^net\/[A-Za-z0-9_./@-]+$/.test(entry.key) &&
+      !entry.key.includes('..') &&
       typeof entry.previous === 'string' &&
       typeof entry.set === 'string',
   );

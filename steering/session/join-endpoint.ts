@@ -114,7 +114,8 @@ export class JoinEndpoint {
   }
 }
 
-function decodeJoin(body: Uint8Array): JoinRequest {
+/** Reads the body of a join. Throws `protocol_violation`, `invalid_argument`. */
+export function decodeJoin(body: Uint8Array): JoinRequest {
   let request: JoinRequest;
   try {
     request = fromBinary(JoinRequestSchema, body);
