@@ -34,6 +34,8 @@ const NFT = JSON.stringify({
     { metainfo: { version: '1.0.6' } },
     { table: { family: 'inet', name: 'thalweg', handle: 1 } },
     { set: { name: 'demand4', elem: [{ elem: { val: '100.96.0.2', counter: { packets: 3, bytes: 252 } } }] } },
+    { set: { name: 'own4', elem: [{ concat: ['100.112.0.2', 1684013314] }] } },
+    { set: { name: 'own6', elem: [{ concat: ['100.112.0.2', '0xfd00'] }] } },
     { chain: { name: 'forward', hook: 'forward', prio: 0, policy: 'accept' } },
     { rule: { chain: 'forward', comment: 'x', expr: [] } },
   ],

@@ -7,6 +7,10 @@ import { thalweg } from './thalweg.ts';
 export const CONTESTANTS: readonly Contestant[] = [
   // What has failed is trusted again sooner than by default, so that repetitions take less time; nothing else is changed.
   thalweg('thalweg', 'defaults, recoverHoldMs 2000', { core: { steering: { recoverHoldMs: 2_000 } }, agent: {} }),
+  thalweg('thalweg-fast', 'detect fast, recoverHoldMs 2000', {
+    core: { steering: { recoverHoldMs: 2_000 } },
+    agent: { detect: 'fast' },
+  }),
   babeld('babeld', 'babeld.conf', 4_000, 'cost'),
   babeld('babeld-500ms', 'babeld-hello-500ms.conf', 1_000, 'cost'),
   babeld('babeld-100ms', 'babeld-hello-100ms.conf', 1_000, 'cost'),

@@ -60,8 +60,7 @@ export async function restore(arena: Arena, scenario: PeerScenario): Promise<voi
 }
 
 export async function repeat(arena: Arena, flow: MeasuredFlow, scenario: PeerScenario): Promise<Repetition> {
-  // Not in step with the contestant's timers: that traffic came back may have followed one of them.
-  await pause(APART_MS + Math.random() * arena.contestant.periodMs);
+  await pause(APART_MS);
   switch (scenario) {
     case 'cut':
       return failLink(arena, flow, () => arena.setLink(SOURCE, TARGET, { cut: true }));
@@ -84,6 +83,10 @@ async function failLink(
   fail: () => Promise<void>,
   withinMs = RECOVER_MS,
 ): Promise<Repetition> {
+  // Traffic may be on its way round once more: what fails then is nothing to it. And failures are not in step with the
+  // contestant's timers: that traffic came back may have followed one of them.
+  await untilNextHop(arena, flow, (hop) => hop === TARGET);
+  await pause(Math.random() * arena.contestant.periodMs);
   const failedAtMs = flow.nowMs;
   await fail();
   const recovered = await flow.untilArriving(0.98, 500, withinMs);
@@ -96,6 +99,7 @@ async function failLink(
 }
 
 async function crashRelay(arena: Arena, flow: MeasuredFlow): Promise<Repetition> {
+  await pause(Math.random() * arena.contestant.periodMs);
   let relay: string | null = null;
   await arena.until('the relay in use is seen', async () => {
     relay = await arena.nextHop(SOURCE, flow.packetsPerSecond);
@@ -118,13 +122,12 @@ async function crashRelay(arena: Arena, flow: MeasuredFlow): Promise<Repetition>
   ] as const;
   let returned = true;
   for (const [from = '', to = ''] of links) {
+    if (!returned) break;
     const direct = arena.until(`${from} reaches ${to}`, () => arena.mesh.isDirect(from, to), RETURN_MS);
-    returned =
-      returned &&
-      (await direct.then(
-        () => true,
-        () => false,
-      ));
+    returned = await direct.then(
+      () => true,
+      () => false,
+    );
   }
   await pause(APART_MS);
   return { failedAtMs, backAtMs, endMs: flow.nowMs, recovered, returned };

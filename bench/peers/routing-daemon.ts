@@ -99,11 +99,11 @@ export class RoutingDaemon implements OpenContestant {
   }
 
   #configure(host: string): void {
-    const { address, routerId, tunnels } = this.#tunnels.host(host);
+    const { address, tunnels } = this.#tunnels.host(host);
     const files = this.#files(host);
     const text = renderTemplate(
       this.#template,
-      { address, routerId, socket: files.socket },
+      { address, socket: files.socket },
       tunnels.map((tunnel) => ({ interface: tunnel.interface, cost: this.#cost(host, tunnel.peer) })),
     );
     writeFileSync(files.config, text, { mode: 0o600 });

@@ -29,7 +29,6 @@ export interface TunnelHost {
   /** From 1. */
   readonly number: number;
   readonly address: string;
-  readonly routerId: string;
   readonly tunnels: readonly Tunnel[];
 }
 
@@ -46,7 +45,6 @@ export function planTunnels(hosts: readonly string[]): TunnelHost[] {
     name,
     number: i + 1,
     address: `100.64.0.${i + 1}`,
-    routerId: `02:54:57:ff:fe:00:00:${(i + 1).toString(16).padStart(2, '0')}`,
     tunnels: hosts.flatMap((peer, j) => (j === i ? [] : [tunnelTo(peer, i, j, hosts.length)])),
   }));
 }

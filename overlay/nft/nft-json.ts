@@ -78,10 +78,16 @@ export function holdsRuleset(table: NftTable, ruleset: NftRuleset): boolean {
 /** The element as a script names it; what is none of ours keeps some name, and is taken out by it or not at all. */
 function parseOrigin(item: unknown): string {
   const parts = isJson(item) ? item['concat'] : undefined;
-  if (!Array.isArray(parts)) return String(item);
+  if (!Array.isArray(parts)) return nameOf(item);
   const [outer, inner] = parts as unknown[];
-  const isNumber = typeof inner === 'number' || (typeof inner === 'string' && /^0x[0-9a-f]{1,32}$/.test(inner));
-  return isNumber ? originElement(String(outer), BigInt(inner)) : `${outer} . ${inner}`;
+  const isNumber =
+    (typeof inner === 'number' && Number.isSafeInteger(inner) && inner >= 0) ||
+    (typeof inner === 'string' && /^0x[0-9a-f]{1,32}$/.test(inner));
+  return isNumber ? originElement(nameOf(outer), BigInt(inner)) : `${nameOf(outer)} . ${nameOf(inner)}`;
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 function parseElement(item: unknown): DemandCounter[] {

@@ -22,6 +22,20 @@ describe('what the fuzzer found', () => {
     }
   });
 
+  it('nft: elements of the sets of origins that no such set has', () => {
+    const pair = `{"concat":[${NO_PRIMITIVE},${NO_PRIMITIVE}]}`;
+    for (const element of [
+      NO_PRIMITIVE,
+      '{"concat":["a",1.5]}',
+      '{"concat":["a",-1]}',
+      '{"concat":["a",1e99]}',
+      pair,
+    ]) {
+      const text = `{"nftables":[{"set":{"name":"own4","elem":[${element}]}}]}`;
+      expect(parseNftTable(text)).toHaveProperty('ok', true);
+    }
+  });
+
   it('remembered settings: a key that is an object', () => {
     expect(parseRemembered(`[{"key":${NO_PRIMITIVE},"previous":"0","set":"1"}]`)).toEqual([]);
   });
