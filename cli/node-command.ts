@@ -1,4 +1,4 @@
-/** `thalweg node list|show|remove`. */
+/** `thalweg node list|show|drain|resume|remove`. */
 import type { Command } from 'commander';
 import type { NodeView } from '../protocol/api.ts';
 import { nodeList, nodePage } from './print/node-page.ts';
@@ -15,8 +15,31 @@ export function addNodeCommand(program: Command, session: CliSession): void {
   const show = node.command('show').description('one node in full').argument('<name>', 'name of the node');
   show.action(async (name: string) => {
     const global = session.read(show);
-    const view = await session.client(global).get<NodeView>(`/v1/nodes/${encodeURIComponent(name)}`);
+    const view = await session.client(global).get<NodeView>(nodePath(name));
     session.show(global, view, (value) => nodePage(value, session.io.nowMs(), global.paint));
+  });
+  const drain = node
+    .command('drain')
+    .description("move others' paths off a node and keep them off, without losing a packet, until `node resume`")
+    .argument('<name>', 'name of the node');
+  drain.action(async (name: string) => {
+    const global = session.read(drain);
+    const view = await session.client(global).post<NodeView>(nodePath(name), { drained: true });
+    session.show(
+      global,
+      view,
+      () =>
+        `Paths move off ${name}, but where there is no other way; its own traffic goes on.\nTo see who still does: thalweg path\nTo take it back: thalweg node resume ${name}\n`,
+    );
+  });
+  const resume = node
+    .command('resume')
+    .description('let paths lead through a drained node again where that is best')
+    .argument('<name>', 'name of the node');
+  resume.action(async (name: string) => {
+    const global = session.read(resume);
+    const view = await session.client(global).post<NodeView>(nodePath(name), { drained: false });
+    session.show(global, view, () => `Paths may lead through ${name} again.\n`);
   });
   const remove = node
     .command('remove')
@@ -24,7 +47,7 @@ export function addNodeCommand(program: Command, session: CliSession): void {
     .argument('<name>', 'name of the node');
   remove.action(async (name: string) => {
     const global = session.read(remove);
-    const answer = await session.client(global).delete<unknown>(`/v1/nodes/${encodeURIComponent(name)}`);
+    const answer = await session.client(global).delete<unknown>(nodePath(name));
     session.show(
       global,
       answer,
@@ -32,4 +55,8 @@ export function addNodeCommand(program: Command, session: CliSession): void {
         `Removed ${name}: its certificate is revoked and its key is being taken off every peer.\nTo clean that device: thalweg agent down --forget\n`,
     );
   });
+}
+
+function nodePath(name: string): string {
+  return `/v1/nodes/${encodeURIComponent(name)}`;
 }

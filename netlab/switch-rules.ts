@@ -34,10 +34,7 @@ export function switchRuleset(links: readonly NumberedLink[], hostCount: number,
     'add table bridge lab',
     'delete table bridge lab',
     'table bridge lab {',
-    ...lossy.map(
-      (link) =>
-        `  chain ${chainOf(link)} { numgen random mod 1000000 < ${Math.round(link.shape.lossPpm)} counter drop; }`,
-    ),
+    ...lossy.map((link) => `  chain ${chainOf(link)} { ${lossMatch(link.shape.lossPpm)}counter drop; }`),
     '  chain forward {',
     '    type filter hook forward priority 0; policy accept;',
     `    meta priority set ether saddr map { ${classes.join(', ')} }`,
@@ -103,4 +100,9 @@ function leafHandle(from: number): string {
 /** tc reads handles and class ids as hexadecimal. */
 function hex(value: number): string {
   return value.toString(16);
+}
+
+/** Nothing where all is lost: nft refuses a comparison that is always true. */
+function lossMatch(lossPpm: number): string {
+  return lossPpm >= 1_000_000 ? '' : `numgen random mod 1000000 < ${Math.round(lossPpm)} `;
 }

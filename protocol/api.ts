@@ -8,6 +8,7 @@
  *   GET    /v1/nodes                   NodeView[]
  *   GET    /v1/nodes/:name             NodeView
  *   DELETE /v1/nodes/:name             {} (local socket only)
+ *   POST   /v1/nodes/:name             { drained: boolean } -> NodeView (local socket only)
  *   GET    /v1/links                   LinkView[]
  *   GET    /v1/paths                   PathView[]  (every ordered pair)
  *   GET    /v1/paths/:from/:to         PathExplanation
@@ -65,6 +66,8 @@ export interface NodeView {
   readonly node6: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly transit: boolean;
+  /** Kept out of others' paths by an operator. */
+  readonly drained: boolean;
   /** The transit node that a leaf hangs off; null: none, or no leaf. */
   readonly home: string | null;
   /** Leaves whose home a transit node is, and may be; null where the core's engine knows no leaves. */

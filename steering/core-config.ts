@@ -50,7 +50,7 @@ const steering = z.strictObject({
     .min(0)
     .max(60_000)
     .default(DEFAULT_ROLLOUT_OPTIONS.drainMs)
-    .describe('how long packets on their way may use the old plane after a move'),
+    .describe('how long packets on their way may use the old plane after a move, at most'),
   transitHopUs: z
     .number()
     .min(0)

@@ -44,7 +44,8 @@ export function feedGraph(mesh: MeshState, nowMs: number, onLink: OnLink): boole
       graph.removeArc(high, low);
       continue;
     }
-    const weight = weightOf(link, role, options.untrustedUs);
+    const isDrained = nodes.get(link.low)?.drained === true || nodes.get(link.high)?.drained === true;
+    const weight = weightOf(link, role === 'leaving' || isDrained, options.untrustedUs);
     graph.setArc(low, high, weight);
     graph.setArc(high, low, weight);
   }
@@ -92,7 +93,7 @@ function carries(role: LinkRole): boolean {
   return role === 'planned' || role === 'leaving';
 }
 
-/** A link that is not trusted yet, and one that is to go, are dearer than any real path: a last resort. */
-function weightOf(link: Link, role: LinkRole, lastResortUs: number): number {
-  return link.band.topUs + (link.filter.held || role === 'leaving' ? lastResortUs : 0);
+/** A link that is not trusted yet, and one that nobody is to use, are dearer than any real path: a last resort. */
+function weightOf(link: Link, isAvoided: boolean, lastResortUs: number): number {
+  return link.band.topUs + (link.filter.held || isAvoided ? lastResortUs : 0);
 }

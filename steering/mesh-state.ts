@@ -33,6 +33,8 @@ export interface MeshNode {
   transit: boolean;
   /** It said goodbye: not used as transit until its next session. */
   left: boolean;
+  /** An operator keeps it out of others' paths. */
+  drained: boolean;
   readonly joinedMs: number;
   everConnected: boolean;
   /** Links were reported in the present session. */
@@ -93,6 +95,19 @@ export class MeshState implements Tables {
     return this.at(slot).table;
   }
 
+  /** Paths of others are to lead through the node where that is best: it is willing, stays, and nobody keeps it out of them. */
+  isUsedAsTransit({ transit, left, drained }: MeshNode): boolean {
+    return transit && !left && !drained;
+  }
+
+  /** Its links are dearer than any path without them from now on, or not any more: a last resort, as links that are to go. */
+  setDrained(node: MeshNode, isDrained: boolean): void {
+    node.drained = isDrained;
+    for (const { low, high } of [...this.links.all()]) {
+      if (low === node.index || high === node.index) this.links.touch(low, high);
+    }
+  }
+
   keepsTransitRows(slot: number): boolean {
     return this.at(slot).transit;
   }
@@ -115,6 +130,7 @@ export class MeshState implements Tables {
       name,
       transit,
       left: false,
+      drained: false,
       joinedMs: nowMs,
       everConnected: false,
       reported: false,
@@ -158,8 +174,22 @@ export class MeshState implements Tables {
     }
   }
 
-  /** Says whether a node forwards for others now. */
-  setTransit(node: MeshNode, forwards: boolean): void {
+  /** Takes in whether a node is willing to forward; its rows go once no packets meet it any more. */
+  setWill(node: MeshNode, isWilling: boolean, nowMs: number): void {
+    node.transit = isWilling;
+    this.updateTransit(node);
+    const { ackTimeoutMs, drainMs } = this.options.rollout;
+    if (!isWilling) {
+      this.retiring.set(node, nowMs + ackTimeoutMs + drainMs);
+      return;
+    }
+    this.retiring.delete(node);
+    for (const other of this.nodes.values()) other.rollout.rewrite(node.slot);
+  }
+
+  /** After whether it is used for others' paths may have changed. */
+  updateTransit(node: MeshNode): void {
+    const forwards = node.transit && !node.left;
     if (this.graph.isTransit(node.slot) !== forwards) this.backed.nodesTurned();
     this.graph.setTransit(node.slot, forwards);
   }
@@ -203,8 +233,9 @@ export class MeshState implements Tables {
     return { transitHopUs, frozen, inUse, banned: null };
   }
 
-  /** True where a node can be told its group, or holds rows on both planes that go to the same next hops. */
+  /** True where a node is not drained and can be told its group, or holds rows on both planes that go to the same next hops. */
   forwardsBy(node: MeshNode, destination: MeshNode): boolean {
+    if (node.drained) return false;
     if (!node.table.frozen) return true;
     const wanted = destination.spread.get(node.slot) ?? [];
     const indices = new Set(wanted.map(({ slot }) => this.graph.indexOf(slot)));

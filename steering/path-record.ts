@@ -80,7 +80,7 @@ function recordPath(
     name: (index) => mesh.name(index),
     forwards: (index) => {
       const node = mesh.nodes.get(index);
-      return node?.transit === true && !node.left;
+      return node !== undefined && mesh.isUsedAsTransit(node);
     },
     joinedMs: (index) => mesh.nodes.get(index)?.joinedMs ?? Number.NEGATIVE_INFINITY,
     isFirst: record === undefined || unmeasured,

@@ -87,6 +87,11 @@ export interface SteeringEngine {
   nodeConnected(index: number, generation: bigint, checksum: bigint, nowMs: number): void;
   /** The node wants to stop forwarding: paths move off it while it goes on. Void when a new session begins. */
   nodeLeaving(index: number, nowMs: number): void;
+  /**
+   * An operator keeps the node out of others' paths where there are other ways, or does not any more. It goes on with its
+   * own traffic, and keeps its rows. Like `upsertNode` it may come before an imported state takes effect.
+   */
+  nodeDrained(index: number, isDrained: boolean, nowMs: number): void;
   /** The session ended. What the node forwards by stays as it is. */
   nodeDisconnected(index: number, nowMs: number): void;
   linksReported(index: number, links: readonly LinkObservation[], nowMs: number): void;

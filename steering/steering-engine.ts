@@ -125,16 +125,8 @@ export class OneStepSteeringEngine implements SteeringEngine {
     }
     known.name = node.name;
     if (known.transit === node.transit) return;
-    known.transit = node.transit;
-    this.#mesh.setTransit(known, node.transit && !known.left);
-    if (node.transit) {
-      this.#mesh.retiring.delete(known);
-      for (const other of this.#mesh.nodes.values()) other.rollout.rewrite(known.slot);
-    } else {
-      const { ackTimeoutMs, drainMs } = this.#mesh.options.rollout;
-      this.#mesh.retiring.set(known, nowMs + ackTimeoutMs + drainMs);
-      this.#spfPending = true;
-    }
+    this.#mesh.setWill(known, node.transit, nowMs);
+    this.#spfPending = true;
   }
 
   removeNode(index: number, nowMs: number): void {
@@ -156,7 +148,7 @@ export class OneStepSteeringEngine implements SteeringEngine {
     node.table.connect(generation, checksum);
     node.reported = false;
     node.left = false;
-    this.#mesh.setTransit(node, node.transit);
+    this.#mesh.updateTransit(node);
     this.#mesh.links.setConnected(index, true, nowMs);
     if (!node.everConnected) {
       node.everConnected = true;
@@ -171,7 +163,15 @@ export class OneStepSteeringEngine implements SteeringEngine {
     const node = this.#mesh.nodes.get(index);
     if (node === undefined) return;
     node.left = true;
-    this.#mesh.setTransit(node, false);
+    this.#mesh.updateTransit(node);
+    this.#spfPending = true;
+  }
+
+  nodeDrained(index: number, isDrained: boolean, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const node = this.#mesh.nodes.get(index);
+    if (node === undefined || node.drained === isDrained) return;
+    this.#mesh.setDrained(node, isDrained);
     this.#spfPending = true;
   }
 

@@ -33,7 +33,7 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
     ['name', plain(node.name)],
     ['id', node.id],
     ['state', `${node.online ? paint.good('online') : paint.bad('offline')} for ${age(node.sinceMs, nowMs)}`],
-    ['kind', node.transit ? 'transit: may forward for others' : 'leaf: never forwards for others'],
+    ['kind', longKind(node)],
     ...(node.transit && node.leaves !== null
       ? [['leaves', `home of ${node.leaves}, room for ${node.leafCapacity}`] as const]
       : []),
@@ -55,11 +55,17 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
   ]);
 }
 
-/** `leaf of ams-1`, or what a node is in a mesh without homes. */
-function kind({ transit, home, leaves }: NodeView): string {
+/** With ` (drained)` where an operator keeps it out of others' paths; `leaf of ams-1`, or what a node is in a mesh without homes. */
+function kind({ transit, drained, home, leaves }: NodeView): string {
   if (home !== null) return `leaf of ${plain(home)}`;
   if (!transit) return 'leaf';
+  if (drained) return 'transit (drained)';
   return leaves === null || leaves === 0 ? 'transit' : `transit, ${leaves} ${leaves === 1 ? 'leaf' : 'leaves'}`;
+}
+
+function longKind({ transit, drained }: NodeView): string {
+  if (!transit) return 'leaf: never forwards for others';
+  return drained ? 'transit, drained: kept out of the paths of others' : 'transit: may forward for others';
 }
 
 function tableState(node: NodeView, paint: Paint): string {

@@ -39,7 +39,17 @@ export function fileEvents(raw: RawScenario, hosts: readonly ScenarioHost[], rep
       return [];
     }
     const action = actionOf(event, names, path, report);
-    return action === null ? [] : [{ atMs: event.at, name: event.name ?? null, action, what: describeAction(action) }];
+    if (action === null) return [];
+    const first = { atMs: event.at, name: event.name ?? null, action, what: describeAction(action) };
+    const { every, times } = event;
+    if (every === undefined && times === undefined) return [first];
+    if (every === undefined || times === undefined || every < 100) {
+      report(path, 'an event that comes back needs every (at least 100ms) and times');
+      return [];
+    }
+    const lastMs = event.at + (times - 1) * every;
+    if (lastMs > raw.duration) report([...path, 'times'], `the last of them is at ${formatMs(lastMs)}, after the end`);
+    return Array.from({ length: times }, (_, n) => ({ ...first, atMs: event.at + n * every }));
   });
 }
 
@@ -142,7 +152,7 @@ export function timeline(
 type HostState = 'absent' | 'running' | 'stopped' | 'off';
 
 const TRANSITIONS: Readonly<
-  Record<(typeof HOST_ACTIONS)[number], { readonly needs: HostState[]; readonly becomes: HostState }>
+  Record<(typeof HOST_ACTIONS)[number], { readonly needs: HostState[]; readonly becomes: HostState | null }>
 > = {
   kill: { needs: ['running'], becomes: 'stopped' },
   'stop-agent': { needs: ['running'], becomes: 'stopped' },
@@ -151,6 +161,8 @@ const TRANSITIONS: Readonly<
   join: { needs: ['absent'], becomes: 'running' },
   'power-off': { needs: ['running', 'stopped'], becomes: 'off' },
   'power-on': { needs: ['off'], becomes: 'running' },
+  drain: { needs: ['running', 'stopped', 'off'], becomes: null },
+  resume: { needs: ['running', 'stopped', 'off'], becomes: null },
 };
 
 const STATE_TEXT = {
@@ -180,7 +192,7 @@ function checkHostStates(
     const { needs, becomes } = TRANSITIONS[action.kind];
     const state = states.get(action.host) ?? 'absent';
     if (!needs.includes(state)) report(path, `host ${action.host} ${STATE_TEXT[state]} at ${formatMs(event.atMs)}`);
-    states.set(action.host, becomes);
+    states.set(action.host, becomes ?? state);
   }
 }
 

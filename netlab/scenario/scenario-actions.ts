@@ -3,8 +3,9 @@ import { programFile } from '../../protocol/program-file.ts';
 import type { RunLab } from './run-lab.ts';
 import { pairKey, type Scenario, type ScenarioAction } from './scenario.ts';
 
-/** The part of ApiClient that ends a membership. */
+/** The part of ApiClient that ends a membership, and moves paths off a host. */
 export interface ApiWriter {
+  post<T>(path: string, body: unknown): Promise<T>;
   delete<T>(path: string): Promise<T>;
 }
 
@@ -39,6 +40,10 @@ export async function carryOut(lab: RunLab, api: ApiWriter, scenario: Scenario, 
       return lab.powerOff(action.host);
     case 'power-on':
       return lab.powerOn(action.host);
+    case 'drain':
+    case 'resume':
+      await api.post(`/v1/nodes/${action.host}`, { drained: action.kind === 'drain' });
+      return;
     case 'core-kill':
       return lab.stopCore('SIGKILL');
     case 'core-start':

@@ -141,12 +141,16 @@ export const EVENT_KINDS = [
   'join',
   'power-off',
   'power-on',
+  'drain',
+  'resume',
   'core-kill',
   'core-start',
 ] as const;
 
 const event = z.strictObject({
   at: durationMs,
+  every: durationMs.optional(),
+  times: z.number().int().min(2).max(1_000).optional(),
   name: label.optional(),
   degrade: z.strictObject({ ...directionKeys, ...shapeKeys }).optional(),
   cut: z.strictObject(directionKeys).optional(),
@@ -159,6 +163,8 @@ const event = z.strictObject({
   join: hostName.optional(),
   'power-off': hostName.optional(),
   'power-on': hostName.optional(),
+  drain: hostName.optional(),
+  resume: hostName.optional(),
   'core-kill': flag.optional(),
   'core-start': flag.optional(),
 });

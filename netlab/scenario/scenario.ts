@@ -26,7 +26,17 @@ export type ScenarioAction =
   | { readonly kind: HostActionKind; readonly host: string }
   | { readonly kind: 'core-kill' | 'core-start' };
 
-export const HOST_ACTIONS = ['kill', 'stop-agent', 'start-agent', 'leave', 'join', 'power-off', 'power-on'] as const;
+export const HOST_ACTIONS = [
+  'kill',
+  'stop-agent',
+  'start-agent',
+  'leave',
+  'join',
+  'power-off',
+  'power-on',
+  'drain',
+  'resume',
+] as const;
 export type HostActionKind = (typeof HOST_ACTIONS)[number];
 
 export interface ScenarioEvent {

@@ -41,6 +41,8 @@ export const demandQuery = z.strictObject({
     .default(1000),
 });
 
+export const nodeInput = z.strictObject({ drained: z.boolean() });
+
 export const loadInput = z.strictObject({ aware: z.boolean() });
 
 export const noQuery = z.strictObject({});

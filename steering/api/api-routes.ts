@@ -8,7 +8,15 @@ import type { LoadLoop } from '../session/load-loop.ts';
 import { asThalwegError } from '../session/refusal.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { SteeringEngine } from '../steering-engine-port.ts';
-import { demandQuery, loadInput, noQuery, parseInput, pathChangesQuery, tokenCreateInput } from './api-inputs.ts';
+import {
+  demandQuery,
+  loadInput,
+  nodeInput,
+  noQuery,
+  parseInput,
+  pathChangesQuery,
+  tokenCreateInput,
+} from './api-inputs.ts';
 import type { CoreViews } from './core-views.ts';
 
 export interface ApiDeps {
@@ -72,6 +80,11 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
   app.delete<{ Params: { name: string } }>('/v1/nodes/:name', { preHandler: privileged }, async ({ params }) => {
     hub.remove(views.find(params.name));
     return {};
+  });
+  app.post<{ Params: { name: string } }>('/v1/nodes/:name', { preHandler: privileged }, async ({ params, body }) => {
+    const node = views.find(params.name);
+    hub.drained.drain(node, parseInput(nodeInput, body ?? {}).drained);
+    return views.node(node);
   });
   app.get('/v1/links', { preHandler: plain }, async () => views.links());
   app.get('/v1/paths', { preHandler: plain }, async () => views.paths());

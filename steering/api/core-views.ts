@@ -61,6 +61,7 @@ export class CoreViews {
       node6: registry.ranges.node6Address(node.index),
       labels: node.labels,
       transit: node.host?.transit ?? false,
+      drained: hub.drained.has(node),
       home: home?.name ?? null,
       leaves: role?.kind === 'transit' ? role.leaves : null,
       leafCapacity: role?.kind === 'transit' ? role.leafCapacity : null,

@@ -79,12 +79,21 @@ export class FleetSteeringEngine implements SteeringEngine {
     }
     this.#mesh.nodeConnected(index, generation, checksum, nowMs);
     this.#homed.transitConnected(index, nowMs);
+    if (this.#mesh.state.nodes.get(index)?.drained === true) this.#homed.transitLeaving(index, nowMs);
   }
 
   nodeLeaving(index: number, nowMs: number): void {
     if (this.#isLeaf(index)) return;
     this.#mesh.nodeLeaving(index, nowMs);
     this.#homed.transitLeaving(index, nowMs);
+  }
+
+  /** Also its leaves move to other homes. */
+  nodeDrained(index: number, isDrained: boolean, nowMs: number): void {
+    if (this.#isLeaf(index) || this.#mesh.state.nodes.get(index)?.drained === isDrained) return;
+    this.#mesh.nodeDrained(index, isDrained, nowMs);
+    if (isDrained) this.#homed.transitLeaving(index, nowMs);
+    else this.#homed.transitConnected(index, nowMs);
   }
 
   nodeDisconnected(index: number, nowMs: number): void {

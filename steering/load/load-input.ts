@@ -51,7 +51,7 @@ export function loadInput(mesh: MeshState, nowMs: number): LoadInput {
     uplinkBps: Float64Array.from(nodes, ({ index }) => bits(traffic.capacity.uplink(index).bytesPerSecond)),
     downlinkBps: Float64Array.from(nodes, ({ index }) => bits(traffic.capacity.downlink(index).bytesPerSecond)),
     // who cannot be told keeps what it has: nobody is newly sent through it
-    forwards: Uint8Array.from(nodes, (node) => (node.transit && !node.left && !node.table.frozen ? 1 : 0)),
+    forwards: Uint8Array.from(nodes, (node) => (mesh.isUsedAsTransit(node) && !node.table.frozen ? 1 : 0)),
   };
   const demand = demandOf(mesh, numberOf, nowMs);
   return { nodes: nodes.map(({ index }) => index), network, demand, inForce: groupsInForce(mesh) };

@@ -13,12 +13,11 @@
  *    |                                   v
  *    +------------------------------ draining        packets on the old plane arrive; then it gets the same rows
  *
- * At rest both planes hold the same transit rows. So a transit node that cannot be told (no session) can stay in use:
- * whichever plane comes next, its rows are there, as long as its own next hop stays.
+ * At rest both planes hold the same transit rows. So a transit node that cannot be told can stay in use: whichever plane
+ * comes next, its rows are there, as long as its own next hop stays.
  *
- * Work follows what changes, not the size of the mesh: kept are the slots whose decision differs from what is committed,
- * those whose rows on the other plane may differ from the present one's, and those whose answer is waited for. Only a
- * commit on the other plane touches every source.
+ * Work follows what changes: kept are the slots whose decision is not what is committed, those whose rows on the two planes
+ * may differ, and those whose answer is waited for. Only a commit on the other plane touches every source.
  */
 import type { PlaneName } from '../../protocol/route-table.ts';
 import type { BackupChoice } from '../rib/backup-choice.ts';
@@ -27,6 +26,7 @@ import { otherPlane, rowKey, transitTable } from '../rib/rib.ts';
 import { AwaitedRows } from './awaited-rows.ts';
 import { DestinationBackups } from './destination-backups.ts';
 import { DestinationRows } from './destination-rows.ts';
+import { drainTimeMs } from './drain-time.ts';
 import type { RolloutOptions } from './rollout-options.ts';
 import type { Tables } from './tables.ts';
 
@@ -48,6 +48,7 @@ export class Rollout {
   #plane: PlaneName = 'a';
   #target: PlaneName = 'a';
   #sinceMs = 0;
+  #passMs = 0;
   /** Next hops that the sources use (none: direct as a last resort), and that are decided. */
   #committed = new HopChoice();
   #decided = new HopChoice();
@@ -214,6 +215,7 @@ export class Rollout {
     this.#astray = null;
     this.#changed = [...this.#tables.graph.slots()];
     this.#backups.import(this.#rows.heldBackups());
+    this.#passMs = this.#options.drainMs;
     this.#enter('switching', nowMs);
     for (const v of this.#tables.graph.slots()) {
       this.#writeSource(v);
@@ -296,6 +298,7 @@ export class Rollout {
     if (!this.#awaited.transitHeld(this.#decided, this.#target)) return false;
     const flipped = this.#target !== this.#plane;
     this.#plane = this.#target;
+    if (flipped) this.#passMs = drainTimeMs(this.#tables.graph, this.#root, this.#committed, this.#options);
     const slots = [...this.#prepared.keys()];
     const touched = this.#backups.turned(slots);
     for (const v of slots) {
@@ -339,8 +342,7 @@ export class Rollout {
   }
 
   #drainMs(): number {
-    const { urgentDrainMs, drainMs } = this.#options;
-    return this.#isBroken() ? Math.min(urgentDrainMs, drainMs) : drainMs;
+    return this.#isBroken() ? Math.min(this.#options.urgentDrainMs, this.#passMs) : this.#passMs;
   }
 
   /** A committed next hop is broken, and a repair waits. */

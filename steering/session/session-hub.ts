@@ -18,12 +18,13 @@ import type { PlanMaking } from '../session-plan/plan-request.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import type { NodeHost, NodeRecord, Store } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
+import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
-import { accessLimits, linkObservations, type PeerInit, peerMessage } from './session-messages.ts';
+import { accessLimits, linkObservations, type PeerInit, paceMessage, peerMessage } from './session-messages.ts';
 import { type PlanningOptions, SessionPlanning } from './session-planning.ts';
 import { knowsNoLeaves, replaced } from './session-refusal.ts';
 import type { SteeringLoop } from './steering-loop.ts';
@@ -75,13 +76,14 @@ export class SessionHub implements SessionOwner {
   /** Sessions of any state, so that `stop` closes them all. */
   readonly #all = new Set<AgentSession>();
   readonly #updates: PeerUpdates;
-  /** Who holds sessions with whom. */
   readonly planning: SessionPlanning;
   readonly #seen: SeenTimes;
+  readonly drained: DrainedNodes;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.drained = new DrainedNodes(deps);
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
     this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
@@ -141,6 +143,7 @@ export class SessionHub implements SessionOwner {
       nextStep: 'join the device again with a new token',
     });
     this.#live.get(node.index)?.session.refuse(error, 0);
+    this.drained.forget(node);
     this.#deps.loop.event((engine, nowMs) => engine.removeNode(node.index, nowMs));
     this.planning.removeNode(node.index);
     for (const peer of peers) this.#updates.note(peer, node.index, false);
@@ -202,23 +205,19 @@ export class SessionHub implements SessionOwner {
     session.send({
       case: 'welcome',
       value: {
+        ...paceMessage(this.#options),
         protocol,
         nodeId: node.id,
         name: node.name,
         index: node.index,
         addressPlan: { ...registry.ranges.plan },
-        heartbeatMs: this.#options.heartbeatMs,
         clockUnixMs: BigInt(clock.nowMs()),
         coreVersion: SOFTWARE_VERSION,
-        probePlan: { intervalMs: this.#options.probeIntervalMs, deadAfterMs: this.#options.deadAfterMs },
-        reportIntervalMs: this.#options.reportIntervalMs,
-        demandIntervalMs: this.#options.demandIntervalMs,
       },
     });
-    const { tableGeneration, tableChecksum } = hello;
     // an engine that knows leaves chooses a newcomer's peers with this
     loop.event((engine, nowMs) => {
-      engine.nodeConnected(node.index, tableGeneration, tableChecksum, nowMs);
+      engine.nodeConnected(node.index, hello.tableGeneration, hello.tableChecksum, nowMs);
       engine.accessConfigured(node.index, accessLimits(hello), nowMs);
     });
     this.#sendAllPeers(session, node.index);
@@ -371,6 +370,7 @@ export class SessionHub implements SessionOwner {
     this.#deps.loop.event((engine, nowMs) =>
       engine.upsertNode({ index, name, transit: host?.transit ?? false, leafCapacity }, nowMs),
     );
+    this.drained.upserted(node);
   }
 
   #renew(session: AgentSession, signingRequestDer: Uint8Array): void {

@@ -54,3 +54,15 @@ export function accessLimits({ uplinkBps, downlinkBps }: Pick<Hello, 'uplinkBps'
 function ppm(value: number | undefined): number | null {
   return value === undefined ? null : Math.min(value, 1_000_000);
 }
+
+/** How often a node is to speak, report and probe, as its welcome says it. */
+export function paceMessage(options: {
+  readonly heartbeatMs: number;
+  readonly probeIntervalMs: number;
+  readonly deadAfterMs: number;
+  readonly reportIntervalMs: number;
+  readonly demandIntervalMs: number;
+}) {
+  const { heartbeatMs, reportIntervalMs, demandIntervalMs, probeIntervalMs: intervalMs, deadAfterMs } = options;
+  return { heartbeatMs, reportIntervalMs, demandIntervalMs, probePlan: { intervalMs, deadAfterMs } };
+}

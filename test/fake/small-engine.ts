@@ -178,6 +178,14 @@ export class SmallEngine implements SteeringEngine {
     return Buffer.from(String(this.generation));
   }
 
+  /** Who is drained. */
+  readonly drained = new Set<number>();
+
+  nodeDrained(index: number, isDrained: boolean): void {
+    if (isDrained) this.drained.add(index);
+    else this.drained.delete(index);
+  }
+
   stepRecord(): Uint8Array | null {
     return null;
   }

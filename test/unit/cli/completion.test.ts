@@ -23,7 +23,7 @@ _thalweg; printf '%s\\n' "\${COMPREPLY[@]}"`;
 describe.skipIf(!has('bash'))('bash', () => {
   test.each<[string, readonly string[]]>([
     ['thalweg no', ['node']],
-    ['thalweg node ', ['list', 'show', 'remove', '--json', '--core', '--no-color', '--help']],
+    ['thalweg node ', ['list', 'show', 'drain', 'resume', 'remove', '--json', '--core', '--no-color', '--help']],
     ['thalweg --json token cr', ['create']],
     ['thalweg --core http://x:1 node sh', ['show']],
     ['thalweg token create --us', ['--uses']],

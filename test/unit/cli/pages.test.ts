@@ -23,6 +23,7 @@ const node: NodeView = {
   node6: 'fd74:6861:6c77::1',
   labels: { site: 'dublin' },
   transit: true,
+  drained: false,
   home: null,
   leaves: null,
   leafCapacity: null,

@@ -87,6 +87,29 @@ describe('the TCP listener', () => {
   });
 });
 
+describe('draining a node', () => {
+  it('is told to the engine, shown, kept over a restart, and forgotten with the node', async () => {
+    const agent = await core.agent('a');
+    const refused = core.api.post('/v1/nodes/a', { drained: true });
+    await expect(refused).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: 'node a does not forward for others',
+    });
+    await agent.open();
+    expect(await core.api.post<NodeView>('/v1/nodes/a', { drained: true })).toMatchObject({ name: 'a', drained: true });
+    expect([...core.engine.drained]).toEqual([1]);
+    await core.restart();
+    expect([...core.engine.drained]).toEqual([1]);
+    expect(await core.api.post<NodeView>('/v1/nodes/a', { drained: false })).toMatchObject({ drained: false });
+    expect([...core.engine.drained]).toEqual([]);
+    await core.api.post('/v1/nodes/a', { drained: true });
+    await core.api.delete('/v1/nodes/a');
+    expect(await core.api.get('/v1/nodes')).toEqual([]);
+    await expect(core.api.post('/v1/nodes/a', { drained: true })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(core.api.post('/v1/nodes/b', {})).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
 describe('status, health and metrics', () => {
   it('say what is there', async () => {
     await (await core.agent('a')).open();

@@ -199,7 +199,7 @@ describe('membership', () => {
     expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
     // and back: its rows stay for the packets on their way, then go
     lab.engine.upsertNode({ index: 3, name: 'n3', transit: false }, lab.nowMs);
-    lab.run(500);
+    lab.run(200);
     expect(lab.trace(1, 2)).toEqual({ end: 'delivered', path: [1, 2] });
     expect(
       lab
@@ -214,6 +214,39 @@ describe('membership', () => {
         .table.rows()
         .every((r) => r.table === 'source'),
     ).toBe(true);
+  });
+
+  it('moves paths off a node that is drained where there is another way, and keeps them off', () => {
+    const lab = new SteeringLab();
+    for (const index of [1, 2, 3, 4, 5]) lab.join(index);
+    for (const [a, b, rttUs] of [
+      [1, 2, 90_000],
+      [1, 3, 10_000],
+      [3, 2, 10_000],
+      [1, 4, 12_000],
+      [4, 2, 12_000],
+      // the only way to 5
+      [3, 5, 10_000],
+    ] as const)
+      lab.link(a, b, rttUs);
+    lab.run(30_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
+    lab.engine.nodeDrained(3, true, lab.nowMs);
+    lab.run(2_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 4, 2]);
+    expect(lab.trace(1, 5).path).toEqual([1, 3, 5]);
+    expect(lab.trace(3, 2).path).toEqual([3, 2]);
+    expect(lab.engine.pathChangesAfter(0).findLast(({ from, to }) => from === 'n1' && to === 'n2')).toMatchObject({
+      reason: 'node_left',
+    });
+    // also after a new session, and after the core forgot its own state
+    lab.disconnect(3);
+    lab.reconnect(3);
+    lab.run(20_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 4, 2]);
+    lab.engine.nodeDrained(3, false, lab.nowMs);
+    lab.run(30_000);
+    expect(lab.trace(1, 2).path).toEqual([1, 3, 2]);
   });
 
   it('does not wait for a transit node that does not answer', () => {
