@@ -4,7 +4,7 @@
  */
 import { NO_PREDECESSOR, type PathTable } from '../path-table.ts';
 import type { RowRules } from '../plain-rows.ts';
-import type { LaneMemory } from './lane-memory.ts';
+import { type LaneMemory, Tails } from './lane-memory.ts';
 
 /** Finished neighbours that are asked for ways round: the nearest ones. Eight find few more. */
 const NEAR = 4;
@@ -157,10 +157,10 @@ export class LaneGraph {
     // arcs into a vertex come in pairs
     inStart[0] = 0;
     for (let v = 0; v < vertices; v++) inStart[v + 1] = (inStart[v] ?? 0) + (((arcsIn[v] ?? 0) + 1) & ~1);
-    const tailStart = memory.words(sections.tailStart).fill(2 * ((inStart[slots] ?? 0) + slots));
+    const tailStart = memory.words(sections.tailStart).fill((inStart[slots] ?? 0) + slots);
     for (let slot = 0; slot < slots; slot++) {
       const vertex = this.#vertexOf[slot] ?? 0;
-      tailStart[slot] = 2 * ((inStart[vertex] ?? 0) + vertex);
+      tailStart[slot] = (inStart[vertex] ?? 0) + vertex;
     }
     const shift = writeCrowded(memory, arcsIn, shape.rankBits);
     this.#writeArcs(memory, shape, shift, this.#writeShort(memory, arcsIn, shift));
@@ -219,7 +219,7 @@ export class LaneGraph {
     const { sections, vertices } = memory;
     const { transit } = this.#rules.graph;
     const inStart = memory.words(sections.inStart);
-    const tails = new Uint16Array(memory.buffer, sections.tails.at, sections.tails.bytes / 2);
+    const tails = new Tails(memory);
     const inArcs = new Uint32Array(2 * (inStart[vertices] ?? 0));
     const outArcs = new Uint32Array(2 * this.arcCount);
     const outStart = this.#writeOutStart(memory);
@@ -241,7 +241,7 @@ export class LaneGraph {
           placed[vertex] = before + 1;
           const shared = shift[vertex] ?? 0;
           if (rankBits > 0) key += (before >> shared) + 1;
-          tails[first + vertex + before + 1] = slot;
+          tails.set(first + vertex + before + 1, slot);
           const earlier = placedShort[vertex] ?? 0;
           const isShort = shared > 0 || cost <= short.mostCost;
           const into = first + (isShort ? earlier : (short.count[vertex] ?? 0) + before - earlier);
@@ -262,10 +262,10 @@ export class LaneGraph {
     const { sections } = memory;
     const inStart = memory.words(sections.inStart);
     const inArcs = memory.words(sections.inArcs);
-    const tails = new Uint16Array(memory.buffer, sections.tails.at, sections.tails.bytes / 2);
+    const tails = new Tails(memory);
     for (let vertex = 0; vertex < memory.vertices; vertex++) {
       const first = inStart[vertex] ?? 0;
-      tails[first + vertex] = NO_PREDECESSOR;
+      tails.set(first + vertex, NO_PREDECESSOR);
       const end = first + (arcsIn[vertex] ?? 0);
       if (end === inStart[vertex + 1]) continue;
       inArcs[2 * end] = vertex * 64;

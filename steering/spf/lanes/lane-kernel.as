@@ -14,7 +14,9 @@ class Job {
   inShort: usize;
   outStart: usize;
   outArcs: usize;
+  /** Low bytes of the tails' slots; `tailBytes` further the high ones. */
   tails: usize;
+  tailBytes: usize;
   tailStart: usize;
   crowded: usize;
   line: usize;
@@ -26,7 +28,7 @@ class Job {
   listed: usize;
   /** Room for two lists of all vertices. */
   lists: usize;
-  /** Room for the predecessors of eight slots: 256 bytes. */
+  /** Room for the predecessors of eight slots by lanes, and once more by slots: 512 bytes. */
   block: usize;
   distance: usize;
   predecessor: usize;
@@ -45,6 +47,8 @@ const LANES: u32 = 16;
 /** As in lane-rows.ts. */
 const PULL_SHARE: u32 = 2;
 const SHORT_SWEEPS: u32 = 3;
+/** Up to so many rank bits, ranks are looked up in four vectors of sixteen bytes. */
+const VECTOR_RANK_BITS: u32 = 6;
 
 /** Fills the rows of the sixteen sources. 0: done; 1: too many hops for hopBits; 2: distances too long for a key. */
 export function fill(at: usize): u32 {
@@ -224,7 +228,13 @@ function deliver(job: Job): u32 {
   let longest = i32x4.splat(0);
   let full = i32x4.splat(0);
   for (let slot: u32 = 0; slot < job.slots; slot += 8) {
-    for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, block + (j << 1));
+    if (job.rankBits <= VECTOR_RANK_BITS) {
+      for (let j: u32 = 0; j < 8; j++) lookUpTails(job, slot + j, block + 256 + (j << 4));
+      transpose(block + 256, block);
+      transpose(block + 384, block + 128);
+    } else {
+      for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, block + (j << 1));
+    }
     const line = job.line + (slot << 2);
     for (let group: u32 = 0; group < 64; group += 16) {
       const from = keys + group;
@@ -269,11 +279,82 @@ function nameTails(job: Job, slot: u32, into: usize): void {
   for (let lane: u32 = 0; lane < LANES; lane += 4) {
     const here = at + (lane << 2);
     const to = into + (lane << 4);
-    store<u16>(to, load<u16>(tails + ((load<u32>(here) & ranks) << 1)));
-    store<u16>(to, load<u16>(tails + ((load<u32>(here, 4) & ranks) << 1)), 16);
-    store<u16>(to, load<u16>(tails + ((load<u32>(here, 8) & ranks) << 1)), 32);
-    store<u16>(to, load<u16>(tails + ((load<u32>(here, 12) & ranks) << 1)), 48);
+    store<u16>(to, tailAt(job, tails + (load<u32>(here) & ranks)));
+    store<u16>(to, tailAt(job, tails + (load<u32>(here, 4) & ranks)), 16);
+    store<u16>(to, tailAt(job, tails + (load<u32>(here, 8) & ranks)), 32);
+    store<u16>(to, tailAt(job, tails + (load<u32>(here, 12) & ranks)), 48);
   }
+}
+
+@inline
+function tailAt(job: Job, at: usize): u16 {
+  return load<u8>(at) | (<u16>load<u8>(at + job.tailBytes) << 8);
+}
+
+/**
+ * The same for ranks of up to six bits, all lanes at once: the low and the high bytes of 64 tails are looked up in vectors.
+ * Stores eight lanes, and 128 bytes further the other eight.
+ */
+@inline
+function lookUpTails(job: Job, slot: u32, into: usize): void {
+  const at = job.keys + load<u32>(job.line + (slot << 2));
+  const mask = i32x4.splat(rankMask(job));
+  const ranks = i8x16.narrow_i16x8_u(
+    i16x8.narrow_i32x4_u(v128.and(v128.load(at), mask), v128.and(v128.load(at, 16), mask)),
+    i16x8.narrow_i32x4_u(v128.and(v128.load(at, 32), mask), v128.and(v128.load(at, 48), mask)),
+  );
+  const ranks2 = i8x16.sub(ranks, i8x16.splat(16));
+  const ranks3 = i8x16.sub(ranks, i8x16.splat(32));
+  const ranks4 = i8x16.sub(ranks, i8x16.splat(48));
+  // a rank that is not among a vector's sixteen gives 0 there
+  const first = job.tails + load<u32>(job.tailStart + (slot << 2));
+  const l = v128.or(
+    v128.or(i8x16.swizzle(v128.load(first), ranks), i8x16.swizzle(v128.load(first, 16), ranks2)),
+    v128.or(i8x16.swizzle(v128.load(first, 32), ranks3), i8x16.swizzle(v128.load(first, 48), ranks4)),
+  );
+  const second = first + job.tailBytes;
+  const h = v128.or(
+    v128.or(i8x16.swizzle(v128.load(second), ranks), i8x16.swizzle(v128.load(second, 16), ranks2)),
+    v128.or(i8x16.swizzle(v128.load(second, 32), ranks3), i8x16.swizzle(v128.load(second, 48), ranks4)),
+  );
+  v128.store(into, v128.shuffle<u8>(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+  v128.store(into, v128.shuffle<u8>(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 128);
+}
+
+/** Eight vectors of eight 16-bit numbers at `from`: row by row in, column by column out. */
+@inline
+function transpose(from: usize, to: usize): void {
+  const a = v128.load(from);
+  const b = v128.load(from, 16);
+  const c = v128.load(from, 32);
+  const d = v128.load(from, 48);
+  const e = v128.load(from, 64);
+  const f = v128.load(from, 80);
+  const g = v128.load(from, 96);
+  const h = v128.load(from, 112);
+  const ab = v128.shuffle<u16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  const cd = v128.shuffle<u16>(c, d, 0, 8, 1, 9, 2, 10, 3, 11);
+  const ef = v128.shuffle<u16>(e, f, 0, 8, 1, 9, 2, 10, 3, 11);
+  const gh = v128.shuffle<u16>(g, h, 0, 8, 1, 9, 2, 10, 3, 11);
+  const ab2 = v128.shuffle<u16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  const cd2 = v128.shuffle<u16>(c, d, 4, 12, 5, 13, 6, 14, 7, 15);
+  const ef2 = v128.shuffle<u16>(e, f, 4, 12, 5, 13, 6, 14, 7, 15);
+  const gh2 = v128.shuffle<u16>(g, h, 4, 12, 5, 13, 6, 14, 7, 15);
+  columns(to, ab, cd, ef, gh);
+  columns(to + 64, ab2, cd2, ef2, gh2);
+}
+
+/** Stores four columns out of pairs of rows. */
+@inline
+function columns(to: usize, ab: v128, cd: v128, ef: v128, gh: v128): void {
+  const abcd = v128.shuffle<u32>(ab, cd, 0, 4, 1, 5);
+  const efgh = v128.shuffle<u32>(ef, gh, 0, 4, 1, 5);
+  v128.store(to, low(abcd, efgh));
+  v128.store(to, high(abcd, efgh), 16);
+  const abcd2 = v128.shuffle<u32>(ab, cd, 2, 6, 3, 7);
+  const efgh2 = v128.shuffle<u32>(ef, gh, 2, 6, 3, 7);
+  v128.store(to, low(abcd2, efgh2), 32);
+  v128.store(to, high(abcd2, efgh2), 48);
 }
 
 /** Vertices with more arcs than ranks: of the arcs that share the rank the first that explains the key. */

@@ -5,9 +5,9 @@ import { CONTROL, type LaneMemory } from './lane-memory.ts';
 import type { BatchKernel } from './lane-rows.ts';
 import type { WasmRuntime } from './wasm-runtime.ts';
 
-/** Words of the job that change from batch to batch; the 21 before are addresses. */
-const SOURCES = 21;
-const HOP_BITS = 22;
+/** Words of the job that change from batch to batch; the 22 before are addresses. */
+const SOURCES = 22;
+const HOP_BITS = 23;
 
 /** The kernel of thread number `thread`. The memory must be WebAssembly's. */
 export function laneKernel(runtime: WasmRuntime, memory: LaneMemory, thread: number): BatchKernel {
@@ -41,6 +41,7 @@ function writeAddresses(words: Uint32Array, memory: LaneMemory, thread: number):
     sections.outStart.at,
     sections.outArcs.at,
     sections.tails.at,
+    sections.tails.bytes / 2,
     sections.tailStart.at,
     sections.crowded.at,
     sections.line.at,

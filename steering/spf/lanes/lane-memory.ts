@@ -58,6 +58,26 @@ export interface LaneScratch {
   readonly job: Section;
 }
 
+/** Slots of tails, 16 bits each: all low bytes, then all high ones, so that vectors can look them up. */
+export class Tails {
+  readonly #bytes: Uint8Array;
+  readonly #half: number;
+
+  constructor(memory: LaneMemory) {
+    this.#bytes = memory.bytes(memory.sections.tails);
+    this.#half = this.#bytes.length / 2;
+  }
+
+  get(at: number): number {
+    return (this.#bytes[at] ?? 0) | ((this.#bytes[at + this.#half] ?? 0) << 8);
+  }
+
+  set(at: number, slot: number): void {
+    this.#bytes[at] = slot & 0xff;
+    this.#bytes[at + this.#half] = slot >> 8;
+  }
+}
+
 /** A piece of the memory: bytes. */
 export interface Section {
   readonly at: number;
@@ -155,7 +175,7 @@ function placeScratch(place: (bytes: number) => Section, vertices: number): Lane
     lengths: place(vertices * LANES * 4),
     listed: place(vertices),
     lists: place(2 * vertices * 4),
-    block: place(SLOT_BLOCK * LANES * 2),
+    block: place(2 * SLOT_BLOCK * LANES * 2),
     job: place(256),
   };
 }
@@ -178,9 +198,9 @@ function layOut({ slots, arcs, threads }: LaneShape) {
     /** By vertex. An arc out of it: { line of the head, key }, least weight first. */
     outStart: place((vertices + 1) * 4),
     outArcs: place(arcs * 8),
-    /** By slot: where its piece of `tails` starts, in bytes. */
+    /** By slot: where its piece of `tails` starts. */
     tailStart: place(padded * 4),
-    /** By vertex: NO_PREDECESSOR, then the slots of the tails of the arcs into it: see lane-graph.ts. */
+    /** By vertex: NO_PREDECESSOR, then the slots of the tails of the arcs into it: low bytes, then high ones. See Tails. */
     tails: place((arcs + 2 * vertices) * 2),
     /** How many vertices have more arcs than ranks, then { vertex, shift } of each. */
     crowded: place((1 + 2 * vertices) * 4),

@@ -10,7 +10,7 @@
  * fall, those push along the arcs out of them (Beamer, Asanovic, Patterson, SC 2012, choose the direction so for unit
  * weights). What comes out are the least keys, whatever the order: the same rows for any division into batches and threads.
  */
-import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
+import { CONTROL, LANES, type LaneMemory, Tails } from './lane-memory.ts';
 
 /** Fills the rows of one batch; returns a FAULT. The rows are of no use unless it is NONE. */
 export interface BatchKernel {
@@ -51,7 +51,7 @@ class LaneRows implements BatchKernel {
   readonly #inArcs: Uint32Array;
   readonly #outStart: Uint32Array;
   readonly #outArcs: Uint32Array;
-  readonly #tails: Uint16Array;
+  readonly #tails: Tails;
   readonly #tailStart: Uint32Array;
   readonly #crowded: Uint32Array;
   readonly #line: Uint32Array;
@@ -72,7 +72,7 @@ class LaneRows implements BatchKernel {
     this.#inArcs = memory.words(sections.inArcs);
     this.#outStart = memory.words(sections.outStart);
     this.#outArcs = memory.words(sections.outArcs);
-    this.#tails = new Uint16Array(memory.buffer, sections.tails.at, sections.tails.bytes / 2);
+    this.#tails = new Tails(memory);
     this.#tailStart = memory.words(sections.tailStart);
     this.#crowded = memory.words(sections.crowded);
     this.#line = memory.words(sections.line);
@@ -209,7 +209,7 @@ class LaneRows implements BatchKernel {
       if (key >= (control[CONTROL.unproven] ?? 0)) return FAULT.distance;
       table.distance[row + to] = (key >> (hopBits + rankBits)) - (control[CONTROL.transitHopUs] ?? 0);
       table.hops[row + to] = hops;
-      table.predecessor[row + to] = this.#tails[(this.#tailStart[to] ?? 0) / 2 + (key & this.#ranks)] ?? 0;
+      table.predecessor[row + to] = this.#tails.get((this.#tailStart[to] ?? 0) + (key & this.#ranks));
     }
     this.#searchCrowded(lane, row);
     table.distance[row + slot] = 0;

@@ -44,6 +44,27 @@ it('keeps the kernel that its source makes', { timeout: 60_000 }, async () => {
   expect(readFileSync(target, 'utf8')).toBe(await compileKernel());
 });
 
+/** 300 nodes in a ring, and arcs from the last `count` of them to the first. */
+function hub(count: number): CsrGraph {
+  const graph = new CsrGraph();
+  for (let v = 0; v < 300; v++) graph.addNode(v + 1, true);
+  for (let v = 0; v < 300; v++) graph.setArc(v, (v + 1) % 300, 10);
+  for (let v = 300 - count; v < 299; v++) graph.setArc(v, 0, 5);
+  graph.commit();
+  return graph;
+}
+
+// tails are looked up by rank: in vectors of sixteen while ranks have six bits at most, one by one from 64 arcs on
+it.each([2, 15, 16, 17, 31, 33, 48, 49, 62, 63, 64, 65, 128, 299])(
+  'know which of %i arcs into a node',
+  async (count) => {
+    const into: AllPairsRules = { graph: hub(count), direction: 'out', transitHopUs: 0 };
+    const table = await new AllPairs().fill(into);
+    expectSame(table, oracle(into));
+    for (let v = 300 - count; v < 300; v++) expect(table.predecessor[v * table.stride]).toBe(v);
+  },
+);
+
 describe('worker threads', { timeout: 60_000 }, () => {
   let folder: string;
   let workerUrl: URL;
