@@ -1,6 +1,6 @@
 /**
  * `bench -- te`: the optimiser on every instance of a folder, beside the linear program's optimum and beside what routers
- * do without it.
+ * do without it. `--synthetic N`: on a made-up instance of N nodes in its place.
  */
 import { seededRandom } from '../../netlab/seeded-random.ts';
 import { forwardedLoads, highestUtilisation } from '../../steering/traffic-engineering/forwarded-loads.ts';
@@ -16,8 +16,9 @@ import { text, type Values, whole } from '../values.ts';
 import { baselineTables } from './baseline-tables.ts';
 import { lpOptimum } from './lp-optimum.ts';
 import { type TrafficInstance, trafficInstances } from './repetita-files.ts';
+import { syntheticInstance } from './synthetic-instance.ts';
 
-export const TE_KEYS = ['data', 'rounds', 'peer-seconds', 'seed', 'only'] as const;
+export const TE_KEYS = ['data', 'rounds', 'peer-seconds', 'seed', 'only', 'synthetic'] as const;
 
 /** Part of the demands that change for the warm run, and the most that one is multiplied or divided by. */
 const CHANGED_PART = 0.1;
@@ -36,7 +37,9 @@ export async function benchTrafficEngineering(values: Values): Promise<unknown> 
   const seed = whole(values, 'seed', { otherwise: 1 });
   const only = (values['only'] ?? '').split(',').filter((name) => name !== '');
   const instances = [];
-  for (const instance of trafficInstances(text(values, 'data'))) {
+  const synthetic = whole(values, 'synthetic', { otherwise: 0, least: 0, most: 1_000 });
+  const given = synthetic > 0 ? [syntheticInstance(synthetic, seed)] : trafficInstances(text(values, 'data'));
+  for (const instance of given) {
     if (only.length > 0 && !only.some((name) => instance.name.startsWith(name))) continue;
     instances.push(await instanceFigures(instance, { rounds, seconds, seed }));
   }
