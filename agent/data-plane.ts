@@ -23,8 +23,6 @@ export interface DataPlaneDeps {
   readonly peers: () => PeerSet;
   readonly links: Pick<LinkWatch, 'down' | 'endpointOf'>;
   readonly table: TableKeeper;
-  /** The kernel holds another table than before. */
-  readonly onTableHeld: () => void;
   readonly onSituation: (situation: HostSituation) => void;
 }
 
@@ -187,7 +185,7 @@ export class DataPlane {
       const generation = String(tag.generation);
       log.debug('applied', { changes: changes.length, durationMs: Math.round(durationMs), generation });
     }
-    if (table.outcome(tag, error)) this.#deps.onTableHeld();
+    table.outcome(tag, error);
   }
 }
 

@@ -59,3 +59,15 @@ export function hostFields(situation: HostSituation, { listenPort, transit }: Ho
     transit,
   };
 }
+
+/** What the access was configured to carry, in bits per second; absent where nothing was configured. */
+export function accessFields(options: { readonly uplinkBps?: number | null; readonly downlinkBps?: number | null }): {
+  uplinkBps?: bigint;
+  downlinkBps?: bigint;
+} {
+  const { uplinkBps = null, downlinkBps = null } = options;
+  return {
+    ...(uplinkBps === null ? {} : { uplinkBps: BigInt(uplinkBps) }),
+    ...(downlinkBps === null ? {} : { downlinkBps: BigInt(downlinkBps) }),
+  };
+}

@@ -24,7 +24,7 @@ import type { OpenCoreStream } from './core-stream.ts';
 import { DataPlane, errorFields } from './data-plane.ts';
 import { EndpointWatch } from './endpoint-watch.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
-import { hostFields } from './host-situation.ts';
+import { accessFields, hostFields } from './host-situation.ts';
 import type { Identity, IdentityStore } from './identity.ts';
 import type { DetectionRules } from './link-use.ts';
 import { LinkWatch } from './link-watch.ts';
@@ -67,9 +67,8 @@ export interface MeshAgentOptions {
   readonly reconnect?: ReconnectOptions;
 }
 
-/** Sessions are read this often while some peer has none, else every `STATUS_IDLE_MS`: reading them costs a process. */
-const STATUS_SEARCHING_MS = 1000;
-const STATUS_IDLE_MS = 5000;
+/** Sessions are read this often while some peer has none, else the second: reading them costs a process. */
+const [STATUS_SEARCHING_MS, STATUS_IDLE_MS] = [1000, 5000];
 /** While there is load: a link that gets full is left within two or three seconds, and what it carried is to be known. */
 const STATUS_LOADED_MS = 1000;
 /** The core answers within 5 s; a session that is lost meanwhile ends the wait too. */
@@ -101,7 +100,12 @@ export class MeshAgent {
     this.#options = options;
     this.#place = new NodePlace(options.identity);
     this.#peers = new PeerSet(options.identity.index);
-    this.#table = new TableKeeper({ log, send: (body) => this.#connection.send(body) });
+    this.#table = new TableKeeper({
+      log,
+      send: (body) => this.#connection.send(body),
+      onHeld: () => this.#memory.save(),
+      remembered: () => this.#memory.flush(),
+    });
     this.#certificate = new CertificateKeeper({
       clock,
       log,
@@ -144,7 +148,6 @@ export class MeshAgent {
         peers: () => this.#peers,
         links: this.#links,
         table: this.#table,
-        onTableHeld: () => this.#memory.save(),
         onSituation: (situation) =>
           this.#connection.send({ case: 'hostUpdate', value: hostFields(situation, options) }),
       },
@@ -161,7 +164,7 @@ export class MeshAgent {
       {
         ...deps,
         credentials: () => identityStore.loadCredentials(),
-        hello: async () => this.#hello(),
+        hello: () => this.#memory.flush().then(() => this.#hello()),
         listener: {
           onWelcome: (welcome) => this.#onWelcome(welcome),
           onPeerUpdate: (update) => this.#onPeerUpdate(update),
@@ -272,8 +275,8 @@ export class MeshAgent {
       software: SOFTWARE_VERSION,
       publicKey: publicKeyToBytes(this.#options.publicKey),
       ...hostFields(this.#dataPlane.situation, this.#options),
-      tableGeneration: this.#table.applied.generation,
-      tableChecksum: this.#table.applied.checksum,
+      tableGeneration: this.#table.told.generation,
+      tableChecksum: this.#table.told.checksum,
       clockUnixMs: BigInt(Math.trunc(this.#deps.clock.nowMs())),
       instanceId: this.#deps.instanceId,
       stampPort: this.#options.stampPort,
@@ -388,12 +391,4 @@ export class MeshAgent {
       coreClockSkewMs: coreNow === undefined ? null : coreNow - clock.nowMs(),
     };
   }
-}
-
-/** Absent where nothing was configured. */
-function accessFields({ uplinkBps = null, downlinkBps = null }: MeshAgentOptions) {
-  return {
-    ...(uplinkBps === null ? {} : { uplinkBps: BigInt(uplinkBps) }),
-    ...(downlinkBps === null ? {} : { downlinkBps: BigInt(downlinkBps) }),
-  };
 }

@@ -1,6 +1,7 @@
 /**
- * The table this node forwards by: takes the core's deltas, owes an acknowledgement until the kernel has them, and
- * remembers on disk what the kernel took.
+ * The table this node forwards by: takes the core's deltas, and owes an acknowledgement until the kernel has them and the
+ * disk too. The core builds on what was acknowledged, so a node that is switched off and on may not come back with less: it
+ * would forward by one generation what the others forward by the next (rollout/model/two-planes.pml shows it).
  */
 
 import type { ThalwegError } from '../protocol/error.ts';
@@ -17,6 +18,10 @@ export interface TableTag {
 export interface TableKeeperDeps {
   readonly log: Logger;
   readonly send: (body: AgentBody) => void;
+  /** The kernel holds another table than before: to be remembered. */
+  readonly onHeld: () => void;
+  /** Resolves when what is to be remembered is on the disk, or cannot be. Never rejects. */
+  readonly remembered: () => Promise<void>;
 }
 
 export class TableKeeper {
@@ -24,6 +29,8 @@ export class TableKeeper {
   readonly #table = new RouteTable();
   #applied: TableTag = { generation: 0n, checksum: 0n };
   #ackOwed = false;
+  /** Counts sessions: what one was owed is void in the next. */
+  #session = 0;
 
   constructor(deps: TableKeeperDeps) {
     this.#deps = deps;
@@ -47,6 +54,16 @@ export class TableKeeper {
     return this.#applied;
   }
 
+  /**
+   * What the core is told when a session begins. While the kernel is being given another table, or has refused one, nobody
+   * knows what it will hold when the core hears of it: then a checksum that fits no table, and the core sends all of it.
+   */
+  get told(): TableTag {
+    const { generation, checksum } = this.#applied;
+    const isSettled = generation === this.#table.generation && checksum === this.#table.checksum;
+    return { generation, checksum: isSettled ? checksum : checksum ^ 1n };
+  }
+
   /** Starts from a table that was remembered. */
   remember(table: RouteTable): void {
     this.#table.apply(table.toFullDelta());
@@ -59,6 +76,7 @@ export class TableKeeper {
 
   /** A new session: what the last one was owed is void. */
   sessionBegan(): void {
+    this.#session++;
     this.#ackOwed = false;
   }
 
@@ -75,20 +93,22 @@ export class TableKeeper {
     return false;
   }
 
-  /** The kernel holds `tag`, or refused it. True when it holds another table than before. */
-  outcome(tag: TableTag, error: ThalwegError | undefined): boolean {
+  /** The kernel holds `tag`, or refused it. */
+  outcome(tag: TableTag, error: ThalwegError | undefined): void {
     if (error !== undefined) {
       if (this.#ackOwed) this.#ack(tag, error);
-      return false;
+      return;
     }
     const isNew = tag.generation !== this.#applied.generation || tag.checksum !== this.#applied.checksum;
     this.#applied = tag;
-    if (this.#ackOwed) {
-      // A newer delta may have come while this one was applied: its own acknowledgement follows.
-      this.#ackOwed = tag.generation !== this.#table.generation;
-      this.#ack(tag, undefined);
-    }
-    return isNew;
+    if (isNew) this.#deps.onHeld();
+    if (!this.#ackOwed) return;
+    // A newer delta may have come while this one was applied: its own acknowledgement follows.
+    this.#ackOwed = tag.generation !== this.#table.generation;
+    const session = this.#session;
+    void this.#deps.remembered().then(() => {
+      if (session === this.#session) this.#ack(tag, undefined);
+    });
   }
 
   #ack({ generation, checksum }: TableTag, error: ThalwegError | undefined): void {

@@ -25,7 +25,8 @@ export const NEEDS = [
 ];
 
 /**
- * What the test of kernel WireGuard and netem runs its guest with; that test skips, and says so, without.
+ * What the test of kernel WireGuard and netem runs its guest with, and what checks the model of the rollout; those tests skip,
+ * and say so, without.
  * @type {readonly Need[]}
  */
 export const GUEST_NEEDS = [
@@ -37,6 +38,8 @@ export const GUEST_NEEDS = [
   { program: 'busybox', debianPackage: 'busybox-static', why: 'the shell tools of that guest' },
   { program: 'cpio', debianPackage: 'cpio', why: 'the file system of that guest' },
   { program: 'depmod', debianPackage: 'kmod', why: 'the kernel modules of that guest' },
+  { program: 'spin', debianPackage: 'spin', why: 'the model of the rollout on two planes, in the tests' },
+  { program: 'gcc', debianPackage: 'gcc', why: 'the verifier that spin writes, in the tests' },
 ];
 
 /** @type {Need} */
