@@ -6,8 +6,8 @@
  */
 import type { LinkSummary } from '../overlay/stamp/prober.ts';
 
-/** This has to outlast a link that flaps; the core takes a recovered path back later still. */
-const UP_HOLD_MS = 3000;
+/** The core has moved paths off by then and takes them back later still: so a table that names the neighbour again is followed. */
+const UP_HOLD_MS = 1500;
 /** Without a word of the core: it is away, or no row of this node had to change. */
 const ALONE_HOLD_MS = 30_000;
 

@@ -48,7 +48,6 @@ export async function labUp(options: LabUpOptions): Promise<LabUpResult> {
       hosts: scenario.hosts,
       ...labSettings(scenario),
       ...(options.driver === undefined ? {} : { driver: options.driver }),
-      agent: {},
       keepOnExit: false, // until it is complete
     },
     deps,

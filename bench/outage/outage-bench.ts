@@ -21,8 +21,10 @@ const RATE = 1000;
 const QUIET_MS = 6000;
 /** After a failure: long enough for the core's new tables, and for what they might lose. */
 const BROKEN_MS = 2000;
-/** After the path is back. */
-const BACK_MS = 600;
+/** After the path is back: for agents to trust the neighbour again, or they would not be on the link that fails. */
+const BACK_MS = 2500;
+/** After traffic was moved back: what that might lose. */
+const SETTLED_MS = 600;
 const READY_MS = 60_000;
 /** Links are trusted again soon, or most of the time would be spent waiting. */
 const CORE = { steering: { recoverHoldMs: 1000 } };
@@ -118,7 +120,7 @@ async function repeat(bench: BenchLab, failure: Failure, count: number): Promise
       const mendedMs = nowMs();
       await failure.mends(lab);
       await untilReady(() => failure.isReady(path));
-      await pause(BACK_MS);
+      await pause(SETTLED_MS);
       moments.push({ brokenMs, mendedMs, endMs: nowMs(), before: before.join(' '), after: after.join(' ') });
     }
     await flow.finish();

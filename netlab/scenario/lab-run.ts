@@ -101,7 +101,6 @@ export function labSpec(scenario: Scenario, keepOnExit: boolean): LabSpec {
     name: `${scenario.name.slice(0, 14).replace(/-+$/, '')}-${process.pid.toString(36)}`,
     hosts: scenario.hosts.map(({ name, transit }) => ({ name, transit })),
     ...labSettings(scenario),
-    agent: {},
     keepOnExit,
   };
 }

@@ -51,6 +51,7 @@ export function resolveScenario(
     driver: raw.driver,
     hosts,
     probes,
+    detect: raw.probes?.detect ?? null,
     shapes,
     durationMs: raw.duration,
     settleMs: raw.settle ?? DEFAULT_SETTLE_MS,
@@ -64,10 +65,12 @@ export function resolveScenario(
 
 /** Probes that a link's death needs in order to be no accident. */
 const PROBES_UNTIL_DEAD = 5;
+/** The core's own default. */
+const DEFAULT_PROBE_INTERVAL_MS = 250;
 
 function checkProbes({ probes }: RawScenario, report: Report): Scenario['probes'] {
-  if (probes === undefined) return null;
-  const { interval, 'dead-after': deadAfter = PROBES_UNTIL_DEAD * interval } = probes;
+  if (probes === undefined || (probes.interval === undefined && probes['dead-after'] === undefined)) return null;
+  const { interval = DEFAULT_PROBE_INTERVAL_MS, 'dead-after': deadAfter = PROBES_UNTIL_DEAD * interval } = probes;
   if (interval < 20 || interval > 60_000) report(['probes', 'interval'], 'links are probed every 20ms to every 60s');
   if (deadAfter < 2 * interval || deadAfter < 100 || deadAfter > 300_000) {
     report(['probes', 'dead-after'], 'a link is dead after 100ms to 5m, and not before two intervals');

@@ -295,7 +295,13 @@ export const scenarioSchema = z.strictObject({
   driver: z.enum(['auto', 'plain', 'netem', 'wire']).default('auto'),
   hosts: z.array(host).min(2).max(SCENARIO_LIMITS.hosts),
   underlay: underlay.optional(),
-  probes: z.strictObject({ interval: durationMs, 'dead-after': durationMs.optional() }).optional(),
+  probes: z
+    .strictObject({
+      interval: durationMs.optional(),
+      'dead-after': durationMs.optional(),
+      detect: z.enum(['normal', 'fast']).optional(),
+    })
+    .optional(),
   duration: durationMs,
   settle: durationMs.optional(),
   traffic: z.array(flow).max(SCENARIO_LIMITS.flows).default([]),

@@ -148,6 +148,8 @@ export interface Scenario {
   readonly hosts: readonly ScenarioHost[];
   /** How the core has links probed; null: as a core does by default. */
   readonly probes: { readonly probeIntervalMs: number; readonly deadAfterMs: number } | null;
+  /** How soon agents find dead links; null: as they do by default. */
+  readonly detect: 'normal' | 'fast' | null;
   /** Own shape of every ordered pair of hosts, the core's included; key from `pairKey`. */
   readonly shapes: ReadonlyMap<string, LinkShape>;
   readonly durationMs: number;

@@ -186,6 +186,9 @@ describe('MeshAgent', () => {
     probers[0]?.links.set(2, { health: 'down' });
     probers[0]?.post();
     await eventually(() => overlay.routes.get('source 100.96.0.2/32') === via(3), 'backup');
+    // by next-hop objects first; the apply that follows wants the same
+    expect(overlay.repairs).toBe(1);
+    await eventually(() => JSON.stringify(overlay.lastDesired?.routes[0]?.nextHops) === via(3), 'wanted too');
     const reported = frames('linkReport').flatMap((f) => f.value.links);
     await eventually(
       () => frames('linkReport').some((f) => f.value.links.some((l) => l.peerIndex === 2 && l.health === 2)),

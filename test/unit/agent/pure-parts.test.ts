@@ -299,8 +299,8 @@ describe('LocalRepair', () => {
     expect(seen(repair, { health: 'up' }, 31_000, 7n)).toBe(true);
   });
 
-  it('moves once for a link that goes up and down every 2 s', () => {
-    const repair = new LocalRepair();
+  it('moves once for a link that goes up and down more often than it trusts one', () => {
+    const repair = new LocalRepair(3000, 30_000);
     let moves = 0;
     for (let monoMs = 0; monoMs < 60_000; monoMs += 250) {
       const health = monoMs % 4000 < 2000 ? 'down' : 'up';
