@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
 import { BACKUPS_KEYS, benchBackups } from './backups.ts';
+import { benchCoreKill } from './core-kill.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchLoad } from './load.ts';
@@ -93,6 +94,14 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   'te-plot': { keys: TE_PLOT_KEYS, run: plotUtilisation },
   fleet: { keys: FLEET_KEYS, run: (values) => benchFleet(fleetOptionsOf(values)) },
   'spf-graph': { keys: SPF_GRAPH_KEYS, run: makeSpfGraph },
+  'core-kill': {
+    keys: ['rounds', 'seed'],
+    run: (values) =>
+      benchCoreKill({
+        rounds: whole(values, 'rounds', { otherwise: 200, most: 10_000 }),
+        seed: whole(values, 'seed', { otherwise: 1 }),
+      }),
+  },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },
   'session-plan': {
     keys: ['data', 'degree', 'rounds', 'explore', 'seed', 'nodes'],

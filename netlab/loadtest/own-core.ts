@@ -27,12 +27,14 @@ export interface CoreUsage {
 export class OwnCore {
   readonly directory = mkdtempSync(join(tmpdir(), 'thalweg-loadtest-'));
   readonly #settings: Readonly<Record<string, unknown>>;
+  readonly #cli: string | undefined;
   #program: StartedProgram | undefined;
   #port = 0;
 
-  /** `settings`: of `thalweg core`, beside where it listens and keeps its state. */
-  constructor(settings: Readonly<Record<string, unknown>>) {
+  /** `settings`: of `thalweg core`, beside where it listens and keeps its state. `cli`: the program; default: the build's. */
+  constructor(settings: Readonly<Record<string, unknown>>, cli?: string) {
     this.#settings = settings;
+    this.#cli = cli;
   }
 
   get api(): ApiClient {
@@ -57,7 +59,7 @@ export class OwnCore {
     };
     const file = join(this.directory, 'core.json');
     writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-    const argv = [process.execPath, programFile('cli/main'), 'core', '--config', file];
+    const argv = [process.execPath, this.#cli ?? programFile('cli/main'), 'core', '--config', file];
     this.#program = startProgram({ argv, logPath: join(this.directory, 'core.log') });
     for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       if (this.#program.ended !== undefined) throw this.#program.failure('the core');

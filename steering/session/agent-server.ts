@@ -21,6 +21,7 @@ import { AgentSession, type AgentStream, CLOSE } from './agent-session.ts';
 import { plainAddress } from './endpoint-candidates.ts';
 import type { JoinEndpoint } from './join-endpoint.ts';
 import { identifyPeer } from './peer-identity.ts';
+import { PendingHandshakes } from './pending-handshakes.ts';
 import { refusalOf } from './refusal.ts';
 import type { SessionHub } from './session-hub.ts';
 
@@ -59,7 +60,7 @@ export class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #pending = new Set<Socket>();
+  readonly #pending = new PendingHandshakes(MAX_PENDING_HANDSHAKES);
   readonly #sockets = new Set<WebSocket>();
 
   constructor(deps: AgentServerDeps, options: AgentServerOptions) {
@@ -129,7 +130,7 @@ export class AgentServer {
       this.#server.closeAllConnections();
     });
     this.#server.closeIdleConnections();
-    for (const socket of this.#pending) socket.destroy();
+    this.#pending.clear();
     if (this.#sockets.size === 0) this.#server.closeAllConnections();
     await closed;
     await planned;
@@ -137,23 +138,12 @@ export class AgentServer {
   }
 
   #connected(socket: Socket): void {
-    if (this.#pending.size >= MAX_PENDING_HANDSHAKES) {
-      this.#deps.metrics.handshakeFailures.inc({ reason: 'overloaded' });
-      socket.destroy();
-      return;
-    }
-    this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
+    if (!this.#pending.begin(socket)) this.#deps.metrics.handshakeFailures.inc({ reason: 'overloaded' });
   }
 
-  /** The TCP socket under a TLS one is told by its remote port. */
   #secured(secure: Duplex): void {
-    const { remotePort, remoteAddress } = secure as TLSSocket;
-    for (const socket of this.#pending) {
-      if (socket.destroyed || (socket.remotePort === remotePort && socket.remoteAddress === remoteAddress)) {
-        this.#pending.delete(socket);
-      }
-    }
+    const { remoteAddress, remotePort } = secure as TLSSocket;
+    this.#pending.over(remoteAddress, remotePort);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

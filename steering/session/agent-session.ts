@@ -67,6 +67,10 @@ export class AgentSession {
   #receivedSeq = 0n;
   #sentSeq = 0n;
   #heardAtMonoMs: number;
+  #sentBytes = 0;
+  /** Bytes that were taken until the last heartbeat, and heartbeats since then at which others waited and none were taken. */
+  #takenBefore = 0;
+  #stalledBeats = 0;
   #timer: Timer;
 
   constructor(
@@ -136,11 +140,9 @@ export class AgentSession {
     const bytes = encodeCoreFrame(++this.#sentSeq, body);
     this.#metrics.frames.inc({ type: String(body.case), direction: 'out' });
     this.#metrics.sentBytes.inc(bytes.length);
+    this.#sentBytes += bytes.length;
     this.#stream.send(bytes);
-    if (this.#stream.bufferedBytes > MAX_BUFFERED_BYTES) {
-      this.#stream.terminate();
-      this.#close('overloaded');
-    }
+    if (this.#stream.bufferedBytes > MAX_BUFFERED_BYTES) this.#dropSlow();
   }
 
   /** The Hello was accepted: from here on heartbeats go both ways. */
@@ -214,9 +216,28 @@ export class AgentSession {
         this.refuse(error, 1000);
         return;
       }
+      if (this.#isStalled()) {
+        this.#dropSlow();
+        return;
+      }
       this.send({ case: 'heartbeat', value: { clockUnixMs: BigInt(this.#clock.nowMs()) } });
       if (this.#state === 'open') this.#scheduleHeartbeat();
     });
+  }
+
+  /** For three heartbeats something waited and nothing was taken: the agent reads nothing, and more is not kept for it. */
+  #isStalled(): boolean {
+    const waiting = this.#stream.bufferedBytes;
+    const taken = this.#sentBytes - waiting;
+    this.#stalledBeats = waiting > 0 && taken <= this.#takenBefore ? this.#stalledBeats + 1 : 0;
+    this.#takenBefore = taken;
+    return this.#stalledBeats >= MISSED_HEARTBEATS;
+  }
+
+  /** At once: a refusal would wait behind what it does not read. */
+  #dropSlow(): void {
+    this.#stream.terminate();
+    this.#close('overloaded');
   }
 
   #close(reason: string): void {

@@ -13,6 +13,12 @@ import { asThalwegError } from './refusal.ts';
 /** Reports of one probe round come within a few ms of each other; 25 ms gathers them and is no part of a second's reaction. */
 const STEP_DEBOUNCE_MS = 25;
 /**
+ * When thousands join or come back, events never stop, and a step costs the more the more there are. After a step that took
+ * long more are gathered for the next: at most a quarter of the time goes into steps, and a change waits for no more than this.
+ */
+const STEP_REST = 3;
+const STEP_LONGEST_REST_MS = 250;
+/**
  * A save is one disk flush. Soon after a change, since a core that is killed before it has to ask nodes for what they
  * hold; with large meshes, whose state takes long to write, at most a twentieth of the time goes into it.
  */
@@ -36,6 +42,7 @@ export class SteeringLoop {
   readonly #pushedAtMonoMs = new Map<number, { sentMs: number; generation: bigint }>();
   #stepTimer: Timer | undefined;
   #stepDueMonoMs = Number.POSITIVE_INFINITY;
+  #lastStepMs = 0;
   #saveTimer: Timer | undefined;
   #running = false;
   #savedRevision = -1;
@@ -97,7 +104,8 @@ export class SteeringLoop {
   event(apply: (engine: SteeringEngine, nowMs: number) => void): void {
     const nowMs = this.#clock.monoMs();
     apply(this.engine, nowMs);
-    this.#schedule(nowMs + STEP_DEBOUNCE_MS);
+    const restMs = Math.min(STEP_LONGEST_REST_MS, STEP_REST * this.#lastStepMs);
+    this.#schedule(nowMs + Math.max(STEP_DEBOUNCE_MS, restMs));
   }
 
   acknowledged(index: number, generation: bigint): void {
@@ -147,6 +155,7 @@ export class SteeringLoop {
       this.#lastError = cause instanceof Error ? cause.message : String(cause);
       this.#log.error('steering step failed', { error: this.#lastError });
     }
+    this.#lastStepMs = this.#clock.monoMs() - nowMs;
     // The engine's own time may lie in the past when a step has left work for the next one.
     this.#schedule(Math.max(this.engine.nextWakeMs(), nowMs + 1));
   }

@@ -3,19 +3,14 @@
  * disk. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
  * share a state directory, and a lock left by a killed core is gone with its process.
  */
-import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from '@photostructure/sqlite';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId } from '../../protocol/identifier.ts';
-import { makeDirectory } from '../../protocol/make-directory.ts';
-import { MIGRATIONS } from './migrations.ts';
+import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
 import type { AuditEntry, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
 import { nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
 import { tokenRefusal } from './token-state.ts';
 
-type Database = InstanceType<typeof DatabaseSync>;
 type Statement = ReturnType<Database['prepare']>;
 
 export class SqliteStore implements Store {
@@ -33,16 +28,10 @@ export class SqliteStore implements Store {
    * database is of a newer version.
    */
   constructor(deps: { monoMs: () => number; onCommit?: (durationMs: number) => void }, options: { stateDir: string }) {
-    this.#path = join(options.stateDir, 'core.db');
+    this.#path = databasePath(options.stateDir);
     this.#monoMs = deps.monoMs;
     this.#onCommit = deps.onCommit ?? (() => {});
-    this.#lock = attempt(`cannot lock stateDir ${options.stateDir}`, () => {
-      makeDirectory(options.stateDir, 0o700);
-      const lock = join(options.stateDir, 'lock');
-      // By hand first: SQLite does not say why it cannot open a file.
-      closeSync(openSync(lock, 'a', 0o600));
-      return takeLock(lock);
-    });
+    this.#lock = lockStateDir(options.stateDir);
     try {
       this.#database = attempt(`cannot open ${this.#path}`, () => openDatabase(this.#path));
     } catch (cause) {
@@ -284,50 +273,5 @@ export class SqliteStore implements Store {
   /** Number of rows changed. */
   #run(sql: string, ...parameters: unknown[]): number {
     return Number(this.#statement(sql).run(...parameters).changes);
-  }
-}
-
-function takeLock(path: string): Database {
-  const lock = new DatabaseSync(path);
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (cause) {
-    lock.close();
-    throw cause;
-  }
-}
-
-function openDatabase(path: string): Database {
-  const isNew = !existsSync(path);
-  const database = new DatabaseSync(path, { timeout: 2000 });
-  try {
-    if (isNew) chmodSync(path, 0o600);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    const version = Number((database.prepare('PRAGMA user_version').get() as Row | undefined)?.['user_version'] ?? 0);
-    if (version > MIGRATIONS.length) {
-      throw new ThalwegError(
-        'invalid_config',
-        `${path} has schema version ${version}; this core knows up to ${MIGRATIONS.length}`,
-        {
-          nextStep: 'start the newer core that wrote it, or restore a backup from before the upgrade',
-        },
-      );
-    }
-    for (let step = version; step < MIGRATIONS.length; step++) {
-      database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]} PRAGMA user_version = ${step + 1}; COMMIT`);
-    }
-    return database;
-  } catch (cause) {
-    database.close();
-    throw cause;
-  }
-}
-
-function attempt<T>(what: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    throw storageError(cause, what);
   }
 }

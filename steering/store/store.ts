@@ -64,7 +64,13 @@ export interface TokenRecord {
 
 export interface AuditEntry {
   readonly atMs: number;
-  readonly kind: 'token_created' | 'token_revoked' | 'node_joined' | 'node_rejoined' | 'node_removed';
+  readonly kind:
+    | 'token_created'
+    | 'token_revoked'
+    | 'node_joined'
+    | 'node_rejoined'
+    | 'node_removed'
+    | 'store_restored';
   readonly nodeId: string | null;
   readonly name: string | null;
   readonly tokenId: string | null;

@@ -1,0 +1,171 @@
+/**
+ * Puts a backup in the place of a core's store. A backup is old: what it does not know must not come back to life.
+ *
+ *   the store that is there still knows more: its removals, uses and revocations of tokens, and renewed certificates go
+ *   into the restored one; nodes that joined since are removed, since their addresses may be given again
+ *   without it (a lost disk) nobody knows what tokens were used for since, so those of the backup are revoked
+ *
+ * The steering engine's state is left out: tables of then are not what nodes hold now, and are computed anew.
+ */
+import { chmodSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { ThalwegError } from '../../protocol/error.ts';
+import { BACKUP_FILES, sync } from './backup.ts';
+import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
+import type { Row } from './store-rows.ts';
+
+export interface RestoreReport {
+  readonly stateDir: string;
+  readonly madeAtMs: number;
+  readonly nodes: number;
+  /** Nodes of the backup that were removed since, and stay removed. */
+  readonly removedSince: number;
+  /** Nodes that joined since the backup: they have to join again. */
+  readonly joinedSince: number;
+  readonly tokensRevoked: number;
+  /** False: there was no store to learn from what happened since. */
+  readonly merged: boolean;
+}
+
+/** Throws conflict when a core runs on the directory, invalid_argument when the file is no backup. */
+export function restoreStore(file: string, stateDir: string, nowMs: number): RestoreReport {
+  const lock = lockStateDir(stateDir);
+  const fresh = join(stateDir, 'core.db.restored');
+  try {
+    return attempt(`cannot restore ${file} to ${stateDir}`, () => {
+      discard(fresh);
+      const { madeAtMs, files } = readBackup(file);
+      refuseForeignCa(stateDir, files);
+      copyFileSync(file, fresh);
+      chmodSync(fresh, 0o600);
+      const report = bringForward(fresh, databasePath(stateDir), nowMs);
+      for (const name of BACKUP_FILES) {
+        const path = join(stateDir, name);
+        writeFileSync(`${path}.new`, files.get(name) ?? '', { mode: name === 'ca.key' ? 0o600 : 0o644 });
+        sync(`${path}.new`);
+        renameSync(`${path}.new`, path);
+      }
+      // A journal that is left of the store before would be taken for the new one's.
+      discard(databasePath(stateDir));
+      renameSync(fresh, databasePath(stateDir));
+      sync(stateDir);
+      return { stateDir, madeAtMs, ...report };
+    });
+  } finally {
+    discard(fresh);
+    lock.close();
+  }
+}
+
+function readBackup(file: string): { madeAtMs: number; files: ReadonlyMap<string, Uint8Array> } {
+  const noBackup = (cause?: unknown) =>
+    new ThalwegError('invalid_argument', `${file} is no backup of a core, or is damaged`, {
+      cause,
+      fields: { file },
+      nextStep: 'name a file that `thalweg core backup` made',
+    });
+  if (!existsSync(file)) throw noBackup();
+  const backup = new DatabaseSync(file, { readOnly: true });
+  try {
+    const [check] = backup.prepare('PRAGMA integrity_check').all() as Row[];
+    const made = backup.prepare('SELECT at_ms FROM backup_made').get() as Row | undefined;
+    const rows = backup.prepare('SELECT name, content FROM backup_files').all() as Row[];
+    const files = new Map(rows.map((row) => [String(row['name']), row['content'] as Uint8Array]));
+    if (check?.['integrity_check'] !== 'ok' || !BACKUP_FILES.every((name) => files.has(name))) throw noBackup();
+    return { madeAtMs: Number(made?.['at_ms']), files };
+  } catch (cause) {
+    throw cause instanceof ThalwegError ? cause : noBackup(cause);
+  } finally {
+    backup.close();
+  }
+}
+
+/** A backup of another mesh would lock every node out. */
+function refuseForeignCa(stateDir: string, files: ReadonlyMap<string, Uint8Array>): void {
+  const path = join(stateDir, 'ca.crt');
+  if (!existsSync(path)) return;
+  if (Buffer.from(files.get('ca.crt') ?? []).equals(readFileSync(path))) return;
+  throw new ThalwegError('conflict', `stateDir ${stateDir} belongs to a mesh with another CA than the backup's`, {
+    fields: { stateDir },
+    nextStep: 'restore into an empty folder, or move ca.key and ca.crt away first',
+  });
+}
+
+type Changes = Omit<RestoreReport, 'stateDir' | 'madeAtMs'>;
+
+function bringForward(fresh: string, present: string, nowMs: number): Changes {
+  const database = openDatabase(fresh);
+  try {
+    const merged = isUsable(present);
+    if (merged) database.prepare('ATTACH ? AS present').run(present);
+    database.exec('BEGIN IMMEDIATE');
+    database.exec('DROP TABLE backup_files; DROP TABLE backup_made');
+    database.exec('DELETE FROM engine_state; DELETE FROM engine_records');
+    const changes = merged ? takeOver(database, nowMs) : forgetTokens(database, nowMs);
+    database
+      .prepare(
+        "INSERT INTO audit (at_ms, kind, node_id, name, token_id) VALUES (?, 'store_restored', NULL, NULL, NULL)",
+      )
+      .run(nowMs);
+    const nodes = count(database, 'SELECT count(*) AS n FROM nodes');
+    database.exec('COMMIT');
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return { nodes, merged, ...changes };
+  } finally {
+    database.close();
+  }
+}
+
+/** What the present store knows and the backup cannot. */
+function takeOver(database: Database, nowMs: number): Omit<Changes, 'nodes' | 'merged'> {
+  const run = (sql: string, ...values: number[]) => Number(database.prepare(sql).run(...values).changes);
+  run('INSERT OR IGNORE INTO removed_nodes SELECT * FROM present.removed_nodes');
+  const joinedSince = run(
+    `INSERT OR IGNORE INTO removed_nodes
+     SELECT id, node_index, name, ? FROM present.nodes WHERE id NOT IN (SELECT id FROM main.nodes)`,
+    nowMs,
+  );
+  const removedSince = run('DELETE FROM main.nodes WHERE id IN (SELECT id FROM main.removed_nodes)');
+  run(`UPDATE main.nodes SET (serial, previous_serial, certificate_expires_at_ms, host) = (
+         SELECT serial, previous_serial, certificate_expires_at_ms, host FROM present.nodes AS p WHERE p.id = nodes.id)
+       WHERE id IN (SELECT id FROM present.nodes)`);
+  run('INSERT OR IGNORE INTO main.tokens SELECT * FROM present.tokens');
+  run(`UPDATE main.tokens SET
+         used = max(used, (SELECT used FROM present.tokens AS p WHERE p.id = tokens.id)),
+         revoked_at_ms = coalesce(revoked_at_ms, (SELECT revoked_at_ms FROM present.tokens AS p WHERE p.id = tokens.id))
+       WHERE id IN (SELECT id FROM present.tokens)`);
+  run(`INSERT OR IGNORE INTO main.audit SELECT * FROM present.audit`);
+  return { joinedSince, removedSince, tokensRevoked: 0 };
+}
+
+function forgetTokens(database: Database, nowMs: number): Omit<Changes, 'nodes' | 'merged'> {
+  const revoked = database.prepare('UPDATE tokens SET revoked_at_ms = ? WHERE revoked_at_ms IS NULL').run(nowMs);
+  return { joinedSince: 0, removedSince: 0, tokensRevoked: Number(revoked.changes) };
+}
+
+/** There, and not damaged; brings its schema up to date, so that both are alike. */
+function isUsable(path: string): boolean {
+  if (!existsSync(path)) return false;
+  try {
+    const database = openDatabase(path);
+    try {
+      const [check] = database.prepare('PRAGMA quick_check').all() as Row[];
+      return check?.['quick_check'] === 'ok';
+    } finally {
+      database.close();
+    }
+  } catch (cause) {
+    if (cause instanceof ThalwegError) throw cause;
+    return false;
+  }
+}
+
+function count(database: Database, sql: string): number {
+  return Number((database.prepare(sql).get() as Row | undefined)?.['n'] ?? 0);
+}
+
+/** With its journal. */
+function discard(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
+}

@@ -1,0 +1,128 @@
+/** What anybody who reaches the core's ports can do to it: nothing that others would notice. */
+
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PendingHandshakes } from '../../../steering/session/pending-handshakes.ts';
+import { eventually, TestCore } from '../../fake/test-core.ts';
+
+class FakeSocket extends EventEmitter {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  destroyed = false;
+
+  constructor(remoteAddress: string, remotePort: number) {
+    super();
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+  }
+
+  destroy() {
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+
+describe('places for handshakes', () => {
+  it('are taken from an address that holds most of them, oldest first, never by the same address', () => {
+    const pending = new PendingHandshakes(10);
+    const crowd = Array.from({ length: 10 }, (_, i) => new FakeSocket('192.0.2.1', i));
+    expect(crowd.map((socket) => pending.begin(socket))).toEqual(Array(10).fill(true));
+    const more = new FakeSocket('192.0.2.1', 99);
+    expect([pending.begin(more), more.destroyed]).toEqual([false, true]);
+    const other = new FakeSocket('192.0.2.2', 1);
+    expect(pending.begin(other)).toBe(true);
+    expect(crowd.map(({ destroyed }) => destroyed)).toEqual([true, ...Array(9).fill(false)]);
+    expect(pending.size).toBe(10);
+  });
+
+  it('are shared where nobody holds more than half', () => {
+    const pending = new PendingHandshakes(4);
+    for (const address of ['a', 'a', 'b', 'b']) pending.begin(new FakeSocket(address, 1));
+    expect(pending.begin(new FakeSocket('c', 1))).toBe(false);
+  });
+
+  it('are free again when a handshake is over or its connection ends', () => {
+    const pending = new PendingHandshakes(2);
+    const [first, second] = [new FakeSocket('a', 1), new FakeSocket('a', 2)];
+    pending.begin(first);
+    pending.begin(second);
+    pending.over('a', 1);
+    expect(pending.size).toBe(1);
+    second.destroy();
+    first.destroy();
+    expect(pending.size).toBe(0);
+  });
+});
+
+describe('a core', () => {
+  const core = new TestCore();
+  const sockets: Socket[] = [];
+  beforeAll(async () => core.start());
+  afterAll(async () => {
+    for (const socket of sockets) socket.destroy();
+    await core.stop();
+  });
+
+  const open = (localAddress: string, port = core.port) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    socket.on('error', () => {});
+    sockets.push(socket);
+    return socket;
+  };
+  it('lets others join while one address holds 1,000 connections that never speak', async () => {
+    for (let i = 0; i < 1000; i++) open('127.0.0.2');
+    await eventually('the bound is reached', () => sockets.filter((socket) => socket.closed).length > 500);
+    const agent = await core.agent();
+    (await agent.open()).close();
+    // they are still there: nobody waited for them to time out
+    expect(sockets.filter((socket) => !socket.closed).length).toBeGreaterThan(200);
+    for (const socket of sockets.splice(0)) socket.destroy();
+  });
+
+  it('closes a request whose headers come by drops, and answers others meanwhile', async () => {
+    const options = { port: core.port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: 'TLSv1.3' as const };
+    const slow = await new Promise<TLSSocket>((resolve) => {
+      const socket: TLSSocket = connectTls(options, () => resolve(socket));
+      socket.on('error', () => {});
+    });
+    const startedMs = performance.now();
+    slow.write('POST /v1/join HTTP/1.1\r\nhost: x\r\n');
+    const drops = setInterval(() => slow.write('x-a: b\r\n'), 200);
+    await core.agent();
+    await new Promise((resolve) => slow.once('close', resolve));
+    clearInterval(drops);
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
+  });
+
+  it('lives through garbage on every port, and through frames of any content', async () => {
+    const { ports } = core.running ?? {};
+    for (const port of [ports?.agents ?? 0, ports?.api ?? 0]) {
+      for (let i = 0; i < 50; i++) {
+        const socket = open('127.0.0.1', port);
+        socket.end(randomBytes(1 + Math.floor(Math.random() * 4096)));
+      }
+      for (const text of [
+        'GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n',
+        `GET /${'a'.repeat(70_000)} HTTP/1.1\r\n\r\n`,
+        '\0\0\0\r\n\r\n',
+      ]) {
+        open('127.0.0.1', port).write(text);
+      }
+    }
+    const agent = await core.agent();
+    for (let i = 0; i < 20; i++) {
+      const session = await agent.connect();
+      session.sendBytes(randomBytes(1 + Math.floor(Math.random() * 100_000)));
+      expect((await session.ended()).refusal?.code).toMatch(/^(protocol_violation|out_of_order)$/);
+    }
+    const session = await agent.connect();
+    session.sendBytes(new Uint8Array(300 * 1024));
+    expect((await session.ended()).refusal?.code).toBe('frame_too_large');
+    (await agent.open()).close();
+    const health = await core.readApi.get<{ ok: boolean }>('/healthz');
+    expect(health.ok).toBe(true);
+  });
+});
