@@ -14,6 +14,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   socat: 'socat',
   nsenter: 'util-linux',
   unshare: 'util-linux',
+  setpriv: 'util-linux',
   ping: 'iputils-ping',
   iperf3: 'iperf3',
   wg: 'wireguard-tools',

@@ -59,8 +59,12 @@ export class OwnCore {
     };
     const file = join(this.directory, 'core.json');
     writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-    const argv = [process.execPath, this.#cli ?? programFile('cli/main'), 'core', '--config', file];
-    this.#program = startProgram({ argv, logPath: join(this.directory, 'core.log') });
+    // Ends with this process, however that ends (prctl(2), PR_SET_PDEATHSIG).
+    const argv = ['setpriv', '--pdeathsig', 'KILL', process.execPath, this.#cli ?? programFile('cli/main')];
+    this.#program = startProgram({
+      argv: [...argv, 'core', '--config', file],
+      logPath: join(this.directory, 'core.log'),
+    });
     for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       if (this.#program.ended !== undefined) throw this.#program.failure('the core');
       if (await this.#answers()) return;
