@@ -6,8 +6,11 @@ import { parseIdentity } from '../../agent/identity.ts';
 import { formatStoredState, parseStoredState } from '../../agent/table-store.ts';
 import { configFields } from '../../cli/config-fields.ts';
 import { parseConfigText } from '../../cli/config-file.ts';
+import { parseFlag } from '../../cli/config-flags.ts';
+import { parseDuration, parseLabel, parseUses } from '../../cli/token-command.ts';
 import { parseLabState } from '../../netlab/lab-state.ts';
 import { parseScenario } from '../../netlab/scenario/scenario-file.ts';
+import { parseOdSeries } from '../../netlab/simulator/load/od-series.ts';
 import { parseRttMatrix, parseRttSlices } from '../../netlab/simulator/rtt-matrix.ts';
 import { parseWireRequest } from '../../netlab/wire-control.ts';
 import { projectRoot } from '../../protocol/program-file.ts';
@@ -17,9 +20,10 @@ import { unpackFleetState } from '../../steering/fleet/fleet-state.ts';
 import { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { DimacsReader } from '../../steering/graph/dimacs-reader.ts';
 import { decodeGraph, encodeGraph } from '../../steering/graph/graph-codec.ts';
+import { parseListenAddress } from '../../steering/listen-address.ts';
 import { parsePersistedState } from '../../steering/persisted-state.ts';
 import { loadSessions } from '../../steering/session-plan/saved-sessions.ts';
-import { parseStepRecords } from '../../steering/state-journal.ts';
+import { bringForward, parseStepRecords } from '../../steering/state-journal.ts';
 import { readRepetitaDemands, readRepetitaGraph } from '../../steering/traffic-engineering/repetita-graph.ts';
 import { type FuzzTarget, refusing, textTarget, verdict } from './fuzz-target.ts';
 import { ROWS } from './socket-targets.ts';
@@ -68,13 +72,14 @@ export function fileTargets(): FuzzTarget[] {
     {
       name: 'core-state',
       source: "a core's saved state, its records of steps, and a fleet's",
-      seeds: () =>
-        [CORE_STATE, STEP, { fleet: 1, mesh: CORE_STATE, leaves: [] }].map((value) =>
-          Buffer.from(JSON.stringify(value)),
-        ),
+      seeds: () => [CORE_STATE, STEP, { fleet: 1, mesh: CORE_STATE, leaves: [] }].map(asJson),
       run: (bytes) => {
-        verdict(parsePersistedState(bytes));
-        verdict(parseStepRecords([bytes]));
+        const [state, steps] = [parsePersistedState(bytes), parseStepRecords([bytes])];
+        verdict(state);
+        verdict(steps);
+        const [known, step] = [parsePersistedState(asJson(CORE_STATE)), parseStepRecords([asJson(STEP)])];
+        if (state.ok && step.ok) bringForward(state.value, step.value);
+        if (steps.ok && known.ok) bringForward(known.value, steps.value);
         unpackFleetState(bytes);
       },
     },
@@ -127,6 +132,16 @@ export function fileTargets(): FuzzTarget[] {
       refusing(['invalid_argument'], () => void readRepetitaGraph(input, 'fuzz.graph'));
       refusing(['invalid_argument'], () => void readRepetitaDemands(input, 'fuzz.demands', 2));
     }),
+    text('demand-series', 'series of demands of the load simulator', ['step,0>0,0>1,1>0,1>1\n0,0,5,6,0\n'], (input) => {
+      refusing(['invalid_argument'], () => void parseOdSeries(input));
+    }),
+    text('flags', 'values of flags', ['24h', '10', 'site=berlin', '[::1]:8471', '-1.5e3', 'a, b'], (input) => {
+      refusing(['invalid_argument'], () => void parseUses(input));
+      refusing(['invalid_argument'], () => void parseDuration(input));
+      refusing(['invalid_argument'], () => void parseLabel(input));
+      refusing(['invalid_config'], () => void parseListenAddress('listen', input));
+      for (const field of coreFields) refusing(['invalid_argument'], () => void parseFlag(field, input));
+    }),
     text(
       'rtt-matrix',
       'RTT matrices of the simulator',
@@ -144,6 +159,10 @@ const agentFields = configFields(agentConfigSchema);
 
 function text(name: string, source: string, seeds: readonly string[], run: (input: string) => void): FuzzTarget {
   return textTarget({ name, source, seeds: () => seeds, run });
+}
+
+function asJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }
 
 function storedTable(): string {
