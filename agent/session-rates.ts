@@ -5,7 +5,7 @@ import type { PublicKey } from '../protocol/identifier.ts';
 /** Reads that follow each other sooner say too little: rates stay as they are. */
 const LEAST_ELAPSED_MS = 900;
 /** Over a longer time than this load that has just begun, or ended, is averaged with none: such a rate is not told. */
-const MOST_ELAPSED_MS = 2_500;
+const MOST_ELAPSED_MS = 4_000;
 /** 1 Mbit/s: below that nobody asks what a link carries. */
 const BUSY_BYTES_PER_SECOND = 125_000;
 
