@@ -51,7 +51,8 @@ export class LoadLoop {
   #lowerBound = 0;
   #decidedAtMs: number | null = null;
   #changes = 0;
-  #failed = false;
+  /** What failed last, and has not worked since. */
+  #failed: 'look' | 'plan' | null = null;
 
   constructor(
     deps: { loop: SteeringLoop; clock: Clock; log: Logger; metrics: CoreMetrics; planner: TrafficPlanning },
@@ -137,7 +138,7 @@ export class LoadLoop {
     this.#decidedAtMs = this.#clock.nowMs();
     this.#metrics.loadSeconds.observe((this.#clock.monoMs() - nowMs) / 1000);
     if (look.kind === 'plan') void this.#plan(input, look);
-    else this.#failed = false;
+    if (this.#failed === 'look') this.#failed = null;
   }
 
   async #plan(input: LoadInput, look: LoadLook & { readonly kind: 'plan' }): Promise<void> {
@@ -149,7 +150,7 @@ export class LoadLoop {
       if (era !== this.#era) return;
       this.#lowerBound = plan.lowerBound;
       const isTaken = this.#controller.judge(look, plan, this.#clock.monoMs());
-      this.#failed = false;
+      this.#failed = null;
       if (!isTaken) return;
       const groups = plan.calm ? new Map() : groupsOf(input, plan.tables);
       this.#changes++;
@@ -168,7 +169,7 @@ export class LoadLoop {
       });
       this.#loop.event((engine, atMs) => engine.loadSpread(groups, atMs));
     } catch (cause) {
-      if (era === this.#era) this.#fail(cause);
+      if (era === this.#era) this.#fail('plan', cause);
     } finally {
       this.#isPlanning = false;
     }
@@ -178,13 +179,14 @@ export class LoadLoop {
     try {
       work();
     } catch (cause) {
-      this.#fail(cause);
+      this.#fail('look', cause);
     }
   }
 
   /** Said once per spell of failures: what forwards goes on as it is. */
-  #fail(cause: unknown): void {
-    if (!this.#failed) this.#log.error('load not looked at', { error: cause instanceof Error ? cause.message : '' });
-    this.#failed = true;
+  #fail(what: 'look' | 'plan', cause: unknown): void {
+    const error = cause instanceof Error ? cause.message : '';
+    if (this.#failed === null) this.#log.error('load not looked at', { what, error });
+    this.#failed = what;
   }
 }
