@@ -73,7 +73,7 @@ function simulateFleet(values: Values, seed: number): unknown {
   }
   const known = DEFAULT_FLEET_SIMULATION;
   const model = new FleetModel({
-    transit: whole(values, 'nodes', { otherwise: 50, least: 2, most: 4_000 }),
+    transit: whole(values, 'nodes', { otherwise: 50, least: 2, most: 8_000 }),
     leaves: whole(values, 'leaves', { otherwise: 0, least: 0, most: 1_000_000 }),
     links: whole(values, 'links', { otherwise: 3, most: 4 }),
     degree: whole(values, 'degree', { otherwise: 16, least: 2 }),

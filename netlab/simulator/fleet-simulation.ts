@@ -7,6 +7,7 @@
  * rows may meet (docs/fleet.md), which is counted apart; at rest none may go round or end where nobody knows it.
  */
 import { FleetEngine } from '../../steering/fleet/fleet-engine.ts';
+import { fleetOptionsFor } from '../../steering/fleet/fleet-options.ts';
 import { CsrGraph } from '../../steering/graph/csr-graph.ts';
 import { DEFAULT_COST_OPTIONS } from '../../steering/link-state/link-cost.ts';
 import { IncrementalTable } from '../../steering/spf/incremental/incremental-table.ts';
@@ -120,7 +121,7 @@ export class FleetSimulation {
     this.#random = seededRandom(options.seed ^ 0xf1ee7);
     const graph = new CsrGraph();
     const trees = new IncrementalTable(graph, { direction: 'to', transitHopUs: DEFAULT_COST_OPTIONS.transitHopUs });
-    this.engine = new FleetEngine({ graph, trees });
+    this.engine = new FleetEngine({ graph, trees }, fleetOptionsFor(places.transit));
     this.#transit = new Uint32Array(places.transit);
     this.#leaf = new Uint32Array(places.leaves);
     this.#join();

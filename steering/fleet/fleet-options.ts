@@ -2,7 +2,7 @@
 import { DEFAULT_LEAF_HOME_OPTIONS, type LeafHomeOptions } from '../leaf/leaf-homes.ts';
 import { DEFAULT_LEAF_LINK_OPTIONS, type LeafLinkOptions } from '../leaf/leaf-links.ts';
 import { DEFAULT_LEAF_TABLE_OPTIONS, type LeafTableOptions } from '../leaf/leaf-tables.ts';
-import { DEFAULT_HOME_BLOCKS_OPTIONS, type HomeBlocksOptions } from '../registry/home-blocks.ts';
+import { DEFAULT_HOME_BLOCKS_OPTIONS, type HomeBlocksOptions, homeBlocksFor } from '../registry/home-blocks.ts';
 import { type SteeringOptions, steeringOptions } from '../steering-options.ts';
 
 export interface FleetOptions {
@@ -31,4 +31,9 @@ export function fleetOptions(partial: Partial<FleetOptions> = {}): FleetOptions 
     nextHopsPerStep: 10_000,
     ...partial,
   };
+}
+
+/** For a fleet that is to have about so many transit nodes. */
+export function fleetOptionsFor(transit: number): Partial<FleetOptions> {
+  return { blocks: homeBlocksFor(transit) };
 }

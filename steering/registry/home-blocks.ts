@@ -26,6 +26,13 @@ export interface HomeBlocksOptions {
 /** For about 2,000 homes of 500 leaves in the ranges of the address plan. */
 export const DEFAULT_HOME_BLOCKS_OPTIONS: HomeBlocksOptions = { bits: 20, firstBits: 8 };
 
+/** The address plan's ranges for so many homes: where the territories of the default are too large for all, smaller ones. */
+export function homeBlocksFor(homes: number): HomeBlocksOptions {
+  const { bits, firstBits } = DEFAULT_HOME_BLOCKS_OPTIONS;
+  const territoryBits = bits - Math.ceil(Math.log2(Math.max(2, homes)));
+  return { bits, firstBits: Math.min(firstBits, Math.max(CHUNK_BITS, territoryBits - 1)) };
+}
+
 interface Block {
   readonly first: number;
   free: number;

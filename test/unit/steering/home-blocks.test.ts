@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NO_HOME } from '../../../steering/aggregation/prefix-trie.ts';
-import { HomeBlocks } from '../../../steering/registry/home-blocks.ts';
+import { DEFAULT_HOME_BLOCKS_OPTIONS, HomeBlocks, homeBlocksFor } from '../../../steering/registry/home-blocks.ts';
 
 describe('home blocks', () => {
   it('give a leaf an index in a block of its home, never one twice, never the first or the last of the space', () => {
@@ -58,5 +58,14 @@ describe('home blocks', () => {
     expect(blocks.takeIndex(NO_HOME)).toBeUndefined();
     blocks.addHome(0, 0);
     expect(blocks.takeIndex(NO_HOME)).toBe(1);
+  });
+
+  it.each([2, 2_000, 5_000, 8_000])('give each of %i homes a block of its own', (homes) => {
+    const blocks = new HomeBlocks(homeBlocksFor(homes));
+    for (let home = 0; home < homes; home++) {
+      blocks.addHome(home, 0);
+      expect(blocks.ownerOf(blocks.takeIndex(home) ?? 0)).toBe(home);
+    }
+    if (homes <= 2_000) expect(homeBlocksFor(homes)).toEqual(DEFAULT_HOME_BLOCKS_OPTIONS);
   });
 });
