@@ -9,6 +9,7 @@ import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchCoreKill } from './core-kill.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
+import { benchGenerations, GENERATIONS_KEYS } from './generations.ts';
 import { benchLoad } from './load.ts';
 import { benchLocalRepair, LOCAL_REPAIR_KEYS } from './local-repair.ts';
 import { benchOutage, OUTAGE_KEYS } from './outage/outage-bench.ts';
@@ -88,6 +89,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },
   backups: { keys: BACKUPS_KEYS, run: benchBackups },
   steering: { keys: STEERING_KEYS, run: benchSteering },
+  generations: { keys: GENERATIONS_KEYS, run: benchGenerations },
   simulate: { keys: SIMULATE_KEYS, run: benchSimulate },
   'simulate-load': { keys: SIMULATE_LOAD_KEYS, run: benchSimulateLoad },
   te: { keys: TE_KEYS, run: benchTrafficEngineering },
