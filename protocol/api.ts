@@ -16,6 +16,7 @@
  *   GET    /v1/demand?limit=N          DemandView
  *   GET    /v1/load                    LoadView
  *   POST   /v1/load                    { aware: boolean } -> LoadView (local socket only)
+ *   GET    /v1/audit?limit=N           AuditView[], newest first (local socket only)
  *   GET    /v1/tokens                  TokenView[] (local socket only)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (local socket only)
  *   DELETE /v1/tokens/:id              {} (local socket only)
@@ -237,6 +238,25 @@ export interface PathChange {
   readonly detail: string;
   readonly beforeCostUs: number | null;
   readonly afterCostUs: number | null;
+}
+
+/** A change that an operator or a device made. */
+export interface AuditView {
+  readonly atMs: number;
+  readonly kind:
+    | 'token_created'
+    | 'token_revoked'
+    | 'node_joined'
+    | 'node_rejoined'
+    | 'node_removed'
+    | 'node_drained'
+    | 'node_resumed'
+    | 'load_on'
+    | 'load_off'
+    | 'store_restored';
+  readonly nodeId: string | null;
+  readonly name: string | null;
+  readonly tokenId: string | null;
 }
 
 /** What a token may be asked to be: from a minute to a year, for up to so many nodes. */

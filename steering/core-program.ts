@@ -103,7 +103,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const load = new LoadLoop({ loop, clock, log, metrics, planner }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
-      { views, tokens, hub, engine: loop.engine, load, metrics, log },
+      { views, tokens, hub, engine: loop.engine, load, metrics, log, store, clock },
       { tcp, socketPath: config.apiSocket },
     );
 

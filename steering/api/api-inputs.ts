@@ -41,6 +41,14 @@ export const demandQuery = z.strictObject({
     .default(1000),
 });
 
+export const auditQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a whole number')
+    .transform(Number)
+    .default(100),
+});
+
 export const nodeInput = z.strictObject({ drained: z.boolean() });
 
 export const loadInput = z.strictObject({ aware: z.boolean() });

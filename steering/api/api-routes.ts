@@ -1,5 +1,7 @@
 /** The routes of the HTTP API (protocol/api.ts), registered on one listener with the rights of that listener. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditView } from '../../protocol/api.ts';
+import type { Clock } from '../../protocol/clock.ts';
 import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { JoinTokens } from '../identity/join-tokens.ts';
@@ -8,7 +10,9 @@ import type { LoadLoop } from '../session/load-loop.ts';
 import { asThalwegError } from '../session/refusal.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { SteeringEngine } from '../steering-engine-port.ts';
+import type { NodeRecord, Store } from '../store/store.ts';
 import {
+  auditQuery,
   demandQuery,
   loadInput,
   nodeInput,
@@ -27,6 +31,8 @@ export interface ApiDeps {
   readonly load: LoadLoop;
   readonly metrics: CoreMetrics;
   readonly log: Logger;
+  readonly store: Pick<Store, 'audit' | 'noteAudit'>;
+  readonly clock: Clock;
 }
 
 /** `full`: the local socket. `read`: TCP, where whoever reaches the port may only look. */
@@ -43,13 +49,16 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiRights): void {
-  const { views, tokens, hub, engine, load, metrics, log } = deps;
+  const { views, tokens, hub, engine, load, metrics, log, store, clock } = deps;
   const privileged = async () => {
     if (rights === 'full') return;
     throw new ThalwegError('unauthorized', 'this route is only served on the local socket', {
       nextStep: "run the command on the core's host, with --core unix:/run/thalweg/core.sock (its apiSocket)",
     });
   };
+  /** Joins, removals and tokens are written with the change itself, in one commit. */
+  const note = (kind: AuditView['kind'], node?: NodeRecord): void =>
+    store.noteAudit({ atMs: clock.nowMs(), kind, nodeId: node?.id ?? null, name: node?.name ?? null, tokenId: null });
   const plain = async (request: FastifyRequest) => void parseInput(noQuery, request.query);
 
   app.setErrorHandler((cause, _request, reply) => {
@@ -83,7 +92,9 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
   });
   app.post<{ Params: { name: string } }>('/v1/nodes/:name', { preHandler: privileged }, async ({ params, body }) => {
     const node = views.find(params.name);
-    hub.drained.drain(node, parseInput(nodeInput, body ?? {}).drained);
+    const { drained } = parseInput(nodeInput, body ?? {});
+    hub.drained.drain(node, drained);
+    note(drained ? 'node_drained' : 'node_resumed', node);
     return views.node(node);
   });
   app.get('/v1/links', { preHandler: plain }, async () => views.links());
@@ -103,10 +114,17 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, rights: ApiR
   app.get('/v1/path-changes', async ({ query }) => engine.pathChangesAfter(parseInput(pathChangesQuery, query).after));
   app.get('/v1/load', { preHandler: plain }, async () => load.view);
   app.post('/v1/load', { preHandler: privileged }, async ({ body }) => {
-    load.setAware(parseInput(loadInput, body ?? {}).aware);
+    const { aware } = parseInput(loadInput, body ?? {});
+    load.setAware(aware);
+    note(aware ? 'load_on' : 'load_off');
     return load.view;
   });
   app.get('/v1/demand', async ({ query }) => views.demand(parseInput(demandQuery, query).limit));
+  app.get(
+    '/v1/audit',
+    { preHandler: privileged },
+    async ({ query }): Promise<AuditView[]> => store.audit(parseInput(auditQuery, query).limit),
+  );
   app.get('/v1/tokens', { preHandler: privileged }, async () => tokens.list());
   app.post('/v1/tokens', { preHandler: privileged }, async ({ body }, reply) =>
     reply.status(201).send(tokens.create(definedOnly(parseInput(tokenCreateInput, body ?? {})))),

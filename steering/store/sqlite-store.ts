@@ -191,6 +191,10 @@ export class SqliteStore implements Store {
     });
   }
 
+  noteAudit(entry: AuditEntry): void {
+    this.#commit('write the audit', () => this.#note(entry));
+  }
+
   audit(limit: number): AuditEntry[] {
     return this.#all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', limit).map((row) => ({
       atMs: Number(row['at_ms']),

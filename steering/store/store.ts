@@ -5,6 +5,7 @@
  * Methods throw ThalwegError disk_full, storage_failed or conflict; after a throw nothing of that call has happened,
  * and the store is usable.
  */
+import type { AuditView } from '../../protocol/api.ts';
 import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../protocol/identifier.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -64,13 +65,7 @@ export interface TokenRecord {
 
 export interface AuditEntry {
   readonly atMs: number;
-  readonly kind:
-    | 'token_created'
-    | 'token_revoked'
-    | 'node_joined'
-    | 'node_rejoined'
-    | 'node_removed'
-    | 'store_restored';
+  readonly kind: AuditView['kind'];
   readonly nodeId: string | null;
   readonly name: string | null;
   readonly tokenId: string | null;
@@ -116,6 +111,8 @@ export interface Store {
   /** One commit: the node goes, its id and index are remembered as removed. False when there is no such node. */
   removeNode(id: NodeId, atMs: number): boolean;
 
+  /** Writes an entry for a change that is not the store's own. */
+  noteAudit(entry: AuditEntry): void;
   /** Newest first. */
   audit(limit: number): AuditEntry[];
   /** Throws when the store cannot be written now. Writes a few bytes durably. */

@@ -156,6 +156,10 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
         ['token_revoked', 'node_removed', 'node_rejoined', 'node_joined', 'token_created'].map((kind) => [kind, 't']),
       );
       expect(store.audit(2)).toHaveLength(2);
+      const entry = { atMs: 5000, kind: 'load_off', nodeId: null, name: null, tokenId: null } as const;
+      store.noteAudit(entry);
+      reopen();
+      expect(store.audit(1)).toEqual([entry]);
     });
 
     it('undoes alone what fails inside a transaction, and keeps the rest', () => {

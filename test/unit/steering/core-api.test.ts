@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HealthView, NodeView, StatusView, TokenView } from '../../../protocol/api.ts';
+import type { AuditView, HealthView, NodeView, StatusView, TokenView } from '../../../protocol/api.ts';
 import { LinkHealth } from '../../../protocol/gen/thalweg/v1/session_pb.ts';
 import { runCore } from '../../../steering/core-program.ts';
 import { eventually, TestCore } from '../../fake/test-core.ts';
@@ -85,6 +85,22 @@ describe('the TCP listener', () => {
     await expect(core.readApi.get('/v1/path-changes?after=x')).rejects.toMatchObject({ code: 'invalid_argument' });
     expect(await core.readApi.get('/v1/path-changes?after=0')).toEqual([]);
   });
+});
+
+it('tells on the local socket alone who was changed when, newest first', async () => {
+  await (await core.agent('a')).open();
+  await core.api.post('/v1/nodes/a', { drained: true });
+  await core.api.post('/v1/load', { aware: false });
+  await core.api.delete('/v1/nodes/a');
+  const entries = await core.api.get<AuditView[]>('/v1/audit?limit=4');
+  expect(entries.map(({ kind, name }) => [kind, name])).toEqual([
+    ['node_removed', 'a'],
+    ['load_off', null],
+    ['node_drained', 'a'],
+    ['node_joined', 'a'],
+  ]);
+  await expect(core.readApi.get('/v1/audit')).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(core.api.get('/v1/audit?limit=all')).rejects.toMatchObject({ code: 'invalid_argument' });
 });
 
 describe('draining a node', () => {
