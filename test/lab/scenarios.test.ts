@@ -12,6 +12,7 @@ describe.skipIf(!isRoot)('thalweg lab run', () => {
   it.each([
     ['detour', 'detour'],
     ['core-away-short', join(import.meta.dirname, 'core-away-short.yaml')],
+    ['reroute-short', join(import.meta.dirname, 'reroute-short.yaml')],
     ['failures-short', join(import.meta.dirname, 'failures-short.yaml')],
   ])(
     '%s meets what it expects and leaves nothing behind',
