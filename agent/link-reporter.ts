@@ -1,6 +1,7 @@
 /**
  * What to tell the core about the links, and when. Pure. At once where something changed enough to move a path;
- * everything every few seconds, so that the core can tell fresh from forgotten.
+ * everything every few seconds, so that the core can tell fresh from forgotten. That a link is down is kept back for a
+ * moment: the node repairs by itself meanwhile, and what was only a stall of a busy host need not move the whole mesh.
  */
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { LinkSummary } from '../overlay/stamp/prober.ts';
@@ -18,6 +19,9 @@ const LOSS_CHANGE_PPM = 10_000;
 const RATE_CHANGE_BYTES_PER_SECOND = 125_000;
 const RATE_CHANGE_RATIO = 0.2;
 
+/** As long as most stalls of a busy host take; a prober takes its verdict back by then. */
+const VERDICT_HOLD_MS = 150;
+
 /** What is known of a peer's WireGuard session; undefined: not known. */
 export interface SessionReading {
   readonly handshakeAgeS: number | undefined;
@@ -30,11 +34,19 @@ export class LinkReporter {
   readonly #reported = new Map<number, LinkSummary>();
   readonly #reportedRates = new Map<number, SessionReading>();
   #lastFullMonoMs = Number.NEGATIVE_INFINITY;
+  /** Index -> monotonic time since which it has been down, of links that the core believes to be up. */
+  readonly #downSinceMs = new Map<number, number>();
+
+  /** Monotonic time at which a link that is down may be told; Infinity: none is kept back. */
+  get heldUntilMs(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#downSinceMs.values()) + VERDICT_HOLD_MS;
+  }
 
   /** A new session: the core may know nothing. */
   reset(): void {
     this.#reported.clear();
     this.#reportedRates.clear();
+    this.#downSinceMs.clear();
     this.#lastFullMonoMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -49,9 +61,11 @@ export class LinkReporter {
     monoMs: number,
   ): LinkMeasurementInit[] {
     const full = monoMs - this.#lastFullMonoMs >= reportIntervalMs;
+    this.#noteDown(summaries, monoMs);
     const changed = (s: LinkSummary): boolean =>
-      changedEnough(this.#reported.get(s.peerIndex), s) ||
-      ratesChanged(this.#reportedRates.get(s.peerIndex), sessions.get(s.peerIndex));
+      !(monoMs < (this.#downSinceMs.get(s.peerIndex) ?? Number.NEGATIVE_INFINITY) + VERDICT_HOLD_MS) &&
+      (changedEnough(this.#reported.get(s.peerIndex), s) ||
+        ratesChanged(this.#reportedRates.get(s.peerIndex), sessions.get(s.peerIndex)));
     const sent = full ? summaries : summaries.filter(changed);
     // Before the first measurement there is nothing that could count as told.
     if (full && summaries.length > 0) {
@@ -61,6 +75,7 @@ export class LinkReporter {
     }
     for (const summary of sent) {
       this.#reported.set(summary.peerIndex, summary);
+      this.#downSinceMs.delete(summary.peerIndex);
       const session = sessions.get(summary.peerIndex);
       if (session !== undefined) this.#reportedRates.set(summary.peerIndex, session);
     }
@@ -68,6 +83,15 @@ export class LinkReporter {
       .sort((a, b) => a.peerIndex - b.peerIndex)
       .slice(0, MAX_LINKS_PER_REPORT)
       .map((summary) => measurement(summary, sessions.get(summary.peerIndex)));
+  }
+
+  #noteDown(summaries: readonly LinkSummary[], monoMs: number): void {
+    const down = summaries.filter(
+      ({ peerIndex, health }) => health === 'down' && this.#reported.get(peerIndex)?.health === 'up',
+    );
+    const indices = new Set(down.map(({ peerIndex }) => peerIndex));
+    for (const index of [...this.#downSinceMs.keys()]) if (!indices.has(index)) this.#downSinceMs.delete(index);
+    for (const index of indices) if (!this.#downSinceMs.has(index)) this.#downSinceMs.set(index, monoMs);
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Overlay, PeerStatus } from '../overlay/overlay-state.ts';
 import type { LinkSummary, ProbeCounters, Prober, ProbeSettings } from '../overlay/stamp/prober.ts';
 import type { AddressPlan, AddressRanges } from '../protocol/address-plan.ts';
-import type { Clock } from '../protocol/clock.ts';
+import type { Clock, Timer } from '../protocol/clock.ts';
 import type { HostPort } from '../protocol/endpoint.ts';
 import type { PublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
@@ -61,6 +61,8 @@ export class LinkWatch {
   #prober: Prober | undefined;
   #plan: ProbePlan = { intervalMs: 250, deadAfterMs: 1000 };
   #aimedAt = '';
+  /** Goes off when a link that is down may be told. */
+  #heldBack: Timer | undefined;
   #summaries: readonly LinkSummary[] = [];
   #proberLagMs = 0;
   #statuses = new Map<PublicKey, PeerStatus>();
@@ -183,7 +185,15 @@ export class LinkWatch {
       const handshakeAgeS = ageMs === null ? undefined : ageMs / 1000;
       sessions.set(peer.index, { handshakeAgeS, sentBytesPerSecond, receivedBytesPerSecond });
     }
-    return this.#reporter.observe(this.#summaries, sessions, reportIntervalMs, this.#deps.clock.monoMs());
+    const { clock, onSummaries } = this.#deps;
+    const report = this.#reporter.observe(this.#summaries, sessions, reportIntervalMs, clock.monoMs());
+    this.#heldBack?.cancel();
+    const { heldUntilMs } = this.#reporter;
+    this.#heldBack =
+      heldUntilMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : clock.after(Math.max(1, Math.ceil(heldUntilMs - clock.monoMs())), onSummaries);
+    return report;
   }
 
   snapshot(): PeerSnapshot[] {
@@ -206,6 +216,7 @@ export class LinkWatch {
 
   /** Idempotent. */
   async stop(): Promise<void> {
+    this.#heldBack?.cancel();
     await this.#prober?.stop();
   }
 

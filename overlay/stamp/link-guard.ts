@@ -56,6 +56,10 @@ const SCORE_MAX = GREY_ABOVE - 1e-9;
 const SUSPECT_ABOVE = 0.5;
 export const SUSPECT_INTERVAL_MS = 50;
 
+/** How long a doubt about all links of a node at once lasts before they are given up, and the pause between its bursts. */
+const PATIENCE_MS = 500;
+const PATIENT_PAUSE_MS = 50;
+
 /** What the peer said in its own probe; see link-word.ts. */
 export interface PeerWord {
   /** The peer misses our packets and is asking. */
@@ -171,8 +175,11 @@ export class LinkGuard {
     this.#endDoubt();
   }
 
-  /** What to do at `nowMs`. A probe that is asked for here is noted with `probeSent` by the caller. */
-  step(nowMs: number): GuardStep {
+  /**
+   * What to do at `nowMs`. A probe that is asked for here is noted with `probeSent` by the caller. `patient`: no link of this
+   * node is beyond doubt, so it may be this node that is late, and there is no other way to repair with: be sure.
+   */
+  step(nowMs: number, patient = false): GuardStep {
     if (this.#doubtedFromMs === null) {
       const [oldest] = this.#underWay;
       if (oldest !== undefined && nowMs >= this.#replyDueMs(oldest)) this.#doubt(oldest, nowMs);
@@ -189,6 +196,11 @@ export class LinkGuard {
       return { probe: true, echo: this.#burstSent === 2 || this.#burstSent === length, lost: false };
     }
     if (nowMs < this.#answersUntilMs) return NOTHING;
+    if (patient && nowMs < (this.#doubtedFromMs ?? nowMs) + PATIENCE_MS) {
+      this.#burstSent = 0;
+      this.#burstNextMs = nowMs + PATIENT_PAUSE_MS;
+      return NOTHING;
+    }
     this.#verdictFromMs = this.#doubtedFromMs ?? nowMs;
     this.#verdictAtMs = nowMs;
     this.restart();

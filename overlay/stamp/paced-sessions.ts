@@ -138,6 +138,7 @@ export class PacedSessions {
     const ask: string[] = [];
     const gone: ProbeSession[] = [];
     let doubts = 0;
+    const patient = this.#doubtsAll();
     for (const session of this.#guarded) {
       const { guard, health, target } = session;
       if (health.state !== 'up') {
@@ -146,7 +147,7 @@ export class PacedSessions {
       }
       if (attentiveMs < guard.dueMs || (guard.doubts && this.#burstTokens < 1)) continue;
       const doubted = guard.doubts;
-      const { probe, echo, lost } = guard.step(attentiveMs);
+      const { probe, echo, lost } = guard.step(attentiveMs, patient);
       if (guard.doubts && !doubted) doubts++;
       if (probe) {
         session.burstDue = true;
@@ -159,6 +160,17 @@ export class PacedSessions {
       session.burstDue = true;
     }
     return { doubts, lost: gone, ask };
+  }
+
+  /** No link is up and beyond doubt, of several. */
+  #doubtsAll(): boolean {
+    let inDoubt = 0;
+    for (const { guard, health } of this.#guarded) {
+      if (health.state !== 'up') continue;
+      if (!guard.doubts) return false;
+      inDoubt++;
+    }
+    return inDoubt > 1;
   }
 
   /** The kernel at `address` answered what it was asked at `askedAtMs`. */

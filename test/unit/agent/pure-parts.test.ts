@@ -5,18 +5,13 @@ import { DemandMeter, largest } from '../../../agent/demand-meter.ts';
 import { EndpointChoice, usableEndpoint } from '../../../agent/endpoint-choice.ts';
 import { computeFib } from '../../../agent/fib.ts';
 import { rangesOf } from '../../../agent/identity.ts';
-import { LinkReporter } from '../../../agent/link-reporter.ts';
-import { detectionSettings, linkUse, neighboursInUse } from '../../../agent/link-use.ts';
-import { LocalRepair } from '../../../agent/local-repair.ts';
 import { type MeshPeer, PeerSet } from '../../../agent/mesh-peer.ts';
 import { SessionRates } from '../../../agent/session-rates.ts';
-import type { LinkSummary } from '../../../overlay/stamp/prober.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../../protocol/address-plan.ts';
 import type { HostPort } from '../../../protocol/endpoint.ts';
 import type { NodeIndex, PublicKey } from '../../../protocol/identifier.ts';
 import { Reconnect } from '../../../protocol/reconnect.ts';
 import type { RouteRow } from '../../../protocol/route-table.ts';
-import { UNMEASURED } from '../../fake/fake-prober.ts';
 
 const ranges = rangesOf(DEFAULT_ADDRESS_PLAN);
 const row = (change: Partial<RouteRow>): RouteRow => ({
@@ -213,146 +208,6 @@ describe('Reconnect', () => {
 
   it('never comes before the core asked for', () => {
     expect(new Reconnect().nextDelayMs(0, 7000, 0)).toBe(7000);
-  });
-});
-
-describe('LinkReporter', () => {
-  const link = (change: Partial<LinkSummary>): LinkSummary => ({ ...UNMEASURED, peerIndex: 2, ...change });
-  const up = { health: 'up', rttUs: 20_000, lossOutPpm: 0, lossInPpm: 0 } as const;
-
-  it('reports what changed enough at once, and everything at the interval', () => {
-    const reporter = new LinkReporter();
-    const other = link({ ...up, peerIndex: 3 });
-    const observe = (change: Partial<LinkSummary>, monoMs: number) =>
-      reporter
-        .observe(
-          [other, link({ ...up, ...change })],
-          new Map([[2, { handshakeAgeS: 7.4, sentBytesPerSecond: undefined, receivedBytesPerSecond: undefined }]]),
-          5000,
-          monoMs,
-        )
-        .map((m) => m.peerIndex);
-    expect(observe({}, 0)).toEqual([2, 3]);
-    expect(observe({ rttUs: 20_900 }, 500)).toEqual([]);
-    expect(observe({ rttUs: 21_100 }, 1000)).toEqual([2]);
-    expect(observe({ rttUs: 21_100, lossOutPpm: 10_000 }, 1500)).toEqual([]);
-    expect(observe({ rttUs: 21_100, lossOutPpm: 10_001 }, 2000)).toEqual([2]);
-    expect(observe({ health: 'down' }, 2500)).toEqual([2]);
-    expect(observe({ health: 'down' }, 3000)).toEqual([]);
-    expect(observe({ health: 'down' }, 5000)).toEqual([2, 3]);
-  });
-
-  it('reports at once when a link begins or ceases to carry something, not when its rate wavers', () => {
-    const reporter = new LinkReporter();
-    const observe = (sent: number, received: number, monoMs: number) => {
-      const session = { handshakeAgeS: 7, sentBytesPerSecond: sent, receivedBytesPerSecond: received };
-      return reporter.observe([link(up)], new Map([[2, session]]), 5000, monoMs).length;
-    };
-    expect(observe(0, 0, 0)).toBe(1);
-    expect(observe(125_000, 125_000, 500)).toBe(0);
-    expect(observe(1_000_000, 0, 1000)).toBe(1);
-    expect(observe(1_190_000, 0, 1500)).toBe(0);
-    expect(observe(1_000_000, 200_000, 2000)).toBe(1);
-    expect(observe(0, 200_000, 2500)).toBe(1);
-  });
-
-  it('needs 500 us on a short link, however large a part that is', () => {
-    const reporter = new LinkReporter();
-    const observe = (rttUs: number, monoMs: number) =>
-      reporter.observe([link({ ...up, rttUs })], new Map(), 5000, monoMs).length;
-    expect(observe(200, 0)).toBe(1);
-    expect(observe(700, 100)).toBe(0);
-    expect(observe(701, 200)).toBe(1);
-  });
-
-  it('leaves out what was not measured', () => {
-    const [sent] = new LinkReporter().observe([link({ health: 'down' })], new Map(), 5000, 0);
-    expect(sent).toEqual({ peerIndex: 2, health: 2, samples: 0 });
-  });
-});
-
-describe('LocalRepair', () => {
-  const seen = (repair: LocalRepair, link: Partial<LinkSummary>, monoMs: number, generation: bigint) =>
-    repair.observe([{ ...UNMEASURED, peerIndex: 2, ...link }], monoMs, generation);
-
-  it('leaves a neighbour at once and comes back after it stayed up and the core has spoken', () => {
-    const repair = new LocalRepair(3000, 30_000);
-    const see = (health: LinkSummary['health'], monoMs: number, generation: bigint) =>
-      seen(repair, { health }, monoMs, generation);
-    expect(see('up', 0, 7n)).toBe(false);
-    expect(see('down', 100, 7n)).toBe(true);
-    expect(see('down', 200, 8n)).toBe(false);
-    expect(see('up', 1000, 8n)).toBe(false);
-    expect(see('down', 1500, 8n)).toBe(false);
-    expect(see('up', 2000, 8n)).toBe(false);
-    expect(see('up', 4999, 8n)).toBe(false);
-    expect([...repair.down]).toEqual([2]);
-    expect(see('up', 5000, 8n)).toBe(true);
-    expect([...repair.down]).toEqual([]);
-  });
-
-  it('waits long for a core that says nothing, and not for ever', () => {
-    const repair = new LocalRepair(3000, 30_000);
-    expect(seen(repair, { health: 'down' }, 0, 7n)).toBe(true);
-    expect(seen(repair, { health: 'up' }, 1000, 7n)).toBe(false);
-    expect(seen(repair, { health: 'up' }, 30_999, 7n)).toBe(false);
-    expect(seen(repair, { health: 'up' }, 31_000, 7n)).toBe(true);
-  });
-
-  it('moves once for a link that goes up and down more often than it trusts one', () => {
-    const repair = new LocalRepair(3000, 30_000);
-    let moves = 0;
-    for (let monoMs = 0; monoMs < 60_000; monoMs += 250) {
-      const health = monoMs % 4000 < 2000 ? 'down' : 'up';
-      if (seen(repair, { health }, monoMs, BigInt(1 + Math.floor(monoMs / 5000)))) moves++;
-    }
-    expect(moves).toBe(1);
-  });
-
-  it('avoids a link that loses a good part of its packets', () => {
-    const repair = new LocalRepair(3000, 30_000);
-    expect(seen(repair, { health: 'up', grey: true }, 0, 1n)).toBe(true);
-    expect([...repair.down]).toEqual([2]);
-    expect(seen(repair, { health: 'up' }, 1000, 2n)).toBe(false);
-    expect(seen(repair, { health: 'up' }, 4000, 2n)).toBe(true);
-  });
-
-  it('forgets a neighbour that is gone', () => {
-    const repair = new LocalRepair();
-    seen(repair, { health: 'down' }, 0, 1n);
-    expect(repair.observe([], 1, 1n)).toBe(true);
-    expect(repair.down.size).toBe(0);
-  });
-});
-
-describe('link use', () => {
-  const row = (destination: number, neighbour: number, backups: number[] = []): RouteRow => ({
-    table: 'source',
-    destination,
-    blockBits: 0,
-    plane: neighbour === destination ? null : 'a',
-    nextHops: [{ neighbour, weight: 1 }],
-    backups,
-  });
-  const peers = [{ index: 2 }, { index: 3 }, { index: 4 }, { index: 5 }];
-
-  it('is watched as next hop, as backup, and where a peer has no row', () => {
-    expect([...neighboursInUse([row(2, 2, [3]), row(4, 2), row(3, 2)], peers)].sort()).toEqual([2, 3, 5]);
-    expect([...neighboursInUse([{ ...row(0, 3), blockBits: 3 }], peers)]).toEqual([3]);
-  });
-
-  it('is busy with traffic, whatever the tables say', () => {
-    expect(linkUse(false, 1e6)).toBe('busy');
-    expect(linkUse(false, 5000)).toBe('idle');
-    expect(linkUse(true, undefined)).toBe('watched');
-  });
-
-  it('follows the pace of the core, and of who wants it fast', () => {
-    const rules = { guard: 'normal', packetsPerSecond: 500, processorShare: 0.1 } as const;
-    expect(detectionSettings({ intervalMs: 250 }, rules)).toMatchObject({ watchedMs: 250, idleMs: 1000 });
-    expect(detectionSettings({ intervalMs: 5000 }, rules)).toMatchObject({ watchedMs: 5000, idleMs: 5000 });
-    const fast = detectionSettings({ intervalMs: 250 }, { ...rules, guard: 'fast' });
-    expect(fast).toMatchObject({ watchedMs: 50, idleMs: 1000, guard: 'fast' });
   });
 });
 

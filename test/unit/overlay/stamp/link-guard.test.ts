@@ -142,6 +142,23 @@ describe('link guard', () => {
     expect(guard.replied(fromMs, (lostAtMs ?? 0) + 41)).toBe(false);
   });
 
+  it('waits half a second longer where all links of the node are in doubt at once', () => {
+    const verdictAfterMs = (patient: boolean): number => {
+      const guard = new LinkGuard();
+      const fromMs = trusted(guard);
+      guard.probeSent(fromMs);
+      for (let nowMs = fromMs; nowMs < fromMs + 5000; nowMs++) {
+        const { probe, lost } = guard.step(nowMs, patient);
+        if (probe) guard.probeSent(nowMs);
+        if (lost) return nowMs - fromMs;
+      }
+      return Number.NaN;
+    };
+    expect(verdictAfterMs(false)).toBeLessThan(100);
+    expect(verdictAfterMs(true)).toBeGreaterThan(500);
+    expect(verdictAfterMs(true)).toBeLessThan(700);
+  });
+
   it('does not take it back for a reply to an older probe', () => {
     const guard = new LinkGuard();
     const fromMs = trusted(guard);
