@@ -41,6 +41,7 @@ export interface Credentials {
   readonly certificatePem: string;
   readonly keyPem: string;
 }
+
 /** No file of ours but the table comes near this. */
 const MAX_FILE_BYTES = 64 * 1024;
 

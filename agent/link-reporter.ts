@@ -63,7 +63,7 @@ export class LinkReporter {
     const full = monoMs - this.#lastFullMonoMs >= reportIntervalMs;
     this.#noteDown(summaries, monoMs);
     const changed = (s: LinkSummary): boolean =>
-      !(monoMs < (this.#downSinceMs.get(s.peerIndex) ?? Number.NEGATIVE_INFINITY) + VERDICT_HOLD_MS) &&
+      !this.#isHeldBack(s.peerIndex, monoMs) &&
       (changedEnough(this.#reported.get(s.peerIndex), s) ||
         ratesChanged(this.#reportedRates.get(s.peerIndex), sessions.get(s.peerIndex)));
     const sent = full ? summaries : summaries.filter(changed);
@@ -83,6 +83,11 @@ export class LinkReporter {
       .sort((a, b) => a.peerIndex - b.peerIndex)
       .slice(0, MAX_LINKS_PER_REPORT)
       .map((summary) => measurement(summary, sessions.get(summary.peerIndex)));
+  }
+
+  #isHeldBack(peerIndex: number, monoMs: number): boolean {
+    const sinceMs = this.#downSinceMs.get(peerIndex);
+    return sinceMs !== undefined && monoMs < sinceMs + VERDICT_HOLD_MS;
   }
 
   #noteDown(summaries: readonly LinkSummary[], monoMs: number): void {

@@ -61,7 +61,8 @@ export class LocalRepair {
         const holdMs = generation > absence.generation ? this.#upHoldMs : this.#aloneHoldMs;
         if (!isFirst && wellMs < holdMs) continue;
         this.#backAtMs.set(peerIndex, monoMs);
-        changed = this.#out.delete(peerIndex) || changed;
+        this.#out.delete(peerIndex);
+        changed = true;
       }
     }
     for (const index of [...this.#out.keys()]) {

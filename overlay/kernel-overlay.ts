@@ -229,13 +229,10 @@ export class KernelOverlay implements Overlay {
   repair(down: ReadonlySet<string>): Promise<ApplyReport> {
     return this.#exclusive(async () => {
       const applied = this.#applied;
-      const { main, sixNextHops, nextHops } = computeRepair(
-        applied?.standbys ?? [],
-        applied?.snapshot.nextHops ?? [],
-        down,
-      );
       const changes: string[] = [];
-      if (applied === undefined || nextHops === undefined) return { changes };
+      if (applied === undefined) return { changes };
+      const { main, sixNextHops, nextHops } = computeRepair(applied.standbys, applied.snapshot.nextHops, down);
+      if (nextHops === undefined) return { changes };
       this.#applied = undefined;
       await this.#batch(main, changes);
       await this.#batch(sixNextHops, changes, ['-6']);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Parsed } from '../../protocol/error.ts';
 import { parseNodeName } from '../../protocol/identifier.ts';
 import { parseBytes, parseDurationUs, parseLossPpm, parseRateBps } from './quantity.ts';
-import { RTT_STATISTICS } from './scenario.ts';
+import { HOST_ACTIONS, RTT_STATISTICS } from './scenario.ts';
 
 /** Bounds that keep a mistake in a file from becoming a load on the machine. */
 export const SCENARIO_LIMITS = {
@@ -129,23 +129,7 @@ const linksOrAll = z.preprocess(
 /** `core-kill:` and `core-kill: true` are the same. */
 const flag = z.preprocess((value) => (value === null ? true : value), z.literal(true));
 
-export const EVENT_KINDS = [
-  'degrade',
-  'cut',
-  'heal',
-  'partition',
-  'kill',
-  'stop-agent',
-  'start-agent',
-  'leave',
-  'join',
-  'power-off',
-  'power-on',
-  'drain',
-  'resume',
-  'core-kill',
-  'core-start',
-] as const;
+export const EVENT_KINDS = ['degrade', 'cut', 'heal', 'partition', ...HOST_ACTIONS, 'core-kill', 'core-start'] as const;
 
 const event = z.strictObject({
   at: durationMs,

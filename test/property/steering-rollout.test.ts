@@ -158,6 +158,12 @@ const GROUP_OF_ONE: Event[] = [
   { kind: 'spread', destinations: [] },
 ];
 
+/** As `perform`, with agents that are alive: they apply within the time for which they are waited. */
+function performInTime(lab: Parameters<typeof perform>[0], event: Parameters<typeof perform>[1]): void {
+  if (event.kind === 'wait') for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
+  perform(lab, event);
+}
+
 // many events, each followed by all pairs' packets, on a machine that may be busy
 describe('rollout', { timeout: 60_000 }, () => {
   it('never sends a packet round a loop or to a node without a row while links also die', () => {
@@ -173,9 +179,7 @@ describe('rollout', { timeout: 60_000 }, () => {
         (events) => {
           const lab = mesh();
           for (const event of events) {
-            if (event.kind === 'wait')
-              for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
-            perform(lab, event);
+            performInTime(lab, event);
             eachPair((a, b) => expect(['delivered', 'dead_link'], `${a} to ${b}`).toContain(traceEach(lab, a, b).end));
           }
         },
@@ -197,10 +201,7 @@ describe('rollout', { timeout: 60_000 }, () => {
           (events) => {
             const lab = mesh();
             for (const event of events) {
-              // an agent that is alive applies within the time for which it is waited
-              if (event.kind === 'wait')
-                for (const n of lab.nodes.values()) while (n.inbox.length > 0) lab.apply(n.index);
-              perform(lab, event);
+              performInTime(lab, event);
               eachPair((a, b) => expect(traceEach(lab, a, b), `${a} to ${b}`).toMatchObject({ end: 'delivered' }));
             }
           },

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../../protocol/identifier.ts';
 import { SqliteStore } from '../../../steering/store/sqlite-store.ts';
-import type { NodeRecord, TokenRecord } from '../../../steering/store/store.ts';
+import type { NodeRecord } from '../../../steering/store/store.ts';
+import { aNode, aToken } from '../../contract/store-suite.ts';
 import { buildChild, CHILD_PREFIX } from '../../fake/build-child.ts';
 
 const deps = { monoMs: () => performance.now() };
@@ -16,30 +16,6 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'thalweg-store-test-'));
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
-
-function token(id: string, change: Partial<TokenRecord> = {}): TokenRecord {
-  const times = { createdAtMs: 1000, expiresAtMs: 9000, revokedAtMs: null };
-  return { id, secretHash: new Uint8Array(32), labels: { a: 'b' }, ...times, uses: 1, used: 0, ...change };
-}
-
-function node(index: number, change: Partial<NodeRecord> = {}): NodeRecord {
-  return {
-    id: `n-${String(index).padStart(20, 'a')}` as NodeId,
-    index: index as NodeIndex,
-    name: `node-${index}` as NodeName,
-    publicKey: `key-${index}` as PublicKey,
-    tlsKeyHash: 'hash',
-    labels: {},
-    tokenId: 't',
-    joinedAtMs: 2000,
-    lastSeenAtMs: 2000,
-    serial: '1',
-    previousSerial: null,
-    certificateExpiresAtMs: 5000,
-    host: null,
-    ...change,
-  };
-}
 
 describe('a store', () => {
   it('keeps records of the engine in order until a whole state holds them', () => {
@@ -61,14 +37,14 @@ describe('a store', () => {
 
   it('gives back what was put in, after it was closed and opened', () => {
     const store = new SqliteStore(deps, { stateDir: directory });
-    store.insertToken(token('t', { uses: 2 }));
-    store.admitNode(node(1));
+    store.insertToken(aToken('t', { uses: 2 }));
+    store.admitNode(aNode(1));
     store.saveEngineState(Uint8Array.of(1, 2, 3));
     store.setSetting('k', 'v');
     store.close();
     const again = new SqliteStore(deps, { stateDir: directory });
-    expect(again.nodes()).toEqual([node(1)]);
-    expect(again.tokens()).toEqual([token('t', { uses: 2, used: 1 })]);
+    expect(again.nodes()).toEqual([aNode(1)]);
+    expect(again.tokens()).toEqual([aToken('t', { uses: 2, used: 1 })]);
     expect(again.engineState()).toEqual(Uint8Array.of(1, 2, 3));
     expect(again.setting('k')).toBe('v');
     expect(again.audit(10).map(({ kind }) => kind)).toEqual(['node_joined', 'token_created']);
@@ -77,12 +53,12 @@ describe('a store', () => {
 
   it('counts no use and keeps no node when any part of a join does not fit', () => {
     const store = new SqliteStore(deps, { stateDir: directory });
-    store.insertToken(token('t', { uses: 9 }));
-    store.admitNode(node(1));
-    const clash = (change: Partial<NodeRecord>) => () => store.admitNode(node(2, change));
-    expect(clash({ name: node(1).name })).toThrow(expect.objectContaining({ code: 'name_taken' }));
-    expect(clash({ index: node(1).index })).toThrow(expect.objectContaining({ code: 'conflict' }));
-    expect(clash({ publicKey: node(1).publicKey })).toThrow(expect.objectContaining({ code: 'conflict' }));
+    store.insertToken(aToken('t', { uses: 9 }));
+    store.admitNode(aNode(1));
+    const clash = (change: Partial<NodeRecord>) => () => store.admitNode(aNode(2, change));
+    expect(clash({ name: aNode(1).name })).toThrow(expect.objectContaining({ code: 'name_taken' }));
+    expect(clash({ index: aNode(1).index })).toThrow(expect.objectContaining({ code: 'conflict' }));
+    expect(clash({ publicKey: aNode(1).publicKey })).toThrow(expect.objectContaining({ code: 'conflict' }));
     expect(clash({ joinedAtMs: 9000 })).toThrow(expect.objectContaining({ code: 'token_expired' }));
     expect(clash({ tokenId: 'none' })).toThrow(expect.objectContaining({ code: 'token_unknown' }));
     expect(store.nodes()).toHaveLength(1);
