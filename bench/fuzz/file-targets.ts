@@ -22,6 +22,8 @@ import { DimacsReader } from '../../steering/graph/dimacs-reader.ts';
 import { decodeGraph, encodeGraph } from '../../steering/graph/graph-codec.ts';
 import { parseListenAddress } from '../../steering/listen-address.ts';
 import { parsePersistedState } from '../../steering/persisted-state.ts';
+import { faultText, parsePolicy } from '../../steering/policy/policy-text.ts';
+import { failedTests } from '../../steering/policy/verdict.ts';
 import { loadSessions } from '../../steering/session-plan/saved-sessions.ts';
 import { bringForward, parseStepRecords } from '../../steering/state-journal.ts';
 import { readRepetitaDemands, readRepetitaGraph } from '../../steering/traffic-engineering/repetita-graph.ts';
@@ -60,6 +62,8 @@ const GRAPH = 'c three nodes\np sp 3 4\na 1 2 10\na 2 1 10\na 2 3 7\na 3 2 7\n';
 const TOPOLOGY =
   'NODES 2\nlabel x y\na 0 0\nb 1 1\n\nEDGES 2\nlabel src dest weight bw delay\ne0 0 1 1 1000 5\ne1 1 0 1 1000 5\n';
 const DEMANDS = 'DEMANDS 1\nlabel src dest bw\nd0 0 1 500\n';
+const POLICY =
+  'allow app=web -> app=db & env="x y" tcp/80,443-500 icmp # why\nallow any -> n-1 any\ntest any -> app=db udp/53 denied\n';
 /** Rows and slots that a graph of a fuzzer's size can have: what it claims beyond that is refused, not allocated. */
 const LARGEST_GRAPH = 1_000_000;
 
@@ -132,6 +136,14 @@ export function fileTargets(): FuzzTarget[] {
       refusing(['invalid_argument'], () => void readRepetitaGraph(input, 'fuzz.graph'));
       refusing(['invalid_argument'], () => void readRepetitaDemands(input, 'fuzz.demands', 2));
     }),
+    {
+      ...text('policy', 'the text of a policy', [POLICY], (input) => {
+        const parsed = parsePolicy(input);
+        verdict(parsed.ok ? parsed : { ok: false, reason: faultText(parsed.fault) });
+        if (parsed.ok) failedTests(parsed.value, [{ index: 1, name: 'edge-1', labels: { app: 'web' } }]);
+      }),
+      words: ['allow ', 'test ', ' -> ', 'any', '=*', ' & ', 'tcp/', 'udp', 'icmp', ' allowed', ' denied'],
+    },
     text('demand-series', 'series of demands of the load simulator', ['step,0>0,0>1,1>0,1>1\n0,0,5,6,0\n'], (input) => {
       refusing(['invalid_argument'], () => void parseOdSeries(input));
     }),
