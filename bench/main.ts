@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ThalwegError } from '../protocol/error.ts';
+import { ABUSE_KEYS, benchAbuse } from './abuse/abuse-bench.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
 import { BACKUPS_KEYS, benchBackups } from './backups.ts';
 import { benchCoreKill } from './core-kill.ts';
@@ -15,6 +16,7 @@ import { benchLocalRepair, LOCAL_REPAIR_KEYS } from './local-repair.ts';
 import { benchOutage, OUTAGE_KEYS } from './outage/outage-bench.ts';
 import { ALL_SCENARIOS, benchPeers, CONTESTANTS, chosen, PEERS_KEYS } from './peers/peers-bench.ts';
 import { mergeRows, readResults, renderTable } from './peers/peers-table.ts';
+import { benchRemoval, REMOVAL_KEYS } from './removal.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
@@ -84,6 +86,8 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       return { benchmark: 'peers-table', rows: mergeRows(results) };
     },
   },
+  abuse: { keys: ABUSE_KEYS, run: benchAbuse },
+  removal: { keys: REMOVAL_KEYS, run: benchRemoval },
   'local-repair': { keys: LOCAL_REPAIR_KEYS, run: benchLocalRepair },
   outage: { keys: OUTAGE_KEYS, run: benchOutage },
   spf: { keys: SPF_KEYS, run: (values) => benchSpf(spfOptions(values)) },

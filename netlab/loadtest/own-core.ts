@@ -49,11 +49,11 @@ export class OwnCore {
   async start(): Promise<void> {
     if (this.#port === 0) this.#port = await freePort();
     const config = {
+      api: 'none',
       ...this.#settings,
       stateDir: join(this.directory, 'state'),
       listen: `127.0.0.1:${this.#port}`,
       advertise: [`127.0.0.1:${this.#port}`],
-      api: 'none',
       apiSocket: join(this.directory, 'core.sock'),
       logLevel: 'warn',
     };

@@ -30,6 +30,13 @@ import type { SessionHub } from './session-hub.ts';
  * a second, which heartbeats survive. Connections beyond are closed at once; agents back off with jitter.
  */
 const MAX_PENDING_HANDSHAKES = 256;
+/**
+ * Connections behind TLS that have no session: a join or an upgrade takes a few round trips, so 512 are some 500 of them a
+ * second from the other side of the world. At about 50 KB each they are 25 MB, whoever they are.
+ */
+const MAX_WITHOUT_SESSION = 512;
+/** Two round trips of 600 ms (a satellite) and a second of a busy core. */
+const FAIR_MS = 3000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -60,12 +67,15 @@ export class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #pending = new PendingHandshakes(MAX_PENDING_HANDSHAKES);
+  readonly #pending: PendingHandshakes;
+  readonly #withoutSession: PendingHandshakes;
   readonly #sockets = new Set<WebSocket>();
 
   constructor(deps: AgentServerDeps, options: AgentServerOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#pending = new PendingHandshakes(deps.clock, { most: MAX_PENDING_HANDSHAKES, fairMs: FAIR_MS });
+    this.#withoutSession = new PendingHandshakes(deps.clock, { most: MAX_WITHOUT_SESSION, fairMs: FAIR_MS });
     const identity = deps.authority.makeServerIdentity(deps.clock.nowMs());
     this.#server = createServer({
       key: identity.key,
@@ -88,7 +98,10 @@ export class AgentServer {
       handleProtocols: () => WEBSOCKET_SUBPROTOCOL,
     });
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
-    this.#server.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
+    this.#server.on('secureConnection', (socket: TLSSocket) => {
+      this.#secured(socket);
+      if (!this.#withoutSession.begin(socket)) deps.metrics.handshakeFailures.inc({ reason: 'overloaded' });
+    });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       this.#secured(socket);
       deps.metrics.handshakeFailures.inc({ reason: error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'timeout' : 'tls' });
@@ -171,6 +184,7 @@ export class AgentServer {
       return;
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#withoutSession.end(socket as TLSSocket);
       this.#sockets.add(webSocket);
       webSocket.on('close', () => this.#sockets.delete(webSocket));
       // ws has begun to close by then; a peer that does not answer is cut off.

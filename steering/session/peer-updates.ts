@@ -36,6 +36,12 @@ export class PeerUpdates {
     this.#timer ??= this.#deps.clock.after(DEBOUNCE_MS, () => this.#flush());
   }
 
+  /** All that is waiting goes out now: a key that was taken off the mesh does not wait for others' news. */
+  hurry(): void {
+    this.#timer?.cancel();
+    this.#flush();
+  }
+
   /** The agent was told all its peers. */
   told(agent: number): void {
     this.#pending.delete(agent);

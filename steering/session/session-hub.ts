@@ -147,6 +147,7 @@ export class SessionHub implements SessionOwner {
     this.#deps.loop.event((engine, nowMs) => engine.removeNode(node.index, nowMs));
     this.planning.removeNode(node.index);
     for (const peer of peers) this.#updates.note(peer, node.index, false);
+    this.#updates.hurry();
     this.#deps.log.info('node removed', { nodeId: node.id, name: node.name, index: node.index });
   }
 

@@ -26,33 +26,58 @@ class FakeSocket extends EventEmitter {
 }
 
 describe('places for handshakes', () => {
+  let nowMs = 0;
+  const places = (most: number) => new PendingHandshakes({ monoMs: () => nowMs }, { most, fairMs: 1000 });
+  const fill = (pending: PendingHandshakes, addresses: readonly string[]) =>
+    addresses.map((address, i) => {
+      const socket = new FakeSocket(address, i);
+      expect(pending.begin(socket)).toBe(true);
+      return socket;
+    });
+
   it('are taken from an address that holds most of them, oldest first, never by the same address', () => {
-    const pending = new PendingHandshakes(10);
-    const crowd = Array.from({ length: 10 }, (_, i) => new FakeSocket('192.0.2.1', i));
-    expect(crowd.map((socket) => pending.begin(socket))).toEqual(Array(10).fill(true));
+    const pending = places(10);
+    const crowd = fill(pending, Array(10).fill('192.0.2.1'));
     const more = new FakeSocket('192.0.2.1', 99);
     expect([pending.begin(more), more.destroyed]).toEqual([false, true]);
-    const other = new FakeSocket('192.0.2.2', 1);
-    expect(pending.begin(other)).toBe(true);
+    expect(pending.begin(new FakeSocket('192.0.2.2', 1))).toBe(true);
     expect(crowd.map(({ destroyed }) => destroyed)).toEqual([true, ...Array(9).fill(false)]);
     expect(pending.size).toBe(10);
   });
 
-  it('are shared where nobody holds more than half', () => {
-    const pending = new PendingHandshakes(4);
-    for (const address of ['a', 'a', 'b', 'b']) pending.begin(new FakeSocket(address, 1));
+  it('are found for somebody else also where a crowd of addresses shares them, each with less than half', () => {
+    const pending = places(6);
+    const crowd = fill(pending, ['a', 'a', 'b', 'b', 'c', 'c']);
+    expect(pending.begin(new FakeSocket('d', 1))).toBe(true);
+    expect(crowd.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+  });
+
+  it('are lost to anybody after their time, where nobody holds more than another', () => {
+    const pending = places(2);
+    const [first, second] = fill(pending, ['a', 'b']);
     expect(pending.begin(new FakeSocket('c', 1))).toBe(false);
+    nowMs += 1000;
+    expect(pending.begin(new FakeSocket('c', 2))).toBe(true);
+    expect([first?.destroyed, second?.destroyed]).toEqual([true, false]);
+  });
+
+  it('count a /64 of IPv6 as one address, and an IPv4 address as itself however it is written', () => {
+    const pending = places(4);
+    const crowd = fill(pending, ['2001:db8:0:1::1', '2001:db8:0:1::2', '2001:db8:0:1:f::3', '2001:db8:0:2::1']);
+    expect(pending.begin(new FakeSocket('2001:db8:0:1::9', 1))).toBe(false);
+    expect(pending.begin(new FakeSocket('::ffff:192.0.2.1', 1))).toBe(true);
+    expect(crowd.map(({ destroyed }) => destroyed)).toEqual([true, false, false, false]);
+    pending.over('::ffff:192.0.2.1', 1);
+    expect(pending.size).toBe(3);
   });
 
   it('are free again when a handshake is over or its connection ends', () => {
-    const pending = new PendingHandshakes(2);
-    const [first, second] = [new FakeSocket('a', 1), new FakeSocket('a', 2)];
-    pending.begin(first);
-    pending.begin(second);
-    pending.over('a', 1);
+    const pending = places(2);
+    const [, second] = fill(pending, ['a', 'a']);
+    pending.over('a', 0);
     expect(pending.size).toBe(1);
-    second.destroy();
-    first.destroy();
+    second?.destroy();
+    second?.destroy();
     expect(pending.size).toBe(0);
   });
 });
@@ -95,6 +120,30 @@ describe('a core', () => {
     await new Promise((resolve) => slow.once('close', resolve));
     clearInterval(drops);
     expect(performance.now() - startedMs).toBeLessThan(15_000);
+  });
+
+  it('lets others in while addresses hold every place behind TLS and ask for nothing', async () => {
+    const options = { port: core.port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: 'TLSv1.3' as const };
+    const silent: TLSSocket[] = [];
+    for (let i = 0; i < 600; i++) {
+      const socket = connectTls({ ...options, localAddress: `127.0.0.${2 + (i % 3)}` } as typeof options);
+      socket.on('error', () => {});
+      silent.push(socket);
+      if (i % 50 === 49) await new Promise((resolve) => socket.once('secureConnect', resolve).once('close', resolve));
+    }
+    await eventually('the bound is reached', () => silent.filter((socket) => socket.closed).length >= 80);
+    (await (await core.agent()).open()).close();
+    for (const socket of silent) socket.destroy();
+  });
+
+  it('refuses TLS 1.2, and with it renegotiation, and goes on', async () => {
+    const old = connectTls({ port: core.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+    const refusal = await new Promise<string>((resolve) => {
+      old.once('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+      old.once('secureConnect', () => resolve('spoken'));
+    });
+    expect(refusal).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+    (await (await core.agent()).open()).close();
   });
 
   it('lives through garbage on every port, and through frames of any content', async () => {
