@@ -13,6 +13,8 @@ export interface ServiceSummary {
   /** A join and the opening of a session, each with connections of their own. */
   readonly joinMs: SampleSummary;
   readonly joinsFailed: number;
+  /** Of the last join that failed. */
+  readonly why: string | null;
   /** GET /v1/status on the local socket. */
   readonly apiMs: SampleSummary;
   readonly apiFailed: number;
@@ -51,6 +53,12 @@ export class ServiceWatch {
     await this.#welcomed(socket, key);
     session.isOpen = true;
     session.seq = 1n;
+    const beats = setInterval(() => {
+      if (!session.isOpen) return;
+      const value = { clockUnixMs: BigInt(Date.now()) };
+      socket.send(encodeAgentFrame(++session.seq, { case: 'heartbeat', value }));
+    }, HEARTBEAT_MS);
+    socket.once('close', () => clearInterval(beats));
   }
 
   /** Watches for a while. */
@@ -58,6 +66,7 @@ export class ServiceWatch {
     const untilMs = performance.now() + durationMs;
     const [joinMs, apiMs]: [number[], number[]] = [[], []];
     let [joinsFailed, apiFailed, longestSilenceMs] = [0, 0, 0];
+    let why: string | null = null;
     const joins = async () => {
       while (performance.now() < untilMs) {
         const begunMs = performance.now();
@@ -68,7 +77,8 @@ export class ServiceWatch {
           await this.#welcomed(socket, key);
           socket.terminate();
           joinMs.push(performance.now() - begunMs);
-        } catch {
+        } catch (cause) {
+          why = String(cause);
           joinsFailed++;
         }
         await pause(JOIN_EVERY_MS);
@@ -86,22 +96,18 @@ export class ServiceWatch {
         await pause(ASK_EVERY_MS);
       }
     };
-    const beats = async () => {
+    const silence = async () => {
       const session = this.#session;
-      for (let beatAtMs = 0; session?.isOpen === true && performance.now() < untilMs; await pause(20)) {
-        const nowMs = performance.now();
-        longestSilenceMs = Math.max(longestSilenceMs, nowMs - session.heardAtMs);
-        if (nowMs - beatAtMs < HEARTBEAT_MS) continue;
-        beatAtMs = nowMs;
-        const value = { clockUnixMs: BigInt(Date.now()) };
-        session.socket.send(encodeAgentFrame(++session.seq, { case: 'heartbeat', value }));
+      for (; session?.isOpen === true && performance.now() < untilMs; await pause(20)) {
+        longestSilenceMs = Math.max(longestSilenceMs, performance.now() - session.heardAtMs);
       }
     };
-    await Promise.all([joins(), asks(), beats()]);
+    await Promise.all([joins(), asks(), silence()]);
     const sessionLost = this.#session?.isOpen !== true;
     return {
       joinMs: summarise(joinMs),
       joinsFailed,
+      why,
       apiMs: summarise(apiMs),
       apiFailed,
       longestSilenceMs: Math.round(longestSilenceMs),

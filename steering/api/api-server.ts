@@ -1,15 +1,20 @@
 /** The listeners of the HTTP API: a Unix socket with full rights, and TCP for looking only. */
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ThalwegError } from '../../protocol/error.ts';
 import { makeDirectory } from '../../protocol/make-directory.ts';
 import { type ListenAddress, listen } from '../listen-address.ts';
+import { PendingHandshakes } from '../session/pending-handshakes.ts';
 import { type ApiDeps, type ApiRights, registerRoutes } from './api-routes.ts';
 
 /** A token request is under 4 KiB of labels. */
 const MAX_BODY_BYTES = 16 * 1024;
+/** Connections over TCP, shared fairly by address: operators, dashboards and scrapers are tens. */
+const MAX_TCP_CONNECTIONS = 512;
+/** A connection that is this old goes first where all places are taken; whoever is cut off asks again. */
+const FAIR_MS = 5000;
 
 export interface ApiOptions {
   /** Null: no TCP listener. */
@@ -40,6 +45,8 @@ export class ApiServer {
       await this.#startSocket();
       if (this.#options.tcp !== null) {
         const app = await this.#makeApp('read');
+        const places = new PendingHandshakes(this.#deps.clock, { most: MAX_TCP_CONNECTIONS, fairMs: FAIR_MS });
+        app.server.on('connection', (socket: Socket) => void places.begin(socket));
         await listen(app.server, this.#options.tcp);
         const address = app.server.address();
         this.#port = typeof address === 'object' && address !== null ? address.port : 0;

@@ -56,7 +56,7 @@ export class JoinEndpoint {
     } else if (request.method === 'POST' && path === '/v1/join') {
       await this.#join(request, response);
     } else {
-      request.resume();
+      discard(request);
       reply(response, 404);
     }
   }
@@ -64,33 +64,35 @@ export class JoinEndpoint {
   async #join(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { admission, metrics } = this.#deps;
     const remote = plainAddress(request.socket.remoteAddress) ?? '';
-    const place = admission.enter(remote);
-    if (!place.admitted) {
-      request.resume();
-      const error = new ThalwegError(
-        'overloaded',
-        place.why === 'busy' ? 'too many devices are joining' : 'too many failed attempts',
-      );
-      metrics.joins.inc({ result: error.code });
-      sendJoin(response, create(JoinResponseSchema, { refusal: refusalOf(error, place.retryAfterMs) }));
-      return;
-    }
-    let failed = true;
     try {
+      // before a place is asked for: whoever sends by drops holds none
       const body = await readBody(request);
       if (body === undefined) {
         metrics.joins.inc({ result: 'frame_too_large' });
         reply(response, 413);
         return;
       }
-      const answer = await this.#answer(body, remote);
-      failed = answer.refusal !== undefined;
-      sendJoin(response, answer);
+      const place = admission.enter(remote);
+      if (!place.admitted) {
+        const error = new ThalwegError(
+          'overloaded',
+          place.why === 'busy' ? 'too many devices are joining' : 'too many failed attempts',
+        );
+        metrics.joins.inc({ result: error.code });
+        sendJoin(response, create(JoinResponseSchema, { refusal: refusalOf(error, place.retryAfterMs) }));
+        return;
+      }
+      let failed = true;
+      try {
+        const answer = await this.#answer(body, remote);
+        failed = answer.refusal !== undefined;
+        sendJoin(response, answer);
+      } finally {
+        place.release(failed);
+      }
     } catch {
       // The connection ended before the request did.
       response.destroy();
-    } finally {
-      place.release(failed);
     }
   }
 
@@ -126,6 +128,15 @@ export function decodeJoin(body: Uint8Array): JoinRequest {
     throw new ThalwegError('invalid_argument', `software is longer than ${MAX_SOFTWARE_CHARACTERS} characters`);
   }
   return request;
+}
+
+/** Lets a body pass that nobody wants, and ends the connection of one that is larger than any that somebody might. */
+function discard(request: IncomingMessage): void {
+  let size = 0;
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MAX_JOIN_BYTES) request.destroy();
+  });
 }
 
 /** Undefined when the body is larger than a join request may be; rejects when the connection ends early. */

@@ -136,6 +136,39 @@ describe('a core', () => {
     for (const socket of silent) socket.destroy();
   });
 
+  it('takes no more of a body than a join may have, also from an address that has failed too often', async () => {
+    const pour = async () => {
+      const options = { port: core.port, host: '127.0.0.1', localAddress: '127.0.0.9', rejectUnauthorized: false };
+      const socket = connectTls(options as { port: number });
+      socket.on('error', () => {});
+      socket.once('secureConnect', () => {
+        socket.write('POST /v1/nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n');
+        const more = () => {
+          while (!socket.destroyed && socket.write(new Uint8Array(65_536)));
+        };
+        socket.on('drain', more);
+        more();
+      });
+      await new Promise((resolve) => socket.once('close', resolve));
+      return socket.bytesWritten;
+    };
+    // what the kernel's buffers hold is some megabytes; without a bound it is poured for as long as a request may take
+    expect(await pour()).toBeLessThan(32 * 2 ** 20);
+  });
+
+  it('gives no place among those who join to one who sends a request by drops', async () => {
+    await core.restart({ maxConcurrentJoins: 1 });
+    const options = { port: core.port, host: '127.0.0.1', rejectUnauthorized: false };
+    const slow = connectTls({ ...options, localAddress: '127.0.0.8' } as typeof options);
+    slow.on('error', () => {});
+    await new Promise((resolve) => slow.once('secureConnect', resolve));
+    slow.write('POST /v1/join HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc');
+    // an answer on the same connection's thread: the core has read the headers before
+    await core.readApi.get('/healthz');
+    (await (await core.agent()).open()).close();
+    slow.destroy();
+  });
+
   it('refuses TLS 1.2, and with it renegotiation, and goes on', async () => {
     const old = connectTls({ port: core.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
     const refusal = await new Promise<string>((resolve) => {
