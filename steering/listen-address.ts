@@ -43,8 +43,9 @@ export async function listen(server: Server, address: ListenAddress): Promise<vo
     };
     server.once('error', failed);
     server.once('listening', done);
-    // The backlog takes the reconnects of one second of a large mesh while TLS handshakes are under way.
-    server.listen({ host, port, backlog: 1024 });
+    // The backlog takes the reconnects of one second of a large mesh while TLS handshakes are under way. Beyond it (and beyond
+    // net.core.somaxconn, 4096 since Linux 5.4) callers wait for a second or three until their kernel asks again.
+    server.listen({ host, port, backlog: 4096 });
   });
 }
 
