@@ -11,7 +11,6 @@ import type { Logger } from '../../protocol/log.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
-import { parseSigningRequest } from '../identity/signing-request.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
@@ -21,6 +20,7 @@ import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
+import { NodeRenewal } from './node-renewal.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
@@ -79,11 +79,13 @@ export class SessionHub implements SessionOwner {
   readonly planning: SessionPlanning;
   readonly #seen: SeenTimes;
   readonly drained: DrainedNodes;
+  readonly #renewal: NodeRenewal;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
     this.drained = new DrainedNodes(deps);
+    this.#renewal = new NodeRenewal(deps, options);
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
     this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
@@ -264,7 +266,7 @@ export class SessionHub implements SessionOwner {
         loop.event((engine, nowMs) => engine.tableRequested(index, nowMs));
         return;
       case 'renewRequest':
-        this.#renew(session, body.value.signingRequestDer);
+        this.#renewal.renew(session, this.#node(session), body.value.signingRequestDer);
         return;
       case 'hostUpdate': {
         const node = this.#node(session);
@@ -372,18 +374,6 @@ export class SessionHub implements SessionOwner {
       engine.upsertNode({ index, name, transit: host?.transit ?? false, leafCapacity }, nowMs),
     );
     this.drained.upserted(node);
-  }
-
-  #renew(session: AgentSession, signingRequestDer: Uint8Array): void {
-    const { authority, clock, registry, log } = this.#deps;
-    const signing = parseSigningRequest(signingRequestDer);
-    if (!signing.ok) throw new ThalwegError('invalid_argument', signing.reason);
-    const node = this.#node(session);
-    const lifetimeMs = this.#options.certificateLifetimeMs;
-    const issued = authority.issueNodeCertificate(node.id, signing.value.publicKey, clock.nowMs(), lifetimeMs);
-    registry.setCertificate(node, issued, session.options.serial, false);
-    session.send({ case: 'renewResponse', value: { certificateDer: issued.der } });
-    log.info('certificate renewed', { name: node.name, serial: issued.serial });
   }
 
   #pairChanged(low: number, high: number, isPeer: boolean): void {
