@@ -19,7 +19,7 @@ import { handOver } from './setup/hand-over.mjs';
 import { nodeFault, platformFault } from './setup/machine.mjs';
 import { ensureNpmPackages } from './setup/npm-packages.mjs';
 import { SetupError, say } from './setup/report.mjs';
-import { ensurePromtool, ensureSystemPrograms, toolPath } from './setup/system-programs.mjs';
+import { ensureSystemPrograms, ensureTestPrograms, toolPath } from './setup/system-programs.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const USAGE =
@@ -37,7 +37,7 @@ async function main(argv) {
   process.env.PATH = toolPath(root, process.env.PATH ?? '');
   await ensureNpmPackages(root);
   await ensureSystemPrograms({ guest: verb === 'test' });
-  if (verb === 'test' || verb === 'build') await ensurePromtool(root);
+  if (verb === 'test' || verb === 'build') await ensureTestPrograms(root);
   await ensureBuilt(root, { check: true });
   if (verb === 'build') return 0;
   const programs = {

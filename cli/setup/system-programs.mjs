@@ -112,29 +112,38 @@ export async function ensureSystemPrograms({ guest }) {
 }
 
 /**
- * promtool checks the metrics in the tests. It comes inside Debian's `prometheus`, whose installation would start a
- * server; so the package is only unpacked, into .tools/ of the checkout. Without it the tests that need it say so.
- * @param {string} root
+ * Programs of the tests whose Debian packages would start a server when they are installed: only unpacked, into .tools/ of
+ * the checkout. Without one the tests that need it say so.
  */
-export async function ensurePromtool(root) {
-  if (isOnPath('promtool')) return;
-  say("promtool is missing (the tests check the metrics with it): unpacking it from Debian's prometheus into .tools/");
+const UNPACKED = [
+  { program: 'promtool', debianPackage: 'prometheus', path: 'usr/bin/promtool', why: 'checks the metrics' },
+  { program: 'nats-server', debianPackage: 'nats-server', path: 'usr/sbin/nats-server', why: 'keeps a store in NATS' },
+];
+
+/** @param {string} root */
+export async function ensureTestPrograms(root) {
+  for (const tool of UNPACKED) if (!isOnPath(tool.program)) await unpack(root, tool);
+}
+
+/** @param {string} root @param {(typeof UNPACKED)[number]} tool */
+async function unpack(root, { program, debianPackage, path, why }) {
+  say(`${program} is missing (${why} in the tests): unpacking it from Debian's ${debianPackage} into .tools/`);
   const tools = join(root, '.tools');
   mkdirSync(join(tools, 'bin'), { recursive: true });
   const folder = mkdtempSync(join(tools, 'unpack-'));
   try {
-    let code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, 'prometheus'], { cwd: folder });
+    let code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, debianPackage], { cwd: folder });
     if (code !== 0 && process.getuid?.() === 0) {
       await run('apt-get', ['update', '-q']);
-      code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, 'prometheus'], { cwd: folder });
+      code = await run('apt-get', ['download', '-q', ...IN_ROOTS_FOLDER, debianPackage], { cwd: folder });
     }
     const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
     if (archive !== undefined) await run('dpkg-deb', ['-x', archive, 'content'], { cwd: folder });
-    const unpacked = join(folder, 'content/usr/bin/promtool');
-    if (existsSync(unpacked)) renameSync(unpacked, join(tools, 'bin/promtool'));
+    const unpacked = join(folder, 'content', path);
+    if (existsSync(unpacked)) renameSync(unpacked, join(tools, 'bin', program));
     else
       say(
-        `promtool could not be fetched (apt-get download ended with ${code}): the tests that need it will be skipped`,
+        `${program} could not be fetched (apt-get download ended with ${code}): the tests that need it will be skipped`,
       );
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,5 @@
 /** The core of a load test: a real one, started for it in a folder of its own, on loopback, and gone with it. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../protocol/api-client.ts';
@@ -9,6 +8,7 @@ import { programFile } from '../../protocol/program-file.ts';
 import { pause } from '../pause.ts';
 import { signalProcess, waitForEnd } from '../process-record.ts';
 import { type StartedProgram, startProgram } from '../started-program.ts';
+import { freePort } from './free-port.ts';
 
 /** Reading the state of 10,000 nodes takes seconds. */
 const START_DEADLINE_MS = 60_000;
@@ -115,16 +115,4 @@ export class OwnCore {
       return false;
     }
   }
-}
-
-/** One that nobody listens on at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -53,13 +53,18 @@ export function openDatabase(path: string): Database {
         },
       );
     }
-    for (let step = version; step < MIGRATIONS.length; step++) {
-      database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]} PRAGMA user_version = ${step + 1}; COMMIT`);
-    }
+    migrate(database, MIGRATIONS.length);
     return database;
   } catch (cause) {
     database.close();
     throw cause;
+  }
+}
+
+/** Brings the schema forward to a version that this software knows. */
+export function migrate(database: Database, version: number): void {
+  for (let step = schemaVersion(database); step < version; step++) {
+    database.exec(`BEGIN IMMEDIATE; ${MIGRATIONS[step]} PRAGMA user_version = ${step + 1}; COMMIT`);
   }
 }
 

@@ -13,6 +13,19 @@ import { tokenRefusal } from './token-state.ts';
 
 type Statement = ReturnType<Database['prepare']>;
 
+export interface SqliteStoreDeps {
+  readonly monoMs: () => number;
+  readonly onCommit?: (durationMs: number) => void;
+}
+
+/** Tables that somebody else has opened, with the lock of their state directory. The store closes both. */
+export interface OpenedTables {
+  /** What error messages name. */
+  readonly path: string;
+  readonly database: Database;
+  readonly lock: Database;
+}
+
 export class SqliteStore implements Store {
   readonly #path: string;
   readonly #onCommit: (durationMs: number) => void;
@@ -27,21 +40,18 @@ export class SqliteStore implements Store {
    * long each durable commit took. Throws conflict when another core uses the directory, invalid_config when the
    * database is of a newer version.
    */
-  constructor(deps: { monoMs: () => number; onCommit?: (durationMs: number) => void }, options: { stateDir: string }) {
-    this.#path = databasePath(options.stateDir);
+  constructor(deps: SqliteStoreDeps, options: { stateDir: string } | OpenedTables) {
     this.#monoMs = deps.monoMs;
     this.#onCommit = deps.onCommit ?? (() => {});
-    this.#lock = lockStateDir(options.stateDir);
-    try {
-      this.#database = attempt(`cannot open ${this.#path}`, () => openDatabase(this.#path));
-    } catch (cause) {
-      this.#lock.close();
-      throw cause;
-    }
+    const { path, database, lock } = 'database' in options ? options : openTables(options.stateDir);
+    this.#path = path;
+    this.#database = database;
+    this.#lock = lock;
   }
 
   transaction(work: () => void): void {
-    this.#commit('save changes', work);
+    if (this.#isCommitting) this.#part('save changes', work);
+    else this.#whole('save changes', work);
   }
 
   setting(key: string): string | undefined {
@@ -215,6 +225,20 @@ export class SqliteStore implements Store {
     if (this.#lock.isOpen) this.#lock.close();
   }
 
+  /** Comes before each commit. */
+  protected begin(): void {}
+
+  /** Has a commit's changes on this thread's connection and makes them durable elsewhere too. Throws to undo them. */
+  protected seal(): void {}
+
+  /** Comes after each commit, and after one that was undone. */
+  protected ended(): void {}
+
+  /** Does a change of the store's own, which may be done again when it throws. */
+  protected attempts<T>(change: () => T): T {
+    return change();
+  }
+
   #note(entry: AuditEntry): void {
     this.#run(
       'INSERT INTO audit (at_ms, kind, node_id, name, token_id) VALUES (?, ?, ?, ?, ?)',
@@ -225,11 +249,17 @@ export class SqliteStore implements Store {
   /** Runs `work` as one durable transaction, or as a part of the one that is under way. */
   #commit<T>(what: string, work: () => T): T {
     if (this.#isCommitting) return this.#part(what, work);
+    return this.attempts(() => this.#whole(what, work));
+  }
+
+  #whole<T>(what: string, work: () => T): T {
     this.#isCommitting = true;
     const startedMs = this.#monoMs();
     try {
+      this.begin();
       this.#database.exec('BEGIN IMMEDIATE');
       const result = work();
+      this.seal();
       this.#database.exec('COMMIT');
       return result;
     } catch (cause) {
@@ -239,6 +269,7 @@ export class SqliteStore implements Store {
     } finally {
       this.#isCommitting = false;
       this.#onCommit(this.#monoMs() - startedMs);
+      this.ended();
     }
   }
 
@@ -277,5 +308,16 @@ export class SqliteStore implements Store {
   /** Number of rows changed. */
   #run(sql: string, ...parameters: unknown[]): number {
     return Number(this.#statement(sql).run(...parameters).changes);
+  }
+}
+
+function openTables(stateDir: string): OpenedTables {
+  const path = databasePath(stateDir);
+  const lock = lockStateDir(stateDir);
+  try {
+    return { path, lock, database: attempt(`cannot open ${path}`, () => openDatabase(path)) };
+  } catch (cause) {
+    lock.close();
+    throw cause;
   }
 }

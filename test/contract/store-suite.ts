@@ -9,7 +9,7 @@ import type { NodeHost, NodeRecord, Store, TokenRecord } from '../../steering/st
 export interface StorePlace {
   open(): Store;
   /** Takes everything away. */
-  clear(): void;
+  clear(): void | Promise<void>;
 }
 
 export function aToken(id: string, change: Partial<TokenRecord> = {}): TokenRecord {
@@ -55,9 +55,9 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
       place = makePlace();
       store = place.open();
     });
-    afterEach(() => {
+    afterEach(async () => {
       store.close();
-      place.clear();
+      await place.clear();
     });
     const reopen = () => {
       store.close();

@@ -1,0 +1,56 @@
+/**
+ * What the core's thread and the thread that speaks to NATS say to each other. The core's thread waits for each answer, as it
+ * waits for a disk; entries of other cores come whenever there are some, in the order of the log, and never after an answer that
+ * says that they are there.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { NatsSettings } from './nats-settings.ts';
+
+export interface LinkWorkerData {
+  readonly settings: NatsSettings;
+  /** Counts messages to the core's thread, which waits on it (Atomics.wait). */
+  readonly signal: SharedArrayBuffer;
+  /** Requests come from it, answers go into it. */
+  readonly port: MessagePort;
+}
+
+export interface SavedTables {
+  /** A whole SQLite database. */
+  readonly bytes: Uint8Array;
+  /** The log's entries after this one are not in it. */
+  readonly seq: number;
+}
+
+export interface SavedEngine {
+  readonly state: Uint8Array | undefined;
+  readonly records: Uint8Array[];
+}
+
+export type LinkRequest =
+  /** Connects, and gives the newest snapshot of the tables; what came since follows as entries. */
+  | { readonly kind: 'open' }
+  /** Tells of all entries that there are now. */
+  | { readonly kind: 'catchUp' }
+  /** Answered with its place, or with `behind` once the entries that it did not know have been told. */
+  | { readonly kind: 'append'; readonly bytes: Uint8Array; readonly after: number }
+  | { readonly kind: 'loadEngine' }
+  | { readonly kind: 'saveEngine'; readonly state: Uint8Array }
+  | { readonly kind: 'recordEngine'; readonly record: Uint8Array }
+  | { readonly kind: 'saveTables'; readonly tables: SavedTables }
+  | { readonly kind: 'close' };
+
+export type LinkAnswer =
+  | { readonly kind: 'opened'; readonly tables: SavedTables | undefined }
+  | { readonly kind: 'appended'; readonly seq: number }
+  | { readonly kind: 'behind' }
+  | { readonly kind: 'engine'; readonly engine: SavedEngine }
+  | { readonly kind: 'done' };
+
+export type MessageToLink = { readonly ticket: number; readonly request: LinkRequest };
+
+export type MessageFromLink =
+  | { readonly kind: 'answer'; readonly ticket: number; readonly answer: LinkAnswer }
+  | { readonly kind: 'refusal'; readonly ticket: number; readonly code: string; readonly message: string }
+  | { readonly kind: 'entry'; readonly seq: number; readonly bytes: Uint8Array }
+  /** Entries that this core has not seen are gone: its tables cannot be brought up to date any more. */
+  | { readonly kind: 'lost' };

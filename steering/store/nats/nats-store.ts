@@ -1,0 +1,345 @@
+/**
+ * The store on NATS JetStream. Each core keeps all tables in an SQLite file of its own, so reading costs what it costs
+ * without NATS. A commit is made there first, is sent to the log as an SQLite patchset on the condition that nobody else has
+ * committed since, and counts once the log has taken it; otherwise it is undone, the others' commits are applied, and it
+ * is done again on what is there then. So all cores make the same commits in the same order, and what the schema holds (one
+ * holder of a name, an index, a key; no token used too often) holds across cores.
+ *
+ *   core 1: tables --patchset--> log 41 42 43 (if 43 is last: 44) --> core 2: tables
+ *                                 \__ in the newest snapshot, from which a new core starts
+ *
+ * The engine's state has a stream of its own, is large, and is no part of a `transaction`.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { constants, DatabaseSync } from '@photostructure/sqlite';
+import { ThalwegError } from '../../../protocol/error.ts';
+import type { NodeId } from '../../../protocol/identifier.ts';
+import { MIGRATIONS } from '../migrations.ts';
+import { type Database, lockStateDir, migrate, schemaVersion } from '../sqlite-file.ts';
+import { type OpenedTables, SqliteStore, type SqliteStoreDeps } from '../sqlite-store.ts';
+import type { TokenRecord } from '../store.ts';
+import type { SavedEngine } from './link-message.ts';
+import { decodeLogEntry, encodeLogEntry } from './log-entry.ts';
+import { NatsBridge } from './nats-bridge.ts';
+import { checkNatsSettings, type NatsSettings } from './nats-settings.ts';
+
+export interface NatsStoreDeps extends SqliteStoreDeps {
+  /** Rows have changed that this store did not change. */
+  readonly onForeign: () => void;
+  /** The store is of no use any more, and the core with it: it must stop, and may start again. */
+  readonly onLost: (error: ThalwegError) => void;
+}
+
+export interface NatsStoreOptions {
+  readonly stateDir: string;
+  readonly settings: NatsSettings;
+  /** The program of the thread that speaks to NATS, where it is not the one of the build. */
+  readonly worker?: URL;
+  /** Commits of this core between two snapshots; default 2000. */
+  readonly snapshotCommits?: number;
+}
+
+/** Each core writes a snapshot after so many commits of its own: applying that many takes a starting core about a second. */
+const SNAPSHOT_COMMITS = 2000;
+/** A commit that loses this often against others' is not going to win. */
+const MOST_ATTEMPTS = 50;
+/** A message holds a megabyte; a row of this is about 60 bytes before it is deflated. */
+const SEEN_AT_ONCE = 5000;
+const MOVED = 'moved';
+
+/** Whether a transaction failed only because another core was faster: what was read before it is stale, nothing was done. */
+export function hasMoved(cause: unknown): boolean {
+  return cause instanceof ThalwegError && cause.code === 'conflict' && cause.fields[MOVED] === true;
+}
+
+export class NatsStore extends SqliteStore {
+  readonly #deps: NatsStoreDeps;
+  readonly #database: Database;
+  readonly #bridge: NatsBridge;
+  readonly #snapshotPath: string;
+  readonly #snapshotCommits: number;
+  /** The last entry of the log that the tables hold. */
+  #applied: number;
+  #session: ReturnType<Database['createSession']> | undefined;
+  #lost: ThalwegError | undefined;
+  #isClosed = false;
+  #hasForeign = false;
+  #changedNothing = false;
+  #commits = 0;
+  #engine: SavedEngine | undefined;
+
+  /**
+   * Connects and brings the tables up to date; waits for that. Throws invalid_config for settings that cannot be,
+   * unreachable, conflict when another core uses `stateDir`.
+   */
+  static open(deps: NatsStoreDeps, options: NatsStoreOptions): NatsStore {
+    checkNatsSettings(options.settings);
+    const lock = lockStateDir(options.stateDir);
+    let bridge: NatsBridge | undefined;
+    try {
+      bridge = new NatsBridge(options.settings, options.worker);
+      const answer = bridge.ask({ kind: 'open' });
+      const saved = answer.kind === 'opened' ? answer.tables : undefined;
+      const path = join(options.stateDir, 'replica.db');
+      const tables = {
+        path: `NATS at ${options.settings.servers.join(', ')}`,
+        lock,
+        database: openReplica(path, saved?.bytes),
+      };
+      const snapshots = { path: `${path}.snapshot`, commits: options.snapshotCommits ?? SNAPSHOT_COMMITS };
+      return new NatsStore(deps, tables, bridge, { seq: saved?.seq ?? 0, snapshots });
+    } catch (cause) {
+      bridge?.close();
+      if (lock.isOpen) lock.close();
+      throw cause;
+    }
+  }
+
+  private constructor(
+    deps: NatsStoreDeps,
+    tables: OpenedTables,
+    bridge: NatsBridge,
+    from: { seq: number; snapshots: { path: string; commits: number } },
+  ) {
+    super(deps, tables);
+    this.#deps = deps;
+    this.#database = tables.database;
+    this.#bridge = bridge;
+    this.#applied = from.seq;
+    this.#snapshotPath = from.snapshots.path;
+    this.#snapshotCommits = from.snapshots.commits;
+    bridge.listen({ entry: (seq, bytes) => this.#entry(seq, bytes), lost: (why) => this.#lose(lostError(why)) });
+    bridge.hearWaiting();
+    this.#hasForeign = false;
+    if (this.#lost !== undefined) throw this.#lost;
+    this.#bringSchemaForward();
+  }
+
+  /** Applies what other cores have committed up to now. Throws storage_failed when NATS does not answer. */
+  catchUp(): void {
+    this.#usable();
+    this.#bridge.ask({ kind: 'catchUp' });
+    this.#hear();
+  }
+
+  /** Once. What `work` decides on is up to date; when another core is faster all the same, `hasMoved` tells. */
+  override transaction(work: () => void): void {
+    if (this.#session === undefined) {
+      this.catchUp();
+      this.#tellForeign();
+    }
+    super.transaction(work);
+  }
+
+  override engineState(): Uint8Array | undefined {
+    return this.#loadEngine().state;
+  }
+
+  override engineRecords(): Uint8Array[] {
+    return [...this.#loadEngine().records];
+  }
+
+  override saveEngineState(state: Uint8Array): void {
+    this.#loadEngine();
+    this.#bridge.ask({ kind: 'saveEngine', state });
+    this.#engine = { state, records: [] };
+  }
+
+  override appendEngineRecord(record: Uint8Array): void {
+    const { records } = this.#loadEngine();
+    this.#bridge.ask({ kind: 'recordEngine', record });
+    records.push(record);
+  }
+
+  /** One that was made on another core a moment ago is found. */
+  override token(id: string): TokenRecord | undefined {
+    const known = super.token(id);
+    if (known !== undefined || this.#session !== undefined) return known;
+    this.catchUp();
+    return super.token(id);
+  }
+
+  override setLastSeen(times: ReadonlyMap<NodeId, number>): void {
+    const all = [...times];
+    for (let from = 0; from < all.length; from += SEEN_AT_ONCE) {
+      super.setLastSeen(new Map(all.slice(from, from + SEEN_AT_ONCE)));
+    }
+  }
+
+  override close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#bridge.close();
+    super.close();
+  }
+
+  protected override begin(): void {
+    this.#usable();
+    this.#session?.close();
+    this.#session = this.#database.createSession();
+  }
+
+  protected override seal(): void {
+    const payload = this.#session?.patchset() ?? new Uint8Array();
+    this.#changedNothing = payload.length === 0;
+    if (!this.#changedNothing) this.#append(encodeLogEntry({ kind: 'changes', schema: MIGRATIONS.length, payload }));
+  }
+
+  protected override ended(): void {
+    this.#session?.close();
+    this.#session = undefined;
+    this.#bridge.hearWaiting();
+    if (this.#commits < this.#snapshotCommits || this.#lost !== undefined) return;
+    this.#commits = 0;
+    this.#saveSnapshot();
+  }
+
+  protected override attempts<T>(change: () => T): T {
+    for (let attempt = 1; ; attempt++) {
+      const decidedAt = this.#applied;
+      try {
+        this.#changedNothing = false;
+        const result = change();
+        // what changes something is held against the log; what does not must have looked at the newest
+        if (!this.#changedNothing || !this.#isStale(decidedAt)) return result;
+      } catch (cause) {
+        if (!hasMoved(cause) && !this.#isStale(decidedAt)) throw cause;
+        if (attempt >= MOST_ATTEMPTS) throw cause;
+      }
+    }
+  }
+
+  /** Whether there was more in the log than `seq`; then it is in the tables now. */
+  #isStale(seq: number): boolean {
+    if (this.#lost !== undefined) return false;
+    this.catchUp();
+    return this.#applied > seq;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const answer = this.#bridge.ask({ kind: 'append', bytes, after: this.#applied });
+    if (answer.kind === 'appended') {
+      this.#applied = answer.seq;
+      this.#commits++;
+      return;
+    }
+    throw new ThalwegError('conflict', 'another core has changed the store at the same moment', {
+      fields: { [MOVED]: true },
+      nextStep: 'try again',
+    });
+  }
+
+  #bringSchemaForward(): void {
+    this.attempts(() => {
+      if (schemaVersion(this.#database) >= MIGRATIONS.length) return;
+      try {
+        this.#append(encodeLogEntry({ kind: 'schema', schema: MIGRATIONS.length, payload: new Uint8Array() }));
+        migrate(this.#database, MIGRATIONS.length);
+      } finally {
+        this.#hear();
+      }
+    });
+  }
+
+  /** Takes in what came while an answer was waited for. */
+  #hear(): void {
+    this.#bridge.hearWaiting();
+    this.#usable();
+  }
+
+  #entry(seq: number, bytes: Uint8Array): void {
+    if (seq <= this.#applied || this.#lost !== undefined || this.#isClosed) return;
+    try {
+      this.#apply(seq, bytes);
+    } catch (cause) {
+      this.#lose(cause instanceof ThalwegError ? cause : lostError(String(cause)));
+      return;
+    }
+    this.#applied = seq;
+    if (this.#hasForeign) return;
+    this.#hasForeign = true;
+    // once for all that came together
+    queueMicrotask(() => this.#tellForeign());
+  }
+
+  #tellForeign(): void {
+    if (!this.#hasForeign || this.#isClosed) return;
+    this.#hasForeign = false;
+    this.#deps.onForeign();
+  }
+
+  #apply(seq: number, bytes: Uint8Array): void {
+    const { kind, schema, payload } = decodeLogEntry(bytes);
+    if (schema > MIGRATIONS.length) {
+      throw new ThalwegError(
+        'invalid_config',
+        `a core of this mesh has schema version ${schema}; this one knows up to ${MIGRATIONS.length}`,
+        {
+          nextStep: 'upgrade this core: the others go on',
+        },
+      );
+    }
+    if (kind === 'schema') {
+      migrate(this.#database, schema);
+      return;
+    }
+    if (schema !== schemaVersion(this.#database)) {
+      throw lostError(`entry ${seq} is of schema version ${schema}, the tables of ${schemaVersion(this.#database)}`);
+    }
+    const isTaken = this.#database.applyChangeset(payload, { onConflict: () => constants.SQLITE_CHANGESET_ABORT });
+    if (!isTaken) throw lostError(`entry ${seq} of the log does not fit the tables`);
+  }
+
+  #saveSnapshot(): void {
+    rmSync(this.#snapshotPath, { force: true });
+    this.#database.prepare('VACUUM INTO ?').run(this.#snapshotPath);
+    const bytes = new Uint8Array(readFileSync(this.#snapshotPath));
+    rmSync(this.#snapshotPath, { force: true });
+    // nobody waits for it: without it the log is only longer
+    this.#bridge.tell({ kind: 'saveTables', tables: { bytes, seq: this.#applied } });
+  }
+
+  /** Loading claims it: what a core that had it before still writes is refused. */
+  #loadEngine(): { readonly state: Uint8Array | undefined; readonly records: Uint8Array[] } {
+    this.#usable();
+    if (this.#engine !== undefined) return this.#engine;
+    const answer = this.#bridge.ask({ kind: 'loadEngine' });
+    this.#engine = answer.kind === 'engine' ? answer.engine : { state: undefined, records: [] };
+    return this.#engine;
+  }
+
+  #usable(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+
+  #lose(error: ThalwegError): void {
+    if (this.#lost !== undefined || this.#isClosed) return;
+    this.#lost = error;
+    queueMicrotask(() => this.#deps.onLost(error));
+  }
+}
+
+/** A file that only this process reads; it is made anew at each start. */
+function openReplica(path: string, saved: Uint8Array | undefined): Database {
+  rmSync(path, { force: true });
+  writeFileSync(path, saved ?? new Uint8Array(), { mode: 0o600 });
+  const database = new DatabaseSync(path);
+  try {
+    // what is durable is in NATS; constraints between tables were held by whoever committed
+    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON');
+    if (schemaVersion(database) <= MIGRATIONS.length) return database;
+    throw new ThalwegError('invalid_config', `the tables in NATS have schema version ${schemaVersion(database)}`, {
+      nextStep: 'start the newer core that wrote them',
+    });
+  } catch (cause) {
+    database.close();
+    throw cause;
+  }
+}
+
+function lostError(why: string): ThalwegError {
+  return new ThalwegError('storage_failed', `the store in NATS cannot be followed: ${why}`, {
+    nextStep: 'start this core again: it reads everything anew',
+  });
+}

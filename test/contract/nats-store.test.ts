@@ -1,0 +1,225 @@
+/**
+ * The store contract on NATS JetStream: on one server, and on three that keep a copy each. Then what it promises beyond: several
+ * cores on one log.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { rolldown } from 'rolldown';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { OwnNats } from '../../netlab/loadtest/own-nats.ts';
+import type { ThalwegError } from '../../protocol/error.ts';
+import { MIGRATIONS } from '../../steering/store/migrations.ts';
+import { encodeLogEntry } from '../../steering/store/nats/log-entry.ts';
+import type { NatsSettings } from '../../steering/store/nats/nats-settings.ts';
+import { hasMoved, NatsStore } from '../../steering/store/nats/nats-store.ts';
+import { aNode, aToken, storeSuite } from './store-suite.ts';
+
+const hasServer = (() => {
+  try {
+    execFileSync('nats-server', ['--version']);
+    return true;
+  } catch {
+    console.warn("SKIPPED: the store contract on NATS, without nats-server (Debian's package nats-server)");
+    return false;
+  }
+})();
+
+/** The thread that speaks to NATS, built for these tests: Node 20 cannot load a `.ts` file in a worker. */
+const folder = mkdtempSync(join(tmpdir(), 'thalweg-nats-worker-'));
+const worker = pathToFileURL(join(folder, 'nats-worker.mjs'));
+let meshes = 0;
+beforeAll(async () => {
+  const input = fileURLToPath(new URL('../../steering/store/nats/nats-worker.ts', import.meta.url));
+  const build = await rolldown({ input, platform: 'node' });
+  await build.write({ file: fileURLToPath(worker), format: 'esm', codeSplitting: false });
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+class Place {
+  readonly #settings: NatsSettings;
+  readonly #folders: string[] = [];
+  readonly lost: ThalwegError[] = [];
+  foreign = 0;
+  readonly mesh = `m${++meshes}`;
+
+  constructor(nats: OwnNats, replicas: number) {
+    const files = { credentialsFile: null, caFile: null, certificateFile: null, keyFile: null };
+    const names = { mesh: this.mesh, region: 'main' };
+    this.#settings = { servers: nats.addresses, replicas, ...names, ...files, allowPlain: false };
+  }
+
+  /** One more core's. */
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'thalweg-store-contract-'));
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  open(stateDir = this.#folders[0] ?? this.folder(), snapshotCommits = 1000): NatsStore {
+    const onForeign = () => {
+      this.foreign++;
+    };
+    const deps = { monoMs: () => performance.now(), onForeign, onLost: (error: ThalwegError) => this.lost.push(error) };
+    return NatsStore.open(deps, {
+      stateDir,
+      snapshotCommits,
+      settings: this.#settings,
+      worker,
+    });
+  }
+
+  clear(): void {
+    for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  }
+
+  /** Empties it as one more commit: streams take three servers a second to make. */
+  async empty(): Promise<void> {
+    const tables = new DatabaseSync(join(this.#folders[0] ?? '', 'replica.db'));
+    const session = tables.createSession();
+    tables.exec('PRAGMA foreign_keys = OFF');
+    const names = tables.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all() as { name: string }[];
+    for (const { name } of names) tables.exec(`DELETE FROM ${name}`);
+    const payload = session.patchset();
+    tables.close();
+    const connection = await connect({ servers: [...this.#settings.servers] });
+    const [js, jsm] = [jetstream(connection), await jetstreamManager(connection)];
+    const entry = encodeLogEntry({ kind: 'changes', schema: MIGRATIONS.length, payload });
+    await js.publish(`thalweg.${this.mesh}.main.log`, entry);
+    await jsm.streams.purge(`thalweg-${this.mesh}-main-engine`);
+    await connection.close();
+    this.clear();
+  }
+}
+
+describe.runIf(hasServer).each([1, 3])('NATS with %i server(s)', (count) => {
+  const nats = new OwnNats();
+  beforeAll(() => nats.start(count), 60_000);
+  afterAll(() => nats.stop());
+  let place: Place | undefined;
+  storeSuite(`NATS, ${count}`, () => {
+    place ??= new Place(nats, count);
+    const same = place;
+    return { open: () => same.open(), clear: () => same.empty() };
+  });
+});
+
+/** Several cores, each with a folder of its own, on one thread: what one commits between two calls of another is news to it. */
+describe.runIf(hasServer)('several cores on one NATS', () => {
+  const nats = new OwnNats();
+  const opened: NatsStore[] = [];
+  let place: Place;
+  beforeAll(() => nats.start(1), 60_000);
+  beforeEach(() => {
+    place = new Place(nats, 1);
+  });
+  afterEach(() => {
+    for (const store of opened.splice(0)) store.close();
+    place.clear();
+    expect(place.lost).toEqual([]);
+  });
+  afterAll(() => nats.stop());
+  const core = (snapshotCommits?: number) => {
+    const store = place.open(place.folder(), snapshotCommits);
+    opened.push(store);
+    return store;
+  };
+  const codeOf = (work: () => unknown) => {
+    try {
+      work();
+      return 'done';
+    } catch (cause) {
+      return (cause as { code: string }).code;
+    }
+  };
+
+  it('give an index, a name and the last use of a token to one of them', () => {
+    const [a, b] = [core(), core()];
+    a.insertToken(aToken('t', { uses: 3 }));
+    a.admitNode(aNode(1));
+    expect(
+      codeOf(() => b.admitNode(aNode(1, { id: aNode(9).id, name: aNode(9).name, publicKey: aNode(9).publicKey }))),
+    ).toBe('conflict');
+    expect(codeOf(() => b.admitNode(aNode(2, { name: aNode(1).name })))).toBe('name_taken');
+    b.admitNode(aNode(2));
+    a.admitNode(aNode(3));
+    expect(codeOf(() => b.admitNode(aNode(4)))).toBe('token_used_up');
+    a.catchUp();
+    b.catchUp();
+    expect(a.nodes().map(({ index }) => index)).toEqual([1, 2, 3]);
+    expect(b.nodes()).toEqual(a.nodes());
+    expect([a.token('t'), a.audit(99)]).toEqual([b.token('t'), b.audit(99)]);
+    expect(a.token('t')?.used).toBe(3);
+  });
+
+  it('tell whoever decided on what is not so any more, and undo what he did', () => {
+    const [a, b] = [core(), core()];
+    a.insertToken(aToken('t'));
+    let isFirst = true;
+    const work = () => {
+      const taken = b.nodes().length + 1;
+      // the other is faster, once
+      if (isFirst) a.admitNode(aNode(1));
+      isFirst = false;
+      b.admitNode(aNode(taken));
+      b.setSetting('by', 'b');
+    };
+    let moved: unknown;
+    try {
+      b.transaction(work);
+    } catch (cause) {
+      moved = cause;
+    }
+    expect(hasMoved(moved)).toBe(true);
+    expect([b.nodes().map(({ index }) => index), b.setting('by')]).toEqual([[1], undefined]);
+    b.transaction(work);
+    a.catchUp();
+    expect([a.nodes().map(({ index }) => index), a.setting('by')]).toEqual([[1, 2], 'b']);
+  });
+
+  it('find a token that another made a moment ago, and hear of changes without asking', async () => {
+    const [a, b] = [core(), core()];
+    a.insertToken(aToken('t'));
+    expect(b.token('t')).toEqual(aToken('t'));
+    a.setSetting('x', '1');
+    await expect.poll(() => b.setting('x'), { timeout: 10_000 }).toBe('1');
+    expect(place.foreign).toBeGreaterThan(0);
+  });
+
+  it('start from a snapshot and what came since, when the log before it is gone', async () => {
+    const a = core(4);
+    a.insertToken(aToken('t', { uses: 20 }));
+    for (let index = 1; index <= 13; index++) {
+      a.admitNode(aNode(index));
+      // a snapshot goes out beside the commits
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const connection = await connect({ servers: nats.addresses });
+    const jsm = await jetstreamManager(connection);
+    const first = async () => (await jsm.streams.info(`thalweg-${place.mesh}-main-log`)).state.first_seq;
+    await expect.poll(first, { timeout: 10_000 }).toBeGreaterThan(4);
+    await connection.close();
+    const b = core();
+    expect(b.nodes()).toEqual(a.nodes());
+    b.admitNode(aNode(14));
+    a.catchUp();
+    expect(a.nodes()).toHaveLength(14);
+  });
+
+  it('refuse what the one that steered before writes about its steps', () => {
+    const [a, b] = [core(), core()];
+    a.saveEngineState(new Uint8Array(3_000_000).fill(7));
+    a.appendEngineRecord(Uint8Array.of(1));
+    expect(Buffer.compare(b.engineState() ?? new Uint8Array(), new Uint8Array(3_000_000).fill(7))).toBe(0);
+    expect(b.engineRecords()).toEqual([Uint8Array.of(1)]);
+    expect(codeOf(() => a.appendEngineRecord(Uint8Array.of(2)))).toBe('conflict');
+    expect(codeOf(() => a.saveEngineState(Uint8Array.of(2)))).toBe('conflict');
+    b.appendEngineRecord(Uint8Array.of(3));
+    expect(b.engineRecords()).toEqual([Uint8Array.of(1), Uint8Array.of(3)]);
+  });
+});
