@@ -68,10 +68,10 @@ function checkOne(raw: RawExpectation, path: Path, context: ExpectationContext):
     if (bound !== undefined) return [{ kind, withinMs: bound.within }];
   }
   if (raw['routes-touched'] !== undefined) {
-    const { between, hosts, 'at-most': atMost } = raw['routes-touched'];
+    const { between, hosts, 'at-most': atMost, 'next-hops': nextHops } = raw['routes-touched'];
     for (const [i, host] of (hosts ?? []).entries()) checkHost(host, names, [...path, 'hosts', i], report);
     const window = windowOf({ from: between[0], to: between[1] }, path, context) ?? { fromMs: 0, toMs: endMs };
-    return [{ kind: 'routes-touched', hosts: hosts ?? names, atMost, window }];
+    return [{ kind: 'routes-touched', hosts: hosts ?? names, atMost, nextHops: nextHops ?? true, window }];
   }
   if (raw['optimal-paths'] !== undefined) {
     const { plus, percent, hosts } = raw['optimal-paths'];

@@ -7,6 +7,8 @@ export interface RouteTouch {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly what: string;
+  /** A next-hop object, which local repair replaces while routes stay. */
+  readonly isNextHop: boolean;
 }
 
 /** Protocol 84 and tables 8400 to 8402: overlay/overlay-state.ts. */
@@ -19,7 +21,8 @@ const OURS = /\bproto 84\b|\btable 840[0-2]\b|\blookup 840[0-2]\b/;
 export function parseRouteTouch(line: string): RouteTouch | null {
   const match = /^\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d*\] (.*)$/.exec(line);
   if (match === null || !OURS.test(match[2] ?? '')) return null;
-  return { atMs: Date.parse(`${match[1]}Z`), what: (match[2] ?? '').trim() };
+  const what = (match[2] ?? '').trim();
+  return { atMs: Date.parse(`${match[1]}Z`), what, isNextHop: /^(Deleted )?id /.test(what) };
 }
 
 export class RouteMonitor {

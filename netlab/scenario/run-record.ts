@@ -3,6 +3,7 @@ import type { PathView } from '../../protocol/api.ts';
 import type { FlowResult } from '../traffic/traffic-report.ts';
 import type { PairReplies } from './ping-run.ts';
 import type { ResourceSnapshot } from './resource-snapshot.ts';
+import type { RouteTouch } from './route-monitor.ts';
 import type { Scenario, TimeWindow } from './scenario.ts';
 import type { RunEvent, RunPathChange } from './scenario-result.ts';
 
@@ -22,7 +23,7 @@ export interface RunRecord {
   readonly pairReplies: (ping: string) => readonly PairReplies[];
   /** Undefined: the core gave no answer then or before. */
   readonly convergedAt: (ms: number) => boolean | undefined;
-  readonly routeTouches: (host: string, window: TimeWindow) => readonly string[];
+  readonly routeTouches: (host: string, window: TimeWindow) => readonly RouteTouch[];
   /** Null: not asked for. */
   readonly kernelDisagreements: readonly string[] | null;
   /** By host, at t = 0 and at the end; null: not asked for. */

@@ -243,8 +243,7 @@ export class ScenarioRun {
       flow: (name, window) => this.#flows.find((run) => run.flow.name === name)?.result(window),
       pairReplies: (name) => [...(this.#pings.find((run) => run.ping.name === name)?.results.values() ?? [])],
       convergedAt: (ms) => this.#watch.convergedAt(this.#originMonoMs + ms),
-      routeTouches: (host, window) =>
-        (this.#monitor?.touches(host, this.#originUnixMs, window) ?? []).map((touch) => touch.what),
+      routeTouches: (host, window) => this.#monitor?.touches(host, this.#originUnixMs, window) ?? [],
       kernelDisagreements,
       resources: before === null || after === null ? null : { before, after },
       problems,

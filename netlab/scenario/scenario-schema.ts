@@ -254,6 +254,7 @@ const expectation = z.strictObject({
       between: z.tuple([moment, moment]),
       'at-most': count,
       hosts: z.array(hostName).min(1).optional(),
+      'next-hops': z.boolean().optional(),
     })
     .optional(),
   'optimal-paths': z

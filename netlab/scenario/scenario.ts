@@ -128,6 +128,8 @@ export type ScenarioExpectation =
   | {
       readonly kind: 'routes-touched';
       readonly hosts: readonly string[];
+      /** Next-hop objects count too: local repair replaces them, routes stay. */
+      readonly nextHops: boolean;
       readonly atMost: number;
       readonly window: TimeWindow;
     }

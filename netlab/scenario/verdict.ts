@@ -62,7 +62,10 @@ export function judge(expectation: ScenarioExpectation, record: RunRecord): Expe
     }
     case 'routes-touched': {
       const touches = expectation.hosts.flatMap((host) =>
-        record.routeTouches(host, expectation.window).map((what) => `${host}: ${what}`),
+        record
+          .routeTouches(host, expectation.window)
+          .filter((touch) => expectation.nextHops || !touch.isNextHop)
+          .map(({ what }) => `${host}: ${what}`),
       );
       return {
         what: `kernel routes touched at most ${expectation.atMost} times${inWindow(expectation.window)}`,

@@ -60,6 +60,11 @@ export const SUSPECT_INTERVAL_MS = 50;
 const PATIENCE_MS = 500;
 const PATIENT_PAUSE_MS = 50;
 
+/** A verdict that proves wrong doubles what a late reply is allowed, and a minute without one takes half of that back. */
+const CAUTION_STEP = 2;
+const CAUTION_MAX = 16;
+const CAUTION_HALVES_MS = 60_000;
+
 /** What the peer said in its own probe; see link-word.ts. */
 export interface PeerWord {
   /** The peer misses our packets and is asking. */
@@ -98,6 +103,9 @@ export class LinkGuard {
   /** Probes sent from the beginning of the last doubt to its verdict: a reply to one proves the verdict wrong. */
   #verdictFromMs = Number.POSITIVE_INFINITY;
   #verdictAtMs = Number.NEGATIVE_INFINITY;
+  /** A host that stalls, this one or the peer's, stalls again: what it cost to be quick here. */
+  #caution = 1;
+  #cautionAtMs = 0;
 
   constructor(pace: GuardPace = NORMAL_GUARD) {
     this.#pace = pace;
@@ -136,6 +144,10 @@ export class LinkGuard {
 
   /** A probe left at `nowMs`. */
   probeSent(nowMs: number): void {
+    if (nowMs >= this.#cautionAtMs + CAUTION_HALVES_MS) {
+      this.#caution = Math.max(1, this.#caution / CAUTION_STEP);
+      this.#cautionAtMs = nowMs;
+    }
     if (this.#underWay.length === UNDER_WAY_MAX) this.#underWay.shift();
     this.#underWay.push(nowMs);
   }
@@ -157,7 +169,11 @@ export class LinkGuard {
     }
     if (this.#doubtedFromMs !== null && sentAtMs >= this.#doubtedFromMs) this.#endDoubt();
     const wronged = sentAtMs >= this.#verdictFromMs && sentAtMs <= this.#verdictAtMs;
-    if (wronged) this.#verdictFromMs = Number.POSITIVE_INFINITY;
+    if (wronged) {
+      this.#verdictFromMs = Number.POSITIVE_INFINITY;
+      this.#caution = Math.min(this.#caution * CAUTION_STEP, CAUTION_MAX);
+      this.#cautionAtMs = nowMs;
+    }
     return wronged;
   }
 
@@ -219,7 +235,7 @@ export class LinkGuard {
 
   get #slackMs(): number {
     const { slackMinMs, slackMaxMs } = this.#pace;
-    return Math.min(Math.max(DEVIATIONS * this.#deviationMs, slackMinMs), slackMaxMs);
+    return Math.min(Math.max(DEVIATIONS * this.#deviationMs, slackMinMs) * this.#caution, slackMaxMs);
   }
 
   #replyDueMs(sentAtMs: number): number {

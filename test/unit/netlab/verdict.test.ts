@@ -21,6 +21,8 @@ expect:
   - path-changes: { from: a, to: b, exactly: 2 }
   - rtt: { ping: all, within: { plus: 1ms, percent: 5 }, mean-within: { percent: 3 } }
   - optimal-paths: { plus: 1ms }
+  - routes-touched: { between: [1s, end], at-most: 0 }
+  - routes-touched: { between: [1s, end], at-most: 0, next-hops: false }
 `,
 );
 
@@ -95,6 +97,15 @@ describe('verdicts', () => {
     expect(verdict(3, { pairReplies: () => allSlow })).toMatchObject({ ok: false });
   });
 
+  it('routes that were touched, with or without the next hops that local repair replaces', () => {
+    const touch = (isNextHop: boolean) => ({ atMs: 2_000, what: isNextHop ? 'id 1' : '100.96.0.3 nhid 1', isNextHop });
+    const touched = (index: number, isNextHop: boolean) =>
+      verdict(index, { routeTouches: (host) => (host === 'a' ? [touch(isNextHop)] : []) });
+    expect(touched(5, true)).toMatchObject({ ok: false, seen: '1: a: id 1' });
+    expect(touched(6, true)).toMatchObject({ ok: true, seen: '0' });
+    expect(touched(6, false)).toMatchObject({ ok: false });
+  });
+
   it('paths that are missing or longer at the end', () => {
     expect(verdict(4)).toMatchObject({ ok: false, seen: expect.stringContaining('6 are not') });
   });
@@ -147,7 +158,11 @@ it('counts what the kernel says about our routes alone', () => {
   expect(parseRouteTouch('[2026-11-22T16:56:34.948057] 100.96.0.3 nhid 1414004739 table 8400 proto 84 ')).toEqual({
     atMs: Date.parse('2026-11-22T16:56:34.948Z'),
     what: '100.96.0.3 nhid 1414004739 table 8400 proto 84',
+    isNextHop: false,
   });
+  const nextHop = 'id 1414014880 dev tw0 scope host proto 84';
+  expect(parseRouteTouch(`[2026-11-22T16:56:34.948057] ${nextHop}`)?.isNextHop).toBe(true);
+  expect(parseRouteTouch(`[2026-11-22T16:56:34.948057] Deleted ${nextHop}`)?.isNextHop).toBe(true);
   expect(parseRouteTouch('[2026-11-22T16:56:34.948057] 8401:	from all iif twx-a lookup 8401')).not.toBeNull();
   expect(parseRouteTouch('[2026-11-22T16:56:34.948057] 192.0.2.0/24 dev eth0 proto kernel')).toBeNull();
   expect(parseRouteTouch('	nexthop dev tw0 weight 1')).toBeNull();

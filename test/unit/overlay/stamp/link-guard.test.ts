@@ -142,6 +142,31 @@ describe('link guard', () => {
     expect(guard.replied(fromMs, (lostAtMs ?? 0) + 41)).toBe(false);
   });
 
+  it('is twice as patient after each verdict that proved wrong, and half as much after a minute without one', () => {
+    const guard = new LinkGuard();
+    let nowMs = trusted(guard);
+    const verdictAfterMs = (wrong: boolean): number => {
+      const fromMs = nowMs;
+      const lostAtMs = run(guard, fromMs, 5000, () => false).lostAtMs ?? Number.NaN;
+      if (wrong) guard.replied(fromMs, lostAtMs + 1);
+      nowMs = lostAtMs + 1;
+      return lostAtMs - fromMs;
+    };
+    const calmMs = (ms: number) => {
+      run(guard, nowMs, ms, () => true);
+      nowMs += ms;
+    };
+    const first = verdictAfterMs(true);
+    calmMs(10_000);
+    const second = verdictAfterMs(true);
+    calmMs(10_000);
+    const third = verdictAfterMs(false);
+    expect(second).toBeGreaterThan(first);
+    expect(third).toBeGreaterThan(second);
+    for (let minute = 0; minute < 6; minute++) calmMs(61_000);
+    expect(verdictAfterMs(false)).toBeLessThanOrEqual(first + 1);
+  });
+
   it('waits half a second longer where all links of the node are in doubt at once', () => {
     const verdictAfterMs = (patient: boolean): number => {
       const guard = new LinkGuard();
