@@ -43,6 +43,9 @@ export interface ScenarioOutcome {
 const JOINS_AT_ONCE = 4;
 /** Between the last preparation and t = 0: the sources have to run by then. */
 const LEAD_MS = 2_500;
+/** How often the kernels' tables are read until they agree with the core, and the pause between: a move takes a second or so. */
+const KERNEL_READS = 4;
+const KERNEL_READ_GAP_MS = 1_500;
 
 export class ScenarioRun {
   readonly #deps: ScenarioRunDeps;
@@ -212,7 +215,17 @@ export class ScenarioRun {
   }
 
   /** Hosts that are online now; read after one more look at the core, so that both are of the same moment. */
+  /** Hosts are read one after the other, and a move may be under way meanwhile: what is wrong stays wrong. */
   async #kernelDisagreements(): Promise<string[]> {
+    let wrong = await this.#readDisagreements();
+    for (let read = 1; wrong.length > 0 && read < KERNEL_READS; read++) {
+      await pause(this.#deps.clock, KERNEL_READ_GAP_MS);
+      wrong = await this.#readDisagreements();
+    }
+    return wrong;
+  }
+
+  async #readDisagreements(): Promise<string[]> {
     const sample = await this.#watch.poll();
     const tables = new Map<string, KernelTables>();
     for (const node of sample.nodes.filter((n) => n.online)) {

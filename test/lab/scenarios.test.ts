@@ -10,7 +10,7 @@ const run = promisify(execFile);
 
 describe.skipIf(!isRoot)('thalweg lab run', () => {
   it.each([
-    ['detour-short', join(import.meta.dirname, 'detour-short.yaml')],
+    ['steer-short', join(import.meta.dirname, 'steer-short.yaml')],
     ['core-away-short', join(import.meta.dirname, 'core-away-short.yaml')],
     ['reroute-short', join(import.meta.dirname, 'reroute-short.yaml')],
     ['failures-short', join(import.meta.dirname, 'failures-short.yaml')],
