@@ -6,6 +6,7 @@ import { type Argument, Command, CommanderError } from 'commander';
 import { type ErrorObject, ThalwegError } from '../protocol/error.ts';
 import { SOFTWARE_VERSION } from '../protocol/version.ts';
 import { addAgentCommand } from './agent-command.ts';
+import { addAuditCommand } from './audit-command.ts';
 import type { CliIo } from './cli-io.ts';
 import { closestWord } from './closest-word.ts';
 import { addCompletionCommand } from './completion-command.ts';
@@ -13,6 +14,7 @@ import { addCoreCommand } from './core-command.ts';
 import { addDemandCommand } from './demand-command.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { addJoinCommand } from './join-command.ts';
+import { addKeyCommand } from './key-command.ts';
 import { addLabCommand } from './lab-command.ts';
 import { addLinkCommand } from './link-command.ts';
 import { addLoadCommand } from './load-command.ts';
@@ -65,6 +67,8 @@ export async function buildProgram(
   await addAgentCommand(program, session, flagsOf.has('agent'));
   addJoinCommand(program, session);
   addTokenCommand(program, session);
+  addKeyCommand(program, session);
+  addAuditCommand(program, session);
   addNodeCommand(program, session);
   addLinkCommand(program, session);
   addPathCommand(program, session);
@@ -98,7 +102,7 @@ export function flagsNeeded(argv: readonly string[]): ReadonlySet<FlagsOf> {
   const words: string[] = [];
   for (let i = 0; i < argv.length && words.length < 3; i++) {
     const word = argv[i] ?? '';
-    if (word === '--core') i++;
+    if (['--core', '--api-key-file', '--api-ca-file'].includes(word)) i++;
     else if (!word.startsWith('-')) words.push(word);
   }
   if (words[0] === 'help') words.shift();
@@ -148,7 +152,9 @@ function knownChain(argv: readonly string[], program: Command | undefined): stri
 /** Global options are hidden in help lists, where commander looks for its suggestions. */
 function globalOptionNear(error: CommanderError): string | undefined {
   const flag = error.code === 'commander.unknownOption' ? /'(--[^'=]+)/.exec(error.message)?.[1] : undefined;
-  return flag === undefined ? undefined : closestWord(flag, ['--json', '--core', '--no-color']);
+  return flag === undefined
+    ? undefined
+    : closestWord(flag, ['--json', '--core', '--api-key-file', '--api-ca-file', '--no-color']);
 }
 
 function errorObject(error: unknown, argv: readonly string[], program?: Command): ErrorObject {

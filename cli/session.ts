@@ -4,6 +4,7 @@ import { ApiClient } from '../protocol/api-client.ts';
 import type { CliIo } from './cli-io.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { Paint } from './print/paint.ts';
+import { readSmallFile } from './small-file.ts';
 
 export const DEFAULT_CORE = 'unix:/run/thalweg/core.sock';
 
@@ -22,7 +23,16 @@ export class CliSession {
     this.#json = json;
     const core = given(command, 'core') ?? this.io.env.THALWEG_CORE ?? DEFAULT_CORE;
     const colour = this.io.colour && given(command, 'color') !== false;
-    return { json, core: String(core), colour, paint: new Paint(colour) };
+    const keyFile = given(command, 'apiKeyFile') ?? this.io.env.THALWEG_API_KEY_FILE;
+    const caFile = given(command, 'apiCaFile') ?? this.io.env.THALWEG_API_CA_FILE;
+    return {
+      json,
+      core: String(core),
+      colour,
+      paint: new Paint(colour),
+      keyFile: keyFile === undefined || keyFile === '' ? undefined : String(keyFile),
+      caFile: caFile === undefined || caFile === '' ? undefined : String(caFile),
+    };
   }
 
   /** True once an action was entered with --json. */
@@ -31,7 +41,12 @@ export class CliSession {
   }
 
   client(options: GlobalOptions): ApiClient {
-    return new ApiClient(options.core);
+    const { core, keyFile, caFile } = options;
+    if (core.startsWith('unix:')) return new ApiClient(core);
+    // A file that was named wins over the environment, where a key may be left over from something else.
+    const key = keyFile === undefined ? this.io.env.THALWEG_API_KEY : readSmallFile('--api-key-file', keyFile);
+    const ca = caFile === undefined ? undefined : readSmallFile('--api-ca-file', caFile);
+    return new ApiClient(core, { key: key?.trim() || undefined, ca });
   }
 
   /** With --json the value as one line of JSON, otherwise what `page` makes of it. */
@@ -42,8 +57,11 @@ export class CliSession {
 
 export interface GlobalOptions {
   readonly json: boolean;
-  /** `unix:/path` or `http://host:port`. */
+  /** `unix:/path`, `http://host:port` or `https://host:port`. */
   readonly core: string;
+  /** File with an API key, and with the CA of the core's API certificate. A key is never an argument. */
+  readonly keyFile: string | undefined;
+  readonly caFile: string | undefined;
   readonly colour: boolean;
   readonly paint: Paint;
 }
@@ -58,7 +76,12 @@ export function addGlobalOptions(command: Command): void {
 
 const GLOBAL_FLAGS = [
   ['--json', 'print JSON: the answer as one line, errors as {"error": …}'],
-  ['--core <target>', 'unix:/path or http://host:port (default: $THALWEG_CORE or the local core)'],
+  ['--core <target>', 'unix:/path, http://host:port or https://host:port (default: $THALWEG_CORE or the local core)'],
+  [
+    '--api-key-file <file>',
+    'file with the API key for --core http(s):// (default: $THALWEG_API_KEY_FILE, $THALWEG_API_KEY)',
+  ],
+  ['--api-ca-file <file>', "PEM of the CA of the core's API certificate (default: $THALWEG_API_CA_FILE)"],
   ['--no-color', 'no colours, as with $NO_COLOR'],
 ] as const;
 

@@ -2,10 +2,9 @@
 import type { Command } from 'commander';
 import { TOKEN_LIMITS, type TokenCreate, type TokenCreated, type TokenView } from '../protocol/api.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { parseDuration } from './duration.ts';
 import { tokenHint, tokenList } from './print/token-page.ts';
 import type { CliSession } from './session.ts';
-
-const SECONDS: Readonly<Record<string, number>> = { s: 1, min: 60, m: 60, h: 3600, d: 86_400 };
 
 export function addTokenCommand(program: Command, session: CliSession): void {
   const token = program.command('token').description('tokens with which devices join');
@@ -39,7 +38,7 @@ function addCreate(token: Command, session: CliSession): void {
     .option(
       '--expires <duration>',
       'how long it can be used, such as 30min, 24h or 7d (default: the core decides)',
-      parseDuration,
+      parseTokenDuration,
     )
     .option('--label <key=value>', 'label that nodes joining with it get; may be repeated', parseLabel);
   create.action(async (options: { uses?: number; expires?: number; label?: Record<string, string> }) => {
@@ -64,19 +63,8 @@ export function parseUses(text: string): number {
 }
 
 /** `90s`, `30min`, `24h`, `7d` as seconds, within TOKEN_LIMITS. Throws invalid_argument. */
-export function parseDuration(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,9})(s|min|m|h|d)$/.exec(text) ?? [];
-  const seconds = Number(number) * (SECONDS[unit] ?? 0);
-  const { minExpiresInS, maxExpiresInS } = TOKEN_LIMITS;
-  if (seconds >= minExpiresInS && seconds <= maxExpiresInS) return seconds;
-  if (seconds > 0) {
-    throw new ThalwegError('invalid_argument', `--expires ${text}: not between ${minExpiresInS}s and 365d`, {
-      nextStep: 'pass for instance --expires 30min',
-    });
-  }
-  throw new ThalwegError('invalid_argument', `--expires ${text}: not a duration`, {
-    nextStep: 'pass a number and s, min, h or d, e.g. --expires 24h',
-  });
+export function parseTokenDuration(text: string): number {
+  return parseDuration(text, { leastS: TOKEN_LIMITS.minExpiresInS, mostS: TOKEN_LIMITS.maxExpiresInS });
 }
 
 /** Adds `key=value` to the labels before it. Throws invalid_argument. */

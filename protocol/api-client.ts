@@ -1,29 +1,68 @@
-/** Client of the core's HTTP API, over its local socket (`unix:/run/thalweg/core.sock`) or TCP (`http://host:port`). */
-import { request } from 'node:http';
+/** Client of the core's HTTP API: local socket (`unix:/run/thalweg/core.sock`), `http://host:port`, `https://host:port`. */
+import { type ClientRequest, request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { parseApiKey } from './api-key.ts';
 import { isErrorCode, ThalwegError } from './error.ts';
 
 /** Largest answer that is read: a path list of 1,000 nodes is about 200 MiB and has to be asked for in parts. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
 
+export interface ApiClientOptions {
+  /** An API key, as `thalweg key create` printed it. Not sent to a local socket, which does not ask for one. */
+  readonly key?: string | undefined;
+  /** PEM of the CAs that the core's API certificate may be of; default: those that Node.js trusts. */
+  readonly ca?: string | undefined;
+}
+
 export class ApiClient {
   readonly #target: string;
-  readonly #connection: { socketPath: string } | { host: string; port: number };
+  readonly #connection: RequestOptions;
+  readonly #open: (options: RequestOptions) => ClientRequest;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  /** Throws invalid_argument when `target` is neither `unix:/path` nor `http://host:port`. */
-  constructor(target: string) {
+  /** Throws invalid_argument for another kind of target, and for a key that would cross a network in clear. */
+  constructor(target: string, { key, ca }: ApiClientOptions = {}) {
     this.#target = target;
+    this.#open = httpRequest;
+    this.#headers = {};
     if (target.startsWith('unix:/')) {
       this.#connection = { socketPath: target.slice('unix:'.length) };
       return;
     }
     const url = URL.canParse(target) ? new URL(target) : undefined;
-    if (url?.protocol !== 'http:') {
-      throw new ThalwegError('invalid_argument', `core address ${target} is neither unix:/path nor http://host:port`, {
-        nextStep: 'pass --core unix:/run/thalweg/core.sock or --core http://127.0.0.1:8471',
+    if (url === undefined || !['http:', 'https:'].includes(url.protocol) || !['/', ''].includes(url.pathname)) {
+      throw new ThalwegError(
+        'invalid_argument',
+        `core address ${target} is neither unix:/path nor http://host:port nor https://host:port`,
+        { nextStep: 'pass --core unix:/run/thalweg/core.sock or --core https://core.example:8471' },
+      );
+    }
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    const secure = url.protocol === 'https:';
+    this.#connection = { host, port: Number(url.port || (secure ? 443 : 80)) };
+    if (secure) {
+      const trusted = ca === undefined ? {} : { ca };
+      this.#open = (options) => httpsRequest({ ...options, ...trusted, minVersion: 'TLSv1.3' });
+    }
+    if (key === undefined) return;
+    if (!secure && !isLoopbackHost(host)) {
+      throw new ThalwegError(
+        'invalid_argument',
+        `core address ${target}: an API key would cross the network in clear`,
+        {
+          fields: { target },
+          nextStep:
+            'use https:// (the core needs --api-tls-cert and --api-tls-key), or a tunnel to its loopback address',
+        },
+      );
+    }
+    if (!parseApiKey(key).ok) {
+      throw new ThalwegError('invalid_argument', 'the API key cannot be read: it is incomplete or mistyped', {
+        nextStep: 'pass the whole key as `thalweg key create` printed it',
       });
     }
-    this.#connection = { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
+    this.#headers = { authorization: `Bearer ${key}` };
   }
 
   get<T>(path: string): Promise<T> {
@@ -41,10 +80,11 @@ export class ApiClient {
   /** Throws what the core answered as ThalwegError, or `unreachable`, `timeout`, `internal`. */
   #call<T>(method: string, path: string, body?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+      const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
       // A connection of its own for each call: one kept open would be found dead by the first call after a core's restart.
       const options = { ...this.#connection, method, path, headers, timeout: TIMEOUT_MS, agent: false };
-      const call = request(options, (response) => {
+      const call = this.#open(options);
+      call.on('response', (response) => {
         const chunks: Buffer[] = [];
         let size = 0;
         response.on('data', (chunk: Buffer) => {
@@ -67,11 +107,23 @@ export class ApiClient {
   }
 
   #unreachable(cause: Error): ThalwegError {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (/CERT|ALTNAME|SIGNED|ISSUER/.test(code)) {
+      return new ThalwegError('unreachable', `the certificate of ${this.#target} is not trusted: ${cause.message}`, {
+        cause,
+        nextStep:
+          "name the CA of the core's API certificate with --api-ca-file, and the core by a name in the certificate",
+      });
+    }
     return new ThalwegError('unreachable', `no core answers at ${this.#target}: ${cause.message}`, {
       cause,
       nextStep: 'start one with `thalweg core`, or name another with --core',
     });
   }
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function parseJson(text: string): unknown {

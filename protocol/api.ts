@@ -7,20 +7,25 @@
  *   GET    /v1/status                  StatusView
  *   GET    /v1/nodes                   NodeView[]
  *   GET    /v1/nodes/:name             NodeView
- *   DELETE /v1/nodes/:name             {} (local socket only)
- *   POST   /v1/nodes/:name             { drained: boolean } -> NodeView (local socket only)
+ *   DELETE /v1/nodes/:name             {} (admin)
+ *   POST   /v1/nodes/:name             { drained: boolean } -> NodeView (operator)
  *   GET    /v1/links                   LinkView[]
  *   GET    /v1/paths                   PathView[]  (every ordered pair)
  *   GET    /v1/paths/:from/:to         PathExplanation
  *   GET    /v1/path-changes?after=SEQ  PathChange[]
  *   GET    /v1/demand?limit=N          DemandView
  *   GET    /v1/load                    LoadView
- *   POST   /v1/load                    { aware: boolean } -> LoadView (local socket only)
- *   GET    /v1/audit?limit=N           AuditView[], newest first (local socket only)
- *   GET    /v1/tokens                  TokenView[] (local socket only)
- *   POST   /v1/tokens                  TokenCreate -> TokenCreated (local socket only)
- *   DELETE /v1/tokens/:id              {} (local socket only)
+ *   POST   /v1/load                    { aware: boolean } -> LoadView (operator)
+ *   GET    /v1/audit?limit=N           AuditView[], newest first (viewer)
+ *   GET    /v1/tokens                  TokenView[] (viewer)
+ *   POST   /v1/tokens                  TokenCreate -> TokenCreated (operator)
+ *   DELETE /v1/tokens/:id              {} (operator)
+ *   GET    /v1/keys                    KeyView[] (admin)
+ *   POST   /v1/keys                    KeyCreate -> KeyCreated (admin)
+ *   DELETE /v1/keys/:id                {} (admin)
  *
+ * In brackets: the least role of an API key (`Authorization: Bearer twk1...`) that may ask. The local socket may do
+ * everything; a route without a role wants a viewer's key, or none on loopback; /healthz never wants one.
  * Errors: the matching 4xx/5xx status and an ErrorObject (protocol/error.ts).
  */
 
@@ -253,10 +258,20 @@ export interface AuditView {
     | 'node_resumed'
     | 'load_on'
     | 'load_off'
+    | 'key_created'
+    | 'key_revoked'
     | 'store_restored';
   readonly nodeId: string | null;
+  /** Of the node or of the API key that was changed. */
   readonly name: string | null;
   readonly tokenId: string | null;
+  readonly keyId: string | null;
+  /**
+   * Who did it. `socket`: somebody at the local socket, which is the user that runs the core, or root. `key:NAME:ID`: the
+   * holder of that API key. `device`: the node itself. `host`: a command on the core's host while the core was stopped.
+   * Null: it was done before this was kept.
+   */
+  readonly by: string | null;
 }
 
 /** What a token may be asked to be: from a minute to a year, for up to so many nodes. */
@@ -284,4 +299,36 @@ export interface TokenView {
 /** The only moment at which the token's secret is shown. */
 export interface TokenCreated extends TokenView {
   readonly token: string;
+}
+
+/** What an API key may do; each may also do what those before it may. */
+export const API_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type ApiRole = (typeof API_ROLES)[number];
+
+/** From a minute to ten years; so many keys that are not revoked. */
+export const KEY_LIMITS = { minExpiresInS: 60, maxExpiresInS: 315_360_000, maxKeys: 1000 } as const;
+
+export interface KeyCreate {
+  readonly role: ApiRole;
+  /** For people, and for the audit; need not be unique. 1 to 64 of A-Z a-z 0-9 . _ @ -; default: the id. */
+  readonly name?: string;
+  /** Seconds until it expires; null: never. */
+  readonly expiresInS?: number | null;
+}
+
+export interface KeyView {
+  readonly id: string;
+  readonly name: string;
+  readonly role: ApiRole;
+  readonly createdAtMs: number;
+  /** Null: never. */
+  readonly expiresAtMs: number | null;
+  /** To about ten minutes. Null: never. */
+  readonly lastUsedAtMs: number | null;
+  readonly state: 'valid' | 'expired' | 'revoked';
+}
+
+/** The only moment at which the key's secret is shown. */
+export interface KeyCreated extends KeyView {
+  readonly key: string;
 }

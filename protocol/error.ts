@@ -47,7 +47,10 @@ export const ERROR_CODES = [
   // reaching others
   'unreachable',
   'timeout',
+  // the HTTP API
+  'unauthenticated',
   'unauthorized',
+  'rate_limited',
   'internal',
 ] as const;
 

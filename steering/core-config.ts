@@ -119,7 +119,18 @@ export const coreConfigSchema = z.strictObject({
   api: z
     .union([z.literal('none'), hostPort])
     .default('127.0.0.1:8471')
-    .describe('address and port of the read-only HTTP API and metrics; "none": only the local socket'),
+    .describe(
+      'address and port of the HTTP API and metrics; beyond loopback only with apiTlsCert; "none": only the local socket',
+    ),
+  apiTlsCert: z
+    .string()
+    .default('')
+    .describe('PEM file with the certificate of the HTTP API and its chain; read again when it changes'),
+  apiTlsKey: z.string().default('').describe('PEM file with the private key of apiTlsCert'),
+  apiKeyless: z
+    .boolean()
+    .default(true)
+    .describe('whoever is on this host may look at nodes, links, paths and metrics over loopback without an API key'),
   apiSocket: z
     .string()
     .min(1)

@@ -1,6 +1,7 @@
 /** The steering core as a program: puts the parts together, opens the ports, and takes all of it down again. */
 import type { AddressRanges } from '../protocol/address-plan.ts';
 import { type Clock, systemClock } from '../protocol/clock.ts';
+import { ThalwegError } from '../protocol/error.ts';
 import type { Logger } from '../protocol/log.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
 import { advertisedAddresses } from './advertised-addresses.ts';
@@ -9,6 +10,7 @@ import { type CoreParts, CoreViews } from './api/core-views.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
 import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
+import { ApiKeys } from './identity/api-keys.ts';
 import { CertificateAuthority } from './identity/certificate-authority.ts';
 import { JoinTokens } from './identity/join-tokens.ts';
 import { parseListenAddress } from './listen-address.ts';
@@ -81,6 +83,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     };
     const caFingerprint = authority.fingerprint;
     const tokens = new JoinTokens({ store, clock, addresses: agentAddresses, caFingerprint });
+    const keys = new ApiKeys({ store, clock, log });
     const service = new JoinService({ tokens, authority, registry, clock, log }, { certificateLifetimeMs });
     const admission = new Admission(
       { clock, random: Math.random },
@@ -103,9 +106,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const load = new LoadLoop({ loop, clock, log, metrics, planner }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
-      { views, tokens, hub, engine: loop.engine, load, metrics, log, store, clock },
-      { tcp, socketPath: config.apiSocket },
+      { views, tokens, keys, hub, engine: loop.engine, load, metrics, log, store, clock },
+      { tcp, tls: tlsFiles(config), keyless: config.apiKeyless, socketPath: config.apiSocket },
     );
+    metrics.onCollect(() => metrics.apiCertificateExpiry.set((api.certificateExpiresAtMs ?? 0) / 1000));
 
     let stopping: Promise<void> | undefined;
     const stop = () => {
@@ -137,6 +141,17 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     store.close();
     throw cause;
   }
+}
+
+/** Throws invalid_config when only one of the two files is named. */
+function tlsFiles({ apiTlsCert: cert, apiTlsKey: key }: CoreConfig): { cert: string; key: string } | null {
+  if (cert === '' && key === '') return null;
+  if (cert !== '' && key !== '') return { cert, key };
+  const [field, flag] = cert === '' ? ['apiTlsCert', '--api-tls-cert'] : ['apiTlsKey', '--api-tls-key'];
+  throw new ThalwegError('invalid_config', `${field} is missing: TLS on the API needs a certificate and its key`, {
+    fields: { field },
+    nextStep: `pass ${flag} too`,
+  });
 }
 
 function makeEngine({ engine, steering }: CoreConfig, ranges: AddressRanges, clock: Clock): SteeringEngine {

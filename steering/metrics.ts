@@ -34,6 +34,10 @@ export class CoreMetrics {
     'thalweg_core_ca_expiry_timestamp_seconds',
     'When the CA certificate expires, seconds since 1970.',
   );
+  readonly apiCertificateExpiry = this.#gauge(
+    'thalweg_core_api_certificate_expiry_timestamp_seconds',
+    'When the certificate of the API expires, seconds since 1970; 0: the API has none.',
+  );
   readonly joins = this.#counter(
     'thalweg_core_joins_total',
     'Join attempts by result: joined, rejoined, or an error code.',
@@ -45,6 +49,11 @@ export class CoreMetrics {
   readonly handshakeFailures = this.#counter(
     'thalweg_core_handshake_failures_total',
     'Connections to the agent port that did not complete TLS or were not HTTP, by reason.',
+    ['reason'],
+  );
+  readonly apiRefusals = this.#counter(
+    'thalweg_core_api_refusals_total',
+    'Requests to the API that were refused for who asked: no key, a key that is not taken, a role that is too small, too many.',
     ['reason'],
   );
   readonly pathChanges = this.#counter('thalweg_core_path_changes_total', 'Path changes by reason.', ['reason']);

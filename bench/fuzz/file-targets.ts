@@ -7,7 +7,7 @@ import { formatStoredState, parseStoredState } from '../../agent/table-store.ts'
 import { configFields } from '../../cli/config-fields.ts';
 import { parseConfigText } from '../../cli/config-file.ts';
 import { parseFlag } from '../../cli/config-flags.ts';
-import { parseDuration, parseLabel, parseUses } from '../../cli/token-command.ts';
+import { parseLabel, parseTokenDuration, parseUses } from '../../cli/token-command.ts';
 import { parseLabState } from '../../netlab/lab-state.ts';
 import { parseScenario } from '../../netlab/scenario/scenario-file.ts';
 import { parseOdSeries } from '../../netlab/simulator/load/od-series.ts';
@@ -149,7 +149,7 @@ export function fileTargets(): FuzzTarget[] {
     }),
     text('flags', 'values of flags', ['24h', '10', 'site=berlin', '[::1]:8471', '-1.5e3', 'a, b'], (input) => {
       refusing(['invalid_argument'], () => void parseUses(input));
-      refusing(['invalid_argument'], () => void parseDuration(input));
+      refusing(['invalid_argument'], () => void parseTokenDuration(input));
       refusing(['invalid_argument'], () => void parseLabel(input));
       refusing(['invalid_config'], () => void parseListenAddress('listen', input));
       for (const field of coreFields) refusing(['invalid_argument'], () => void parseFlag(field, input));

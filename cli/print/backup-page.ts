@@ -7,13 +7,13 @@ export function backupPage({ file, nodes, tokens }: BackupReport): string {
 }
 
 export function restorePage(report: RestoreReport): string {
-  const { stateDir, madeAtMs, nodes, removedSince, joinedSince, tokensRevoked, merged } = report;
+  const { stateDir, madeAtMs, nodes, removedSince, joinedSince, tokensRevoked, keysRevoked, merged } = report;
   const lines = [`${stateDir} holds ${nodes} nodes as of ${new Date(madeAtMs).toISOString()}.`];
   if (removedSince > 0) lines.push(`${removedSince} nodes were removed since and stay removed.`);
   if (joinedSince > 0) lines.push(`${joinedSince} nodes joined since: they have to join again.`);
   if (!merged) {
     lines.push(
-      `There was no store to learn from what happened since: ${tokensRevoked} tokens are revoked.`,
+      `There was no store to learn from what happened since: ${tokensRevoked} tokens and ${keysRevoked} API keys are revoked.`,
       'Remove again every node that was removed after the backup (`thalweg node remove`), before its address is used.',
     );
   }

@@ -1,6 +1,6 @@
 /** What callers of the HTTP API may send. Unknown fields are refused, so that a typo is not silently a default. */
 import { z } from 'zod';
-import { TOKEN_LIMITS } from '../../protocol/api.ts';
+import { API_ROLES, KEY_LIMITS, TOKEN_LIMITS } from '../../protocol/api.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 
 const MAX_LABELS = 32;
@@ -23,6 +23,15 @@ export const tokenCreateInput = z.strictObject({
   labels: labels.optional(),
   expiresInS: wholeNumber(TOKEN_LIMITS.minExpiresInS, TOKEN_LIMITS.maxExpiresInS).optional(),
   uses: wholeNumber(1, TOKEN_LIMITS.maxUses).optional(),
+});
+
+export const keyCreateInput = z.strictObject({
+  role: z.enum(API_ROLES, `must be one of ${API_ROLES.join(', ')}`),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._@-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ @ -')
+    .optional(),
+  expiresInS: wholeNumber(KEY_LIMITS.minExpiresInS, KEY_LIMITS.maxExpiresInS).nullable().optional(),
 });
 
 export const pathChangesQuery = z.strictObject({
@@ -53,7 +62,16 @@ export const nodeInput = z.strictObject({ drained: z.boolean() });
 
 export const loadInput = z.strictObject({ aware: z.boolean() });
 
+/** Path parameters are only looked up; what is longer names nothing. */
+const named = z.string().transform((text) => text.slice(0, 80));
+export const nameParams = z.object({ name: named });
+export const idParams = z.object({ id: named });
+export const pairParams = z.object({ from: named, to: named });
+
 export const noQuery = z.strictObject({});
+export const noParams = z.object({});
+/** What a GET or DELETE carries is not looked at. */
+export const noBody = z.unknown();
 
 /** Checks a value against a schema. Throws invalid_argument, which names the field and the reason. */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {

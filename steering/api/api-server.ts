@@ -1,17 +1,29 @@
-/** The listeners of the HTTP API: a Unix socket with full rights, and TCP for looking only. */
+/** The listeners of the HTTP API: a Unix socket with full rights, and TCP, where API keys have roles. */
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ThalwegError } from '../../protocol/error.ts';
 import { makeDirectory } from '../../protocol/make-directory.ts';
-import { type ListenAddress, listen } from '../listen-address.ts';
+import { isLoopback, type ListenAddress, listen } from '../listen-address.ts';
 import { PendingHandshakes } from '../session/pending-handshakes.ts';
-import { type ApiDeps, type ApiRights, registerRoutes } from './api-routes.ts';
+import type { ApiListener } from './api-access.ts';
+import { ApiCertificate, type CertificateFiles } from './api-certificate.ts';
+import { type ApiDeps, registerRoutes } from './api-routes.ts';
 
 /** A token request is under 4 KiB of labels. */
 const MAX_BODY_BYTES = 16 * 1024;
-/** Connections over TCP, shared fairly by address: operators, dashboards and scrapers are tens. */
+/** A whole request; a connection on which nothing happens; one that waits for its next request. */
+const REQUEST_MS = 10_000;
+const SILENT_MS = 60_000;
+const KEEP_ALIVE_MS = 30_000;
+const HANDSHAKE_MS = 10_000;
+/**
+ * Connections over TCP, shared fairly by address: operators, dashboards and scrapers are tens. With TLS one is about
+ * 50 KB. The local socket is not counted, so there is always a way in.
+ */
 const MAX_TCP_CONNECTIONS = 512;
 /** A connection that is this old goes first where all places are taken; whoever is cut off asks again. */
 const FAIR_MS = 5000;
@@ -19,6 +31,10 @@ const FAIR_MS = 5000;
 export interface ApiOptions {
   /** Null: no TCP listener. */
   readonly tcp: ListenAddress | null;
+  /** Null: plain HTTP, on loopback alone. */
+  readonly tls: CertificateFiles | null;
+  /** This host's processes may look over loopback without a key. */
+  readonly keyless: boolean;
   readonly socketPath: string;
 }
 
@@ -26,12 +42,18 @@ export class ApiServer {
   readonly #deps: ApiDeps;
   readonly #options: ApiOptions;
   readonly #apps: FastifyInstance[] = [];
+  #certificate: ApiCertificate | undefined;
   #ownsSocket = false;
   #port = 0;
 
   constructor(deps: ApiDeps, options: ApiOptions) {
     this.#deps = deps;
     this.#options = options;
+  }
+
+  /** When the certificate of the TCP listener expires, milliseconds since 1970; undefined without TLS. */
+  get certificateExpiresAtMs(): number | undefined {
+    return this.#certificate?.expiresAtMs;
   }
 
   /** The TCP port that was bound; 0 without TCP. */
@@ -43,14 +65,7 @@ export class ApiServer {
   async start(): Promise<void> {
     try {
       await this.#startSocket();
-      if (this.#options.tcp !== null) {
-        const app = await this.#makeApp('read');
-        const places = new PendingHandshakes(this.#deps.clock, { most: MAX_TCP_CONNECTIONS, fairMs: FAIR_MS });
-        app.server.on('connection', (socket: Socket) => void places.begin(socket));
-        await listen(app.server, this.#options.tcp);
-        const address = app.server.address();
-        this.#port = typeof address === 'object' && address !== null ? address.port : 0;
-      }
+      if (this.#options.tcp !== null) await this.#startTcp(this.#options.tcp);
     } catch (cause) {
       await this.stop();
       throw cause;
@@ -68,14 +83,31 @@ export class ApiServer {
         await app.close();
       }),
     );
+    this.#certificate?.stop();
     if (this.#ownsSocket) rmSync(this.#options.socketPath, { force: true });
     this.#ownsSocket = false;
+  }
+
+  async #startTcp(address: ListenAddress): Promise<void> {
+    const { tls, keyless } = this.#options;
+    const loopback = isLoopback(address.host);
+    if (tls === null && !loopback) throw clearTextRefusal(address);
+    if (tls !== null) this.#certificate = new ApiCertificate(this.#deps, tls);
+    const app = await this.#makeApp({ kind: 'tcp', keylessReading: loopback && keyless }, this.#certificate);
+    const places = new PendingHandshakes(
+      { monoMs: () => this.#deps.clock.monoMs() },
+      { most: MAX_TCP_CONNECTIONS, fairMs: FAIR_MS },
+    );
+    app.server.on('connection', (socket: Socket) => void places.begin(socket));
+    await listen(app.server, address);
+    const bound = app.server.address();
+    this.#port = typeof bound === 'object' && bound !== null ? bound.port : 0;
   }
 
   async #startSocket(): Promise<void> {
     const path = this.#options.socketPath;
     await clearStaleSocket(path);
-    const app = await this.#makeApp('full');
+    const app = await this.#makeApp({ kind: 'socket' });
     try {
       makeDirectory(dirname(path), 0o755);
       await listenOnPath(app, path);
@@ -86,13 +118,41 @@ export class ApiServer {
     }
   }
 
-  async #makeApp(rights: ApiRights): Promise<FastifyInstance> {
-    const app = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true, requestTimeout: 10_000 });
-    registerRoutes(app, this.#deps, rights);
+  async #makeApp(listener: ApiListener, certificate?: ApiCertificate): Promise<FastifyInstance> {
+    const app = fastify({
+      bodyLimit: MAX_BODY_BYTES,
+      forceCloseConnections: true,
+      serverFactory: (handler) => {
+        if (certificate === undefined) return bounded(createServer(handler));
+        const server = createSecureServer({ ...certificate.options, handshakeTimeout: HANDSHAKE_MS }, handler);
+        certificate.watch((options) => server.setSecureContext(options));
+        return bounded(server);
+      },
+    });
+    registerRoutes(app, this.#deps, listener);
     this.#apps.push(app);
     await app.ready();
     return app;
   }
+}
+
+function bounded<S extends Server>(server: S): S {
+  server.requestTimeout = REQUEST_MS;
+  server.headersTimeout = REQUEST_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.setTimeout(SILENT_MS);
+  return server;
+}
+
+function clearTextRefusal({ field, host, port }: ListenAddress): ThalwegError {
+  return new ThalwegError(
+    'invalid_config',
+    `${field} ${host}:${port} is not loopback: without TLS, API keys would cross the network in clear`,
+    {
+      fields: { field, host, port },
+      nextStep: `pass --api-tls-cert and --api-tls-key, or keep --${field} on loopback behind a proxy on this host`,
+    },
+  );
 }
 
 /** Binds with a umask that lets nobody else in between binding and chmod; binding a path is synchronous. */

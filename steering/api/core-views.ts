@@ -23,8 +23,12 @@ export interface CoreParts {
   readonly agentAddresses: () => readonly string[];
 }
 
+/** Asking for health writes to the disk; a caller that asks without pause must not keep it busy. */
+const HEALTH_KEPT_MS = 1000;
 /** Counting the paths of 1,000 nodes takes tens of ms: callers that poll share one count. */
 const COUNTS_KEPT_MS = 1000;
+
+type CheckView = HealthView['checks'][string];
 
 interface Counts {
   readonly links: StatusView['links'];
@@ -34,6 +38,7 @@ interface Counts {
 export class CoreViews {
   readonly #parts: CoreParts;
   readonly #startedAtMs: number;
+  #storeHealth: { readonly value: CheckView; readonly untilMonoMs: number } | undefined;
   #counts: { readonly value: Counts; readonly untilMonoMs: number } | undefined;
 
   constructor(parts: CoreParts) {
@@ -143,7 +148,7 @@ export class CoreViews {
   health(): HealthView {
     const { loop, agentServer } = this.#parts;
     const checks = {
-      store: this.#storeHealth(),
+      store: this.#askStore(),
       engine: loop.health(),
       ca: this.#caHealth(),
       agentPort: agentServer.isListening
@@ -153,7 +158,14 @@ export class CoreViews {
     return { ok: Object.values(checks).every(({ ok }) => ok), checks };
   }
 
-  #storeHealth(): { ok: boolean; detail: string } {
+  #askStore(): CheckView {
+    const nowMonoMs = this.#parts.clock.monoMs();
+    if (this.#storeHealth !== undefined && nowMonoMs < this.#storeHealth.untilMonoMs) return this.#storeHealth.value;
+    this.#storeHealth = { value: this.#writeProbe(), untilMonoMs: nowMonoMs + HEALTH_KEPT_MS };
+    return this.#storeHealth.value;
+  }
+
+  #writeProbe(): CheckView {
     try {
       this.#parts.store.probeWrite(this.#parts.clock.nowMs());
       return { ok: true, detail: 'writable' };
@@ -162,7 +174,7 @@ export class CoreViews {
     }
   }
 
-  #caHealth(): { ok: boolean; detail: string } {
+  #caHealth(): CheckView {
     const { validFrom, validTo } = this.#parts.authority.certificate;
     const nowMs = this.#parts.clock.nowMs();
     const ok = Date.parse(validFrom) <= nowMs && nowMs < Date.parse(validTo);

@@ -1,18 +1,16 @@
 /** Join tokens: made and revoked by the operator, shown once, checked when a device joins. Secrets are kept as hashes. */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { TokenCreate, TokenCreated, TokenView } from '../../protocol/api.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { formatJoinToken } from '../../protocol/join-token.ts';
-import type { Store, TokenRecord } from '../store/store.ts';
+import type { Actor, Store, TokenRecord } from '../store/store.ts';
 import { tokenRefusal, tokenState } from '../store/token-state.ts';
 import { randomBase32 } from './random-id.ts';
+import { hashSecret, matchesSecret, SECRET_BYTES } from './secret-hash.ts';
 
 export const TOKEN_DEFAULTS = { expiresInS: 3600, uses: 1 } as const;
 const TOKEN_ID_CHARACTERS = 12;
-const SECRET_BYTES = 32;
-/** Compared against when the id is unknown, so that an unknown id costs what a wrong secret costs. */
-const NO_HASH = new Uint8Array(32);
 
 export class JoinTokens {
   readonly #store: Store;
@@ -29,7 +27,7 @@ export class JoinTokens {
   }
 
   /** `wanted` has been checked against TOKEN_LIMITS. Throws what the store throws. */
-  create(wanted: TokenCreate): TokenCreated {
+  create(wanted: TokenCreate, by: Actor): TokenCreated {
     const secret = new Uint8Array(randomBytes(SECRET_BYTES));
     const createdAtMs = this.#clock.nowMs();
     const record: TokenRecord = {
@@ -43,7 +41,7 @@ export class JoinTokens {
       revokedAtMs: null,
     };
     const addresses = this.#addresses();
-    this.#store.insertToken(record);
+    this.#store.insertToken(record, by);
     const token = formatJoinToken({ addresses, caFingerprint: this.#caFingerprint, id: record.id, secret });
     return { ...this.#view(record), token };
   }
@@ -53,8 +51,8 @@ export class JoinTokens {
   }
 
   /** Throws not_found. */
-  revoke(id: string): void {
-    if (this.#store.revokeToken(id, this.#clock.nowMs())) return;
+  revoke(id: string, by: Actor): void {
+    if (this.#store.revokeToken(id, this.#clock.nowMs(), by)) return;
     throw new ThalwegError('not_found', `there is no token ${id}`, {
       fields: { tokenId: id },
       nextStep: 'list them with `thalweg token list`',
@@ -72,7 +70,7 @@ export class JoinTokens {
       });
     }
     const record = this.#store.token(id);
-    const matches = timingSafeEqual(hashSecret(secret), record?.secretHash ?? NO_HASH);
+    const matches = matchesSecret(secret, record?.secretHash);
     if (record !== undefined && matches) return record;
     throw tokenRefusal(undefined, this.#clock.nowMs()) as ThalwegError;
   }
@@ -82,8 +80,4 @@ export class JoinTokens {
     const state = tokenState(token, this.#clock.nowMs());
     return { id, createdAtMs, expiresAtMs, uses, used, revoked: token.revokedAtMs !== null, state, labels };
   }
-}
-
-function hashSecret(secret: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(secret).digest());
 }

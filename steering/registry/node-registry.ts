@@ -6,7 +6,7 @@ import type { AddressRanges } from '../../protocol/address-plan.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../protocol/identifier.ts';
-import type { Labels, NodeHost, NodeRecord, Store } from '../store/store.ts';
+import type { Actor, Labels, NodeHost, NodeRecord, Store } from '../store/store.ts';
 import { IndexAllocator } from './index-allocator.ts';
 
 /** Longer than any cache of ours: sessions, handshakes (180 s) and kernel route exceptions are gone by then. */
@@ -140,9 +140,9 @@ export class NodeRegistry {
   }
 
   /** False when it was not there. */
-  remove(node: NodeRecord): boolean {
+  remove(node: NodeRecord, by: Actor): boolean {
     const nowMs = this.#clock.nowMs();
-    if (!this.#store.removeNode(node.id, nowMs)) return false;
+    if (!this.#store.removeNode(node.id, nowMs, by)) return false;
     this.#byId.delete(node.id);
     this.#byIndex.delete(node.index);
     this.#byName.delete(node.name);

@@ -15,7 +15,7 @@ import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
-import type { NodeHost, NodeRecord, Store } from '../store/store.ts';
+import type { Actor, NodeHost, NodeRecord, Store } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
@@ -138,9 +138,9 @@ export class SessionHub implements SessionOwner {
   }
 
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
-  remove(node: NodeRecord): void {
+  remove(node: NodeRecord, by: Actor): void {
     const peers = this.#peersOf(node.index);
-    if (!this.#deps.registry.remove(node)) return;
+    if (!this.#deps.registry.remove(node, by)) return;
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',
     });

@@ -50,4 +50,18 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE engine_records (seq INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
   `,
+  `
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+    secret_hash BLOB NOT NULL CHECK (length(secret_hash) = 32),
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER,
+    revoked_at_ms INTEGER,
+    last_used_at_ms INTEGER
+  ) STRICT;
+  ALTER TABLE audit ADD COLUMN key_id TEXT;
+  ALTER TABLE audit ADD COLUMN actor TEXT;
+  `,
 ];

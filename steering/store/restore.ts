@@ -1,9 +1,9 @@
 /**
  * Puts a backup in the place of a core's store. A backup is old: what it does not know must not come back to life.
  *
- *   the store that is there still knows more: its removals, uses and revocations of tokens, and renewed certificates go
- *   into the restored one; nodes that joined since are removed, since their addresses may be given again
- *   without it (a lost disk) nobody knows what tokens were used for since, so those of the backup are revoked
+ *   the store that is there still knows more: its removals, uses and revocations of tokens, API keys, and renewed
+ *   certificates go into the restored one; nodes that joined since are removed, since their addresses may be given again
+ *   without it (a lost disk) nobody knows what was used or revoked since, so the backup's tokens and API keys are revoked
  *
  * The steering engine's state is left out: tables of then are not what nodes hold now, and are computed anew.
  */
@@ -24,6 +24,7 @@ export interface RestoreReport {
   /** Nodes that joined since the backup: they have to join again. */
   readonly joinedSince: number;
   readonly tokensRevoked: number;
+  readonly keysRevoked: number;
   /** False: there was no store to learn from what happened since. */
   readonly merged: boolean;
 }
@@ -103,11 +104,7 @@ function bringForward(fresh: string, present: string, nowMs: number): Changes {
     database.exec('DROP TABLE backup_files; DROP TABLE backup_made');
     database.exec('DELETE FROM engine_state; DELETE FROM engine_records');
     const changes = merged ? takeOver(database, nowMs) : forgetTokens(database, nowMs);
-    database
-      .prepare(
-        "INSERT INTO audit (at_ms, kind, node_id, name, token_id) VALUES (?, 'store_restored', NULL, NULL, NULL)",
-      )
-      .run(nowMs);
+    database.prepare("INSERT INTO audit (at_ms, kind, actor) VALUES (?, 'store_restored', 'host')").run(nowMs);
     const nodes = count(database, 'SELECT count(*) AS n FROM nodes');
     database.exec('COMMIT');
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -135,13 +132,19 @@ function takeOver(database: Database, nowMs: number): Omit<Changes, 'nodes' | 'm
          used = max(used, (SELECT used FROM present.tokens AS p WHERE p.id = tokens.id)),
          revoked_at_ms = coalesce(revoked_at_ms, (SELECT revoked_at_ms FROM present.tokens AS p WHERE p.id = tokens.id))
        WHERE id IN (SELECT id FROM present.tokens)`);
+  run('INSERT OR IGNORE INTO main.api_keys SELECT * FROM present.api_keys');
+  run(`UPDATE main.api_keys SET (revoked_at_ms, last_used_at_ms) = (
+         SELECT coalesce(api_keys.revoked_at_ms, p.revoked_at_ms), p.last_used_at_ms
+         FROM present.api_keys AS p WHERE p.id = api_keys.id)
+       WHERE id IN (SELECT id FROM present.api_keys)`);
   run(`INSERT OR IGNORE INTO main.audit SELECT * FROM present.audit`);
-  return { joinedSince, removedSince, tokensRevoked: 0 };
+  return { joinedSince, removedSince, tokensRevoked: 0, keysRevoked: 0 };
 }
 
 function forgetTokens(database: Database, nowMs: number): Omit<Changes, 'nodes' | 'merged'> {
-  const revoked = database.prepare('UPDATE tokens SET revoked_at_ms = ? WHERE revoked_at_ms IS NULL').run(nowMs);
-  return { joinedSince: 0, removedSince: 0, tokensRevoked: Number(revoked.changes) };
+  const revoke = (table: 'tokens' | 'api_keys') =>
+    Number(database.prepare(`UPDATE ${table} SET revoked_at_ms = ? WHERE revoked_at_ms IS NULL`).run(nowMs).changes);
+  return { joinedSince: 0, removedSince: 0, tokensRevoked: revoke('tokens'), keysRevoked: revoke('api_keys') };
 }
 
 /** There, and not damaged; brings its schema up to date, so that both are alike. */

@@ -7,9 +7,12 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId } from '../../protocol/identifier.ts';
 import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
-import type { AuditEntry, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
-import { nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
+import type { Actor, AuditEntry, KeyRecord, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
+import { auditFromRow, keyFromRow, nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
 import { tokenRefusal } from './token-state.ts';
+
+/** What an entry of the audit is not about. */
+const NOTHING = { nodeId: null, name: null, tokenId: null, keyId: null } as const;
 
 type Statement = ReturnType<Database['prepare']>;
 
@@ -92,14 +95,14 @@ export class SqliteStore implements Store {
     );
   }
 
-  insertToken(token: TokenRecord): void {
+  insertToken(token: TokenRecord, by: Actor): void {
     const { id, secretHash, labels, createdAtMs, expiresAtMs, uses, used, revokedAtMs } = token;
     this.#commit('save a token', () => {
       this.#run(
         'INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         ...[id, secretHash, JSON.stringify(labels), createdAtMs, expiresAtMs, uses, used, revokedAtMs],
       );
-      this.#note({ atMs: createdAtMs, kind: 'token_created', nodeId: null, name: null, tokenId: id });
+      this.#note({ ...NOTHING, atMs: createdAtMs, kind: 'token_created', tokenId: id, by });
     });
   }
 
@@ -112,13 +115,50 @@ export class SqliteStore implements Store {
     return this.#all('SELECT * FROM tokens ORDER BY created_at_ms, id').map(tokenFromRow);
   }
 
-  revokeToken(id: string, atMs: number): boolean {
+  revokeToken(id: string, atMs: number, by: Actor): boolean {
     return this.#commit('revoke a token', () => {
       if (this.#get('SELECT id FROM tokens WHERE id = ?', id) === undefined) return false;
       const changed = this.#run('UPDATE tokens SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL', atMs, id);
-      if (changed > 0) this.#note({ atMs, kind: 'token_revoked', nodeId: null, name: null, tokenId: id });
+      if (changed > 0) this.#note({ ...NOTHING, atMs, kind: 'token_revoked', tokenId: id, by });
       return true;
     });
+  }
+
+  insertKey(key: KeyRecord, by: Actor): void {
+    const { id, name, role, secretHash, createdAtMs, expiresAtMs, revokedAtMs, lastUsedAtMs } = key;
+    this.#commit('save an API key', () => {
+      this.#run(
+        'INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        ...[id, name, role, secretHash, createdAtMs, expiresAtMs, revokedAtMs, lastUsedAtMs],
+      );
+      this.#note({ ...NOTHING, atMs: createdAtMs, kind: 'key_created', name, keyId: id, by });
+    });
+  }
+
+  key(id: string): KeyRecord | undefined {
+    const row = this.#get('SELECT * FROM api_keys WHERE id = ?', id);
+    return row === undefined ? undefined : keyFromRow(row);
+  }
+
+  keys(): KeyRecord[] {
+    return this.#all('SELECT * FROM api_keys ORDER BY created_at_ms, id').map(keyFromRow);
+  }
+
+  revokeKey(id: string, atMs: number, by: Actor): boolean {
+    return this.#commit('revoke an API key', () => {
+      const key = this.key(id);
+      if (key === undefined) return false;
+      if (key.revokedAtMs !== null) return true;
+      this.#run('UPDATE api_keys SET revoked_at_ms = ? WHERE id = ?', atMs, id);
+      this.#note({ ...NOTHING, atMs, kind: 'key_revoked', name: key.name, keyId: id, by });
+      return true;
+    });
+  }
+
+  setKeyUsed(id: string, atMs: number): void {
+    this.#commit('save the use of an API key', () =>
+      this.#run('UPDATE api_keys SET last_used_at_ms = ? WHERE id = ?', atMs, id),
+    );
   }
 
   nodes(): NodeRecord[] {
@@ -153,7 +193,7 @@ export class SqliteStore implements Store {
       this.#run('UPDATE tokens SET used = used + 1 WHERE id = ?', node.tokenId);
       this.#run('INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...nodeParameters(node));
       const { joinedAtMs: atMs, id: nodeId, name, tokenId } = node;
-      this.#note({ atMs, kind: 'node_joined', nodeId, name, tokenId });
+      this.#note({ ...NOTHING, atMs, kind: 'node_joined', nodeId, name, tokenId, by: 'device' });
     });
   }
 
@@ -164,7 +204,7 @@ export class SqliteStore implements Store {
         ...[node.serial, node.previousSerial, node.certificateExpiresAtMs, node.id],
       );
       const { lastSeenAtMs: atMs, id: nodeId, name, tokenId } = node;
-      this.#note({ atMs, kind: 'node_rejoined', nodeId, name, tokenId });
+      this.#note({ ...NOTHING, atMs, kind: 'node_rejoined', nodeId, name, tokenId, by: 'device' });
     });
   }
 
@@ -189,14 +229,14 @@ export class SqliteStore implements Store {
     });
   }
 
-  removeNode(id: NodeId, atMs: number): boolean {
+  removeNode(id: NodeId, atMs: number, by: Actor): boolean {
     return this.#commit('remove a node', () => {
       const row = this.#get('SELECT node_index, name, token_id FROM nodes WHERE id = ?', id);
       if (row === undefined) return false;
       this.#run('INSERT INTO removed_nodes VALUES (?, ?, ?, ?)', id, row['node_index'], row['name'], atMs);
       this.#run('DELETE FROM nodes WHERE id = ?', id);
       const [name, tokenId] = [String(row['name']), String(row['token_id'])];
-      this.#note({ atMs, kind: 'node_removed', nodeId: id, name, tokenId });
+      this.#note({ ...NOTHING, atMs, kind: 'node_removed', nodeId: id, name, tokenId, by });
       return true;
     });
   }
@@ -206,13 +246,7 @@ export class SqliteStore implements Store {
   }
 
   audit(limit: number): AuditEntry[] {
-    return this.#all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', limit).map((row) => ({
-      atMs: Number(row['at_ms']),
-      kind: String(row['kind']) as AuditEntry['kind'],
-      nodeId: row['node_id'] === null ? null : String(row['node_id']),
-      name: row['name'] === null ? null : String(row['name']),
-      tokenId: row['token_id'] === null ? null : String(row['token_id']),
-    }));
+    return this.#all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', limit).map(auditFromRow);
   }
 
   probeWrite(nowMs: number): void {
@@ -241,8 +275,8 @@ export class SqliteStore implements Store {
 
   #note(entry: AuditEntry): void {
     this.#run(
-      'INSERT INTO audit (at_ms, kind, node_id, name, token_id) VALUES (?, ?, ?, ?, ?)',
-      ...[entry.atMs, entry.kind, entry.nodeId, entry.name, entry.tokenId],
+      'INSERT INTO audit (at_ms, kind, node_id, name, token_id, key_id, actor) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ...[entry.atMs, entry.kind, entry.nodeId, entry.name, entry.tokenId, entry.keyId, entry.by],
     );
   }
 

@@ -1,6 +1,6 @@
 /** Rows of the database <-> records of the store. */
 import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../protocol/identifier.ts';
-import type { Labels, NodeHost, NodeRecord, TokenRecord } from './store.ts';
+import type { AuditEntry, KeyRecord, Labels, NodeHost, NodeRecord, TokenRecord } from './store.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -14,6 +14,31 @@ export function tokenFromRow(row: Row): TokenRecord {
     uses: Number(row['uses']),
     used: Number(row['used']),
     revokedAtMs: row['revoked_at_ms'] === null ? null : Number(row['revoked_at_ms']),
+  };
+}
+
+export function keyFromRow(row: Row): KeyRecord {
+  return {
+    id: String(row['id']),
+    name: String(row['name']),
+    role: String(row['role']) as KeyRecord['role'],
+    secretHash: row['secret_hash'] as Uint8Array,
+    createdAtMs: Number(row['created_at_ms']),
+    expiresAtMs: numberOrNull(row['expires_at_ms']),
+    revokedAtMs: numberOrNull(row['revoked_at_ms']),
+    lastUsedAtMs: numberOrNull(row['last_used_at_ms']),
+  };
+}
+
+export function auditFromRow(row: Row): AuditEntry {
+  return {
+    atMs: Number(row['at_ms']),
+    kind: String(row['kind']) as AuditEntry['kind'],
+    nodeId: textOrNull(row['node_id']),
+    name: textOrNull(row['name']),
+    tokenId: textOrNull(row['token_id']),
+    keyId: textOrNull(row['key_id']),
+    by: textOrNull(row['actor']),
   };
 }
 
@@ -53,4 +78,12 @@ export function nodeParameters(node: NodeRecord): readonly (string | number | nu
     node.certificateExpiresAtMs,
     node.host === null ? null : JSON.stringify(node.host),
   ];
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null ? null : Number(value);
+}
+
+function textOrNull(value: unknown): string | null {
+  return value === null ? null : String(value);
 }

@@ -5,7 +5,7 @@
  * Methods throw ThalwegError disk_full, storage_failed or conflict; after a throw nothing of that call has happened,
  * and the store is usable.
  */
-import type { AuditView } from '../../protocol/api.ts';
+import type { ApiRole, AuditView } from '../../protocol/api.ts';
 import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../protocol/identifier.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -63,13 +63,25 @@ export interface TokenRecord {
   readonly revokedAtMs: number | null;
 }
 
-export interface AuditEntry {
-  readonly atMs: number;
-  readonly kind: AuditView['kind'];
-  readonly nodeId: string | null;
-  readonly name: string | null;
-  readonly tokenId: string | null;
+export interface KeyRecord {
+  /** 12 characters a-z2-7. */
+  readonly id: string;
+  readonly name: string;
+  readonly role: ApiRole;
+  /** SHA-256 over the 32 random bytes of the secret. */
+  readonly secretHash: Uint8Array;
+  readonly createdAtMs: number;
+  /** Null: never. */
+  readonly expiresAtMs: number | null;
+  readonly revokedAtMs: number | null;
+  /** Written rarely: only good to some minutes. */
+  readonly lastUsedAtMs: number | null;
 }
+
+/** Who changed something, as `AuditView.by` says it: never a secret. */
+export type Actor = string;
+
+export type AuditEntry = AuditView;
 
 export interface Store {
   /**
@@ -86,11 +98,20 @@ export interface Store {
   engineRecords(): Uint8Array[];
   appendEngineRecord(record: Uint8Array): void;
 
-  insertToken(token: TokenRecord): void;
+  insertToken(token: TokenRecord, by: Actor): void;
   token(id: string): TokenRecord | undefined;
   tokens(): TokenRecord[];
   /** False when there is no such token. Revoking twice keeps the first time. */
-  revokeToken(id: string, atMs: number): boolean;
+  revokeToken(id: string, atMs: number, by: Actor): boolean;
+
+  insertKey(key: KeyRecord, by: Actor): void;
+  key(id: string): KeyRecord | undefined;
+  /** Oldest first. */
+  keys(): KeyRecord[];
+  /** False when there is no such key. Revoking twice keeps the first time. */
+  revokeKey(id: string, atMs: number, by: Actor): boolean;
+  /** When a key was last used. Nothing when there is no such key. */
+  setKeyUsed(id: string, atMs: number): void;
 
   nodes(): NodeRecord[];
   /** Nodes removed after `sinceMs`, whose indexes are still in quarantine. */
@@ -109,7 +130,7 @@ export interface Store {
   /** Node id -> time, in one commit. */
   setLastSeen(times: ReadonlyMap<NodeId, number>): void;
   /** One commit: the node goes, its id and index are remembered as removed. False when there is no such node. */
-  removeNode(id: NodeId, atMs: number): boolean;
+  removeNode(id: NodeId, atMs: number, by: Actor): boolean;
 
   /** Writes an entry for a change that is not the store's own. */
   noteAudit(entry: AuditEntry): void;

@@ -140,7 +140,7 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
 
   it('give an index, a name and the last use of a token to one of them', () => {
     const [a, b] = [core(), core()];
-    a.insertToken(aToken('t', { uses: 3 }));
+    a.insertToken(aToken('t', { uses: 3 }), 'socket');
     a.admitNode(aNode(1));
     expect(
       codeOf(() => b.admitNode(aNode(1, { id: aNode(9).id, name: aNode(9).name, publicKey: aNode(9).publicKey }))),
@@ -159,7 +159,7 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
 
   it('tell whoever decided on what is not so any more, and undo what he did', () => {
     const [a, b] = [core(), core()];
-    a.insertToken(aToken('t'));
+    a.insertToken(aToken('t'), 'socket');
     let isFirst = true;
     const work = () => {
       const taken = b.nodes().length + 1;
@@ -184,7 +184,7 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
 
   it('find a token that another made a moment ago, and hear of changes without asking', async () => {
     const [a, b] = [core(), core()];
-    a.insertToken(aToken('t'));
+    a.insertToken(aToken('t'), 'socket');
     expect(b.token('t')).toEqual(aToken('t'));
     a.setSetting('x', '1');
     await expect.poll(() => b.setting('x'), { timeout: 10_000 }).toBe('1');
@@ -193,7 +193,7 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
 
   it('start from a snapshot and what came since, when the log before it is gone', async () => {
     const a = core(4);
-    a.insertToken(aToken('t', { uses: 20 }));
+    a.insertToken(aToken('t', { uses: 20 }), 'socket');
     for (let index = 1; index <= 13; index++) {
       a.admitNode(aNode(index));
       // a snapshot goes out beside the commits

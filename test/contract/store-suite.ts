@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NodeId, NodeIndex, NodeName, PublicKey } from '../../protocol/identifier.ts';
-import type { NodeHost, NodeRecord, Store, TokenRecord } from '../../steering/store/store.ts';
+import type { KeyRecord, NodeHost, NodeRecord, Store, TokenRecord } from '../../steering/store/store.ts';
 
 export interface StorePlace {
   open(): Store;
@@ -15,6 +15,11 @@ export interface StorePlace {
 export function aToken(id: string, change: Partial<TokenRecord> = {}): TokenRecord {
   const times = { createdAtMs: 1000, expiresAtMs: 9000, revokedAtMs: null };
   return { id, secretHash: new Uint8Array(32).fill(7), labels: { a: 'b' }, ...times, uses: 2, used: 0, ...change };
+}
+
+export function aKey(id: string, change: Partial<KeyRecord> = {}): KeyRecord {
+  const times = { createdAtMs: 1000, expiresAtMs: 9000, revokedAtMs: null, lastUsedAtMs: null };
+  return { id, name: 'ci', role: 'admin', secretHash: new Uint8Array(32).fill(8), ...times, ...change };
 }
 
 export function aNode(index: number, change: Partial<NodeRecord> = {}): NodeRecord {
@@ -80,18 +85,41 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     });
 
     it('keeps a token as it was given, and the first time of its revocation', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       reopen();
       expect(store.token('t')).toEqual(aToken('t'));
       expect(store.token('u')).toBeUndefined();
-      expect(store.revokeToken('u', 1)).toBe(false);
-      expect([store.revokeToken('t', 3000), store.revokeToken('t', 4000)]).toEqual([true, true]);
+      expect(store.revokeToken('u', 1, 'socket')).toBe(false);
+      expect([store.revokeToken('t', 3000, 'socket'), store.revokeToken('t', 4000, 'socket')]).toEqual([true, true]);
       reopen();
       expect(store.tokens()).toEqual([aToken('t', { revokedAtMs: 3000 })]);
     });
 
+    it('keeps an API key as it was given, when it was used last, and the first time of its revocation', () => {
+      store.insertKey(aKey('k', { expiresAtMs: null }), 'socket');
+      store.insertKey(aKey('l', { createdAtMs: 500, role: 'viewer' }), 'socket');
+      store.setKeyUsed('k', 2000);
+      store.setKeyUsed('nobody', 2000);
+      reopen();
+      expect(store.key('k')).toEqual(aKey('k', { expiresAtMs: null, lastUsedAtMs: 2000 }));
+      expect(store.key('nobody')).toBeUndefined();
+      expect(store.revokeKey('nobody', 1, 'socket')).toBe(false);
+      expect([store.revokeKey('l', 3000, 'socket'), store.revokeKey('l', 4000, 'host')]).toEqual([true, true]);
+      expect(() => store.insertKey(aKey('k'), 'socket')).toThrow(expect.objectContaining({ code: 'conflict' }));
+      reopen();
+      expect(store.keys().map(({ id, revokedAtMs }) => [id, revokedAtMs])).toEqual([
+        ['l', 3000],
+        ['k', null],
+      ]);
+      expect(store.audit(9).map(({ kind, keyId, name, by }) => [kind, keyId, name, by])).toEqual([
+        ['key_revoked', 'l', 'ci', 'socket'],
+        ['key_created', 'l', 'ci', 'socket'],
+        ['key_created', 'k', 'ci', 'socket'],
+      ]);
+    });
+
     it('admits a node and counts the use of its token in one', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));
       reopen();
       expect(store.nodes()).toEqual([aNode(1)]);
@@ -107,8 +135,8 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
       ['an index that is taken', {}, aNode(2, { index: 1 as NodeIndex }), 'conflict'],
       ['a key that is taken', {}, aNode(2, { publicKey: 'key-1' as PublicKey }), 'conflict'],
     ] as const)('admits nobody with %s, and counts no use', (_what, change, node, code) => {
-      store.insertToken(aToken('first', { uses: 1 }));
-      store.insertToken(aToken('t', change));
+      store.insertToken(aToken('first', { uses: 1 }), 'socket');
+      store.insertToken(aToken('t', change), 'socket');
       store.admitNode(aNode(1, { tokenId: code === 'token_used_up' ? 't' : 'first' }));
       const before = store.tokens();
       expect(() => store.admitNode(node)).toThrow(expect.objectContaining({ code }));
@@ -117,7 +145,7 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     });
 
     it('keeps what a node says, when it was seen, and its certificates', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));
       const { id } = aNode(1);
       store.setHost(id, HOST, 2100);
@@ -131,10 +159,10 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     });
 
     it('remembers who was removed, and since when', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));
       const { id } = aNode(1);
-      expect([store.removeNode(id, 3000), store.removeNode(id, 4000)]).toEqual([true, false]);
+      expect([store.removeNode(id, 3000, 'socket'), store.removeNode(id, 4000, 'socket')]).toEqual([true, false]);
       reopen();
       expect(store.nodes()).toEqual([]);
       expect([store.wasRemoved(id), store.wasRemoved('n-other')]).toEqual([true, false]);
@@ -145,25 +173,30 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     });
 
     it('writes every change of tokens and nodes into the audit, newest first', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));
       store.readmitNode(aNode(1, { serial: '2' }));
-      store.removeNode(aNode(1).id, 3000);
-      store.revokeToken('t', 4000);
+      store.removeNode(aNode(1).id, 3000, 'key:ci:abcdefghijkl');
+      store.revokeToken('t', 4000, 'key:ci:abcdefghijkl');
       reopen();
-      const kinds = store.audit(10).map(({ kind, tokenId }) => [kind, tokenId]);
-      expect(kinds).toEqual(
-        ['token_revoked', 'node_removed', 'node_rejoined', 'node_joined', 'token_created'].map((kind) => [kind, 't']),
-      );
+      const kinds = store.audit(10).map(({ kind, tokenId, by }) => [kind, tokenId, by]);
+      expect(kinds).toEqual([
+        ['token_revoked', 't', 'key:ci:abcdefghijkl'],
+        ['node_removed', 't', 'key:ci:abcdefghijkl'],
+        ['node_rejoined', 't', 'device'],
+        ['node_joined', 't', 'device'],
+        ['token_created', 't', 'socket'],
+      ]);
       expect(store.audit(2)).toHaveLength(2);
-      const entry = { atMs: 5000, kind: 'load_off', nodeId: null, name: null, tokenId: null } as const;
+      const nothing = { nodeId: null, name: null, tokenId: null, keyId: null };
+      const entry = { atMs: 5000, kind: 'load_off', ...nothing, by: 'key:ci:abcdefghijkl' } as const;
       store.noteAudit(entry);
       reopen();
       expect(store.audit(1)).toEqual([entry]);
     });
 
     it('undoes alone what fails inside a transaction, and keeps the rest', () => {
-      store.insertToken(aToken('t', { uses: 1 }));
+      store.insertToken(aToken('t', { uses: 1 }), 'socket');
       const refused: unknown[] = [];
       store.transaction(() => {
         for (const index of [1, 2]) {
@@ -182,7 +215,7 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     });
 
     it('undoes all of a transaction that throws, and is good for the next', () => {
-      store.insertToken(aToken('t'));
+      store.insertToken(aToken('t'), 'socket');
       const fails = () =>
         store.transaction(() => {
           store.admitNode(aNode(1));

@@ -41,7 +41,8 @@ describe.each(MIGRATIONS.map((_, i) => i + 1))('a store of schema version %i', (
       expect(store.nodes()).toEqual([aNode(1)]);
       expect(store.tokens()).toEqual([aToken('t', { used: 1 })]);
       expect(store.wasRemoved('n-gone')).toBe(true);
-      expect(store.audit(9)).toMatchObject([{ kind: 'node_removed', name: 'gone' }]);
+      expect(store.audit(9)).toMatchObject([{ kind: 'node_removed', name: 'gone', keyId: null, by: null }]);
+      expect(store.keys()).toEqual([]);
       expect([...(store.engineState() ?? [])]).toEqual([1, 2]);
       store.appendEngineRecord(Uint8Array.of(3));
       store.admitNode(aNode(3));

@@ -19,7 +19,7 @@ const inAnHourMs = clock.nowMs() + 3_600_000;
 for (;;) {
   const tokenId = randomBase32(12);
   const base = { id: tokenId, secretHash: new Uint8Array(32), labels: {}, createdAtMs: clock.nowMs() };
-  store.insertToken({ ...base, expiresAtMs: inAnHourMs, uses: 2, used: 0, revokedAtMs: null });
+  store.insertToken({ ...base, expiresAtMs: inAnHourMs, uses: 2, used: 0, revokedAtMs: null }, 'socket');
   for (let use = 0; use < 3; use++) {
     const id = newNodeId();
     try {

@@ -19,7 +19,7 @@ if (!ranges.ok) throw new Error(ranges.reason);
 const registry = new NodeRegistry({ store, clock }, { ranges: ranges.value });
 const expiresAtMs = clock.nowMs() + 3_600_000;
 const token = { id: 't', secretHash: new Uint8Array(32), labels: {}, createdAtMs: 0, revokedAtMs: null };
-store.insertToken({ ...token, expiresAtMs, uses: 100_000, used: 0 });
+store.insertToken({ ...token, expiresAtMs, uses: 100_000, used: 0 }, 'socket');
 
 function admit(): void {
   const id = newNodeId();

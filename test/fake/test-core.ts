@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TokenCreate, TokenCreated } from '../../protocol/api.ts';
+import type { ApiRole, KeyCreate, KeyCreated, TokenCreate, TokenCreated } from '../../protocol/api.ts';
 import { ApiClient } from '../../protocol/api-client.ts';
 import type { LogFields, Logger } from '../../protocol/log.ts';
 import { type CoreConfig, coreConfigSchema, type RunningCore, runCore } from '../../steering/core-program.ts';
@@ -71,6 +71,15 @@ export class TestCore {
 
   get readApi(): ApiClient {
     return new ApiClient(`http://127.0.0.1:${this.running?.ports.api}`);
+  }
+
+  /** Over loopback TCP, with an API key. */
+  apiWith(key: string): ApiClient {
+    return new ApiClient(`http://127.0.0.1:${this.running?.ports.api}`, { key });
+  }
+
+  async key(role: ApiRole, wanted: Partial<KeyCreate> = {}): Promise<KeyCreated> {
+    return await this.api.post<KeyCreated>('/v1/keys', { role, ...wanted });
   }
 
   async token(wanted: TokenCreate = {}): Promise<TokenCreated> {

@@ -23,11 +23,29 @@ _thalweg; printf '%s\\n' "\${COMPREPLY[@]}"`;
 describe.skipIf(!has('bash'))('bash', () => {
   test.each<[string, readonly string[]]>([
     ['thalweg no', ['node']],
-    ['thalweg node ', ['list', 'show', 'drain', 'resume', 'remove', '--json', '--core', '--no-color', '--help']],
+    [
+      'thalweg node ',
+      [
+        'list',
+        'show',
+        'drain',
+        'resume',
+        'remove',
+        '--json',
+        '--core',
+        '--api-key-file',
+        '--api-ca-file',
+        '--no-color',
+        '--help',
+      ],
+    ],
     ['thalweg --json token cr', ['create']],
     ['thalweg --core http://x:1 node sh', ['show']],
     ['thalweg token create --us', ['--uses']],
-    ['thalweg completion ', ['bash', 'zsh', 'fish', '--json', '--core', '--no-color', '--help']],
+    [
+      'thalweg completion ',
+      ['bash', 'zsh', 'fish', '--json', '--core', '--api-key-file', '--api-ca-file', '--no-color', '--help'],
+    ],
     ['thalweg core --probe', ['--probe-interval-ms']],
     ['thalweg agent do', ['down']],
     ['thalweg join --token-file /et', ['/etc']],

@@ -32,7 +32,7 @@ describe('join tokens', () => {
   });
 
   it('expire to the millisecond; revoked wins over expired', () => {
-    const made = tokens.create({ expiresInS: 60 });
+    const made = tokens.create({ expiresInS: 60 }, 'socket');
     const parsed = parseJoinToken(made.token);
     if (!parsed.ok) throw new Error(parsed.reason);
     const state = () => {
@@ -45,12 +45,12 @@ describe('join tokens', () => {
     nowMs += 1;
     expect(state()).toBe('token_expired');
     expect(tokens.list()[0]?.state).toBe('expired');
-    tokens.revoke(made.id);
+    tokens.revoke(made.id, 'socket');
     expect(state()).toBe('token_revoked');
   });
 
   it('keep no secret in the store', () => {
-    const { token, id } = tokens.create({});
+    const { token, id } = tokens.create({}, 'socket');
     const parsed = parseJoinToken(token);
     if (!parsed.ok) throw new Error(parsed.reason);
     expect(Buffer.from(store.token(id)?.secretHash ?? []).equals(parsed.value.secret)).toBe(false);

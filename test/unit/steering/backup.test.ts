@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeView, TokenView } from '../../../protocol/api.ts';
+import type { AuditView, NodeView, TokenView } from '../../../protocol/api.ts';
 import { backupStore } from '../../../steering/store/backup.ts';
 import { restoreStore } from '../../../steering/store/restore.ts';
 import { TestAgent } from '../../fake/test-agent.ts';
@@ -98,6 +98,31 @@ describe('a backup', () => {
     const answer = await next.join(made.token, { name: 'next' });
     expect(answer.index).not.toBe(late.joined?.index);
     expect((await (await late.connect()).ended()).refusal?.code).toBe('node_removed');
+  });
+
+  it('does not bring an API key back that was revoked since, nor forget one that was made', async () => {
+    const [stays, goes] = [await core.key('viewer'), await core.key('admin')];
+    backupStore(core.stateDir, file, Date.now());
+    const late = await core.key('viewer');
+    await core.api.delete(`/v1/keys/${goes.id}`);
+    expect(await restore()).toMatchObject({ keysRevoked: 0, merged: true });
+    for (const { key } of [stays, late]) expect(await core.apiWith(key).get('/v1/nodes')).toEqual([]);
+    await expect(core.apiWith(goes.key).get('/v1/nodes')).rejects.toMatchObject({
+      code: 'unauthenticated',
+      fields: { reason: 'revoked_key', keyId: goes.id },
+    });
+    const [restored] = await core.api.get<AuditView[]>('/v1/audit?limit=1');
+    expect(restored).toMatchObject({ kind: 'store_restored', by: 'host' });
+  });
+
+  it('takes no API key of a backup on another disk: nobody knows what was revoked since', async () => {
+    const { key } = await core.key('viewer');
+    backupStore(core.stateDir, file, Date.now());
+    await core.running?.stop();
+    const stateDir = join(core.directory, 'other');
+    expect(restoreStore(file, stateDir, Date.now())).toMatchObject({ keysRevoked: 1, merged: false });
+    await core.start({ stateDir });
+    await expect(core.apiWith(key).get('/v1/nodes')).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
   it('keeps certificates that were renewed since', async () => {

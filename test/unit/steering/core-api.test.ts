@@ -63,12 +63,12 @@ describe('tokens', () => {
 });
 
 describe('the TCP listener', () => {
-  it('may only look: whatever changes something and whatever shows tokens is 403 unauthorized', async () => {
+  it('without a key may only look: whatever changes something or shows who did is 401 unauthenticated', async () => {
     const api = core.readApi;
     await core.agent('a');
     expect(await api.get<NodeView[]>('/v1/nodes')).toHaveLength(1);
     for (const call of [api.get('/v1/tokens'), api.post('/v1/tokens', {}), api.delete('/v1/nodes/a')]) {
-      await expect(call).rejects.toMatchObject({ code: 'unauthorized', nextStep: expect.stringContaining('unix:') });
+      await expect(call).rejects.toMatchObject({ code: 'unauthenticated', nextStep: expect.stringContaining('unix:') });
     }
     expect(await api.get<NodeView[]>('/v1/nodes')).toHaveLength(1);
   });
@@ -87,19 +87,19 @@ describe('the TCP listener', () => {
   });
 });
 
-it('tells on the local socket alone who was changed when, newest first', async () => {
+it('tells what was changed when and by whom, newest first', async () => {
   await (await core.agent('a')).open();
   await core.api.post('/v1/nodes/a', { drained: true });
   await core.api.post('/v1/load', { aware: false });
   await core.api.delete('/v1/nodes/a');
   const entries = await core.api.get<AuditView[]>('/v1/audit?limit=4');
-  expect(entries.map(({ kind, name }) => [kind, name])).toEqual([
-    ['node_removed', 'a'],
-    ['load_off', null],
-    ['node_drained', 'a'],
-    ['node_joined', 'a'],
+  expect(entries.map(({ kind, name, by }) => [kind, name, by])).toEqual([
+    ['node_removed', 'a', 'socket'],
+    ['load_off', null, 'socket'],
+    ['node_drained', 'a', 'socket'],
+    ['node_joined', 'a', 'device'],
   ]);
-  await expect(core.readApi.get('/v1/audit')).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(core.readApi.get('/v1/audit')).rejects.toMatchObject({ code: 'unauthenticated' });
   await expect(core.api.get('/v1/audit?limit=all')).rejects.toMatchObject({ code: 'invalid_argument' });
 });
 
@@ -122,7 +122,7 @@ describe('draining a node', () => {
     await core.api.delete('/v1/nodes/a');
     expect(await core.api.get('/v1/nodes')).toEqual([]);
     await expect(core.api.post('/v1/nodes/a', { drained: true })).rejects.toMatchObject({ code: 'not_found' });
-    await expect(core.api.post('/v1/nodes/b', {})).rejects.toMatchObject({ code: 'not_found' });
+    await expect(core.api.post('/v1/nodes/b', { drained: true })).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

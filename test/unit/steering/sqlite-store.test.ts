@@ -37,7 +37,7 @@ describe('a store', () => {
 
   it('gives back what was put in, after it was closed and opened', () => {
     const store = new SqliteStore(deps, { stateDir: directory });
-    store.insertToken(aToken('t', { uses: 2 }));
+    store.insertToken(aToken('t', { uses: 2 }), 'socket');
     store.admitNode(aNode(1));
     store.saveEngineState(Uint8Array.of(1, 2, 3));
     store.setSetting('k', 'v');
@@ -53,7 +53,7 @@ describe('a store', () => {
 
   it('counts no use and keeps no node when any part of a join does not fit', () => {
     const store = new SqliteStore(deps, { stateDir: directory });
-    store.insertToken(aToken('t', { uses: 9 }));
+    store.insertToken(aToken('t', { uses: 9 }), 'socket');
     store.admitNode(aNode(1));
     const clash = (change: Partial<NodeRecord>) => () => store.admitNode(aNode(2, change));
     expect(clash({ name: aNode(1).name })).toThrow(expect.objectContaining({ code: 'name_taken' }));

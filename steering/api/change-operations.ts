@@ -1,0 +1,143 @@
+/** Operations that change something, and those that show who did. Every change is written into the audit. */
+import type { AuditView } from '../../protocol/api.ts';
+import type { Clock } from '../../protocol/clock.ts';
+import type { ApiKeys } from '../identity/api-keys.ts';
+import type { JoinTokens } from '../identity/join-tokens.ts';
+import type { LoadLoop } from '../session/load-loop.ts';
+import type { SessionHub } from '../session/session-hub.ts';
+import type { Actor, NodeRecord, Store } from '../store/store.ts';
+import {
+  auditQuery,
+  idParams,
+  keyCreateInput,
+  loadInput,
+  nameParams,
+  nodeInput,
+  tokenCreateInput,
+} from './api-inputs.ts';
+import type { CoreViews } from './core-views.ts';
+import { ADMIN, OPERATOR, type Operation, operation, VIEWER } from './operation.ts';
+
+export interface ChangeDeps {
+  readonly views: CoreViews;
+  readonly tokens: JoinTokens;
+  readonly keys: ApiKeys;
+  readonly hub: SessionHub;
+  readonly load: LoadLoop;
+  readonly store: Pick<Store, 'audit' | 'noteAudit'>;
+  readonly clock: Clock;
+}
+
+export function changeOperations({ views, tokens, keys, hub, load, store, clock }: ChangeDeps): Operation[] {
+  /** Joins, removals, tokens and keys are written with the change itself, in one commit. */
+  const note = (by: Actor, kind: AuditView['kind'], node?: NodeRecord): void => {
+    const subject = { nodeId: node?.id ?? null, name: node?.name ?? null, tokenId: null, keyId: null };
+    store.noteAudit({ atMs: clock.nowMs(), kind, ...subject, by });
+  };
+  return [
+    operation({
+      method: 'POST',
+      path: '/v1/nodes/:name',
+      summary: "Drains a node (moves others' paths off it and keeps them off), or takes that back",
+      need: OPERATOR,
+      params: nameParams,
+      body: nodeInput,
+      handle: ({ params, body, by }) => {
+        const node = views.find(params.name);
+        hub.drained.drain(node, body.drained);
+        note(by, body.drained ? 'node_drained' : 'node_resumed', node);
+        return views.node(node);
+      },
+    }),
+    operation({
+      method: 'DELETE',
+      path: '/v1/nodes/:name',
+      summary: 'Removes a node: its certificate is refused from now on, and its key leaves every peer',
+      need: ADMIN,
+      params: nameParams,
+      handle: ({ params, by }) => {
+        hub.remove(views.find(params.name), by);
+        return {};
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/v1/load',
+      summary: 'Switches load-aware steering on or off, until the core starts anew',
+      need: OPERATOR,
+      body: loadInput,
+      handle: ({ body, by }) => {
+        load.setAware(body.aware);
+        note(by, body.aware ? 'load_on' : 'load_off');
+        return load.view;
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/v1/audit',
+      summary: 'What operators and devices changed, and who did it, newest first',
+      need: VIEWER,
+      query: auditQuery,
+      handle: ({ query }): AuditView[] => store.audit(query.limit),
+    }),
+    operation({
+      method: 'GET',
+      path: '/v1/tokens',
+      summary: 'Every join token, without its secret',
+      need: VIEWER,
+      handle: () => tokens.list(),
+    }),
+    operation({
+      method: 'POST',
+      path: '/v1/tokens',
+      summary: 'Makes a join token; the answer is the only place where it is shown',
+      need: OPERATOR,
+      body: tokenCreateInput,
+      status: 201,
+      handle: ({ body, by }) => tokens.create(definedOnly(body), by),
+    }),
+    operation({
+      method: 'DELETE',
+      path: '/v1/tokens/:id',
+      summary: 'Revokes a join token; nodes that joined with it stay',
+      need: OPERATOR,
+      params: idParams,
+      handle: ({ params, by }) => {
+        tokens.revoke(params.id, by);
+        return {};
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/v1/keys',
+      summary: 'Every API key, without its secret',
+      need: ADMIN,
+      handle: () => keys.list(),
+    }),
+    operation({
+      method: 'POST',
+      path: '/v1/keys',
+      summary: 'Makes an API key; the answer is the only place where it is shown',
+      need: ADMIN,
+      body: keyCreateInput,
+      status: 201,
+      handle: ({ body, by }) => keys.create(definedOnly(body), by),
+    }),
+    operation({
+      method: 'DELETE',
+      path: '/v1/keys/:id',
+      summary: 'Revokes an API key: no request is taken with it any more',
+      need: ADMIN,
+      params: idParams,
+      handle: ({ params, by }) => {
+        keys.revoke(params.id, by);
+        return {};
+      },
+    }),
+  ];
+}
+
+/** Without keys whose value is undefined. */
+function definedOnly<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as never;
+}
