@@ -79,8 +79,9 @@ async function runOnLab(
 }
 
 function resultOf(scenario: Scenario, driver: string, startedAt: string, outcome: ScenarioOutcome): ScenarioResult {
-  const { events, pathChanges, measurements, expectations, problems } = outcome;
+  const { events, pathChanges, measurements, expectations, machine } = outcome;
   const missed = expectations.filter((e) => !e.ok).map((e) => `expected ${e.what}; seen: ${e.seen}`);
+  const wrong = [...missed, ...outcome.problems];
   return {
     scenario: scenario.name,
     hosts: scenario.hosts.map((host) => host.name),
@@ -90,8 +91,8 @@ function resultOf(scenario: Scenario, driver: string, startedAt: string, outcome
     pathChanges,
     measurements,
     expectations,
-    ok: missed.length === 0 && problems.length === 0,
-    reasons: [...missed, ...problems],
+    ok: wrong.length === 0,
+    reasons: wrong.length > 0 && machine !== null ? [...wrong, machine] : wrong,
   };
 }
 

@@ -14,6 +14,8 @@ export function measurements(record: RunRecord): Measurement[] {
     ...record.scenario.pings.flatMap((ping) => pingMeasurements(ping.name, record)),
     ...record.scenario.flows.flatMap((flow) => flowMeasurements(flow.name, flow, record)),
     ...resourceMeasurements(record),
+    { name: 'processors idle', ...whole, value: record.processors?.idle ?? null, unit: 'ratio' },
+    { name: 'processors stolen', ...whole, value: record.processors?.stolen ?? null, unit: 'ratio' },
   ];
 }
 

@@ -2,6 +2,7 @@
 import type { PathView } from '../../protocol/api.ts';
 import type { FlowResult } from '../traffic/traffic-report.ts';
 import type { PairReplies } from './ping-run.ts';
+import type { ProcessorShares } from './processor-times.ts';
 import type { ResourceSnapshot } from './resource-snapshot.ts';
 import type { RouteTouch } from './route-monitor.ts';
 import type { Scenario, TimeWindow } from './scenario.ts';
@@ -31,6 +32,8 @@ export interface RunRecord {
     readonly before: ReadonlyMap<string, ResourceSnapshot>;
     readonly after: ReadonlyMap<string, ResourceSnapshot>;
   } | null;
+  /** Of the machine, from t = 0 to the end; null: not known. */
+  readonly processors: ProcessorShares | null;
   /** What went wrong in the run itself. */
   readonly problems: readonly string[];
 }

@@ -10,6 +10,7 @@ import { disagreements, type KernelTables, readKernelTables } from './kernel-pat
 import { measurements } from './measurements.ts';
 import { type ApiReader, isConverged, type MeshSample, MeshWatch, pairViews, runPathChange } from './mesh-watch.ts';
 import { PingRun } from './ping-run.ts';
+import { busyMachine, type ProcessorShares, processorShares, readProcessorTimes } from './processor-times.ts';
 import { type ResourceSnapshot, resourceSnapshot } from './resource-snapshot.ts';
 import { RouteMonitor } from './route-monitor.ts';
 import { pause, type RunLab } from './run-lab.ts';
@@ -35,6 +36,8 @@ export interface ScenarioOutcome {
   readonly measurements: readonly Measurement[];
   readonly expectations: readonly ExpectationResult[];
   readonly problems: readonly string[];
+  /** Said where something was missed on a machine that had no time to spare; null: it had. */
+  readonly machine: string | null;
   /** t = 0 on the wall clock, milliseconds since 1970; 0: it never came. */
   readonly originUnixMs: number;
 }
@@ -56,6 +59,7 @@ export class ScenarioRun {
   readonly #events: RunEvent[] = [];
   readonly #problems: string[] = [];
   #monitor: RouteMonitor | undefined;
+  #processors: ProcessorShares | null = null;
   /** t = 0, monotonic and on the wall; Infinity and 0 before it is known. */
   #originMonoMs = Number.POSITIVE_INFINITY;
   #originUnixMs = 0;
@@ -149,6 +153,7 @@ export class ScenarioRun {
     const originNs = hrtimeNs() + BigInt(LEAD_MS * 1e6);
     const sources = this.#flows.map((flow) => this.#source(flow, originNs, signal));
     await this.#until(0, signal);
+    const processorsBefore = await readProcessorTimes();
     onProgress({ kind: 'started', steeredMs, durationMs: this.#scenario.durationMs });
     const events = this.#runEvents(signal);
     const pings = this.#pings.map(async (run) => {
@@ -158,6 +163,7 @@ export class ScenarioRun {
     });
     await this.#until(this.#scenario.durationMs, signal);
     await Promise.all([events, ...sources]);
+    this.#processors = processorShares(processorsBefore, await readProcessorTimes());
     await Promise.all([...this.#pings.map((ping) => ping.stop()), ...pings]);
   }
 
@@ -259,6 +265,7 @@ export class ScenarioRun {
       routeTouches: (host, window) => this.#monitor?.touches(host, this.#originUnixMs, window) ?? [],
       kernelDisagreements,
       resources: before === null || after === null ? null : { before, after },
+      processors: this.#processors,
       problems,
     };
   }
@@ -269,6 +276,7 @@ export class ScenarioRun {
       pathChanges: record.pathChanges.filter((change) => change.at >= 0),
       measurements: measurements(record),
       expectations: aborted ? [] : this.#scenario.expectations.map((expectation) => judge(expectation, record)),
+      machine: record.processors === null ? null : busyMachine(record.processors),
       problems: aborted ? [...record.problems, 'the run was interrupted'] : record.problems,
       originUnixMs: record.originUnixMs,
     };

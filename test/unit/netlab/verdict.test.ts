@@ -52,6 +52,7 @@ const record: RunRecord = {
   routeTouches: () => [],
   kernelDisagreements: null,
   resources: null,
+  processors: null,
   problems: [],
 };
 const verdict = (index: number, changed: Partial<RunRecord> = {}) => {
