@@ -80,6 +80,25 @@ const steering = z.strictObject({
     .describe('longest wait after a restart for known nodes to come back before anything is changed'),
 });
 
+const nats = z.strictObject({
+  mesh: z
+    .string()
+    .default('mesh')
+    .describe('name of the mesh in NATS: cores with the same one share all that they store'),
+  region: z.string().default('main').describe('part of the mesh in NATS; stands in every subject'),
+  replicas: z
+    .int()
+    .min(0)
+    .max(5)
+    .default(0)
+    .describe('NATS servers that keep a copy; 0: 3 where three or more are named with --store, else 1'),
+  credentials: z.string().optional().describe('file with a NATS .creds, an nkey seed, or user:password'),
+  ca: z.string().optional().describe("PEM file of the CA of the servers' certificates; asks for TLS"),
+  certificate: z.string().optional().describe('PEM file of a certificate of this core, where servers ask for one'),
+  key: z.string().optional().describe('PEM file of the key of that certificate'),
+  allowPlain: z.boolean().default(false).describe('speak without TLS to NATS on other hosts'),
+});
+
 const sessionPlan = z.strictObject({
   maxPeers: z
     .int()
@@ -110,6 +129,13 @@ export const coreConfigSchema = z.strictObject({
       'mesh: every node has sessions with every other. fleet: a node that does not transit is a leaf of one that does',
     ),
   stateDir: z.string().min(1).default('/var/lib/thalweg-core').describe('directory of the store and the CA key'),
+  store: z
+    .array(z.union([z.literal('sqlite'), z.string().regex(/^(nats|tls):\/\//, 'must be sqlite, nats://… or tls://…')]))
+    .min(1)
+    .max(16)
+    .default(['sqlite'])
+    .describe('where the core keeps what must last: sqlite in stateDir, or NATS servers as nats://host:port'),
+  nats: nats.prefault({}).describe('how NATS is used, with --store nats://…'),
   listen: hostPort.default('0.0.0.0:8470').describe('address and port for agents: joining and sessions (TLS)'),
   advertise: z
     .array(hostPort)

@@ -29,7 +29,8 @@ import type { PlanMaking } from './session-plan/plan-request.ts';
 import { OneStepSteeringEngine } from './steering-engine.ts';
 import type { SteeringEngine } from './steering-engine-port.ts';
 import { GroupCommit } from './store/group-commit.ts';
-import { SqliteStore } from './store/sqlite-store.ts';
+import { NatsStore } from './store/nats/nats-store.ts';
+import { checkAuthority, openStore } from './store/open-store.ts';
 import { TrafficPlanner } from './traffic-engineering/traffic-planner.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
@@ -42,6 +43,8 @@ export interface CoreDeps {
   readonly makeEngine?: () => SteeringEngine;
   /** Makes session plans elsewhere than in a thread of the build, for tests. */
   readonly plans?: PlanMaking;
+  /** The program of the thread that speaks to NATS, where it is not the one of the build, for tests. */
+  readonly natsWorker?: URL;
 }
 
 export interface RunningCore {
@@ -49,6 +52,8 @@ export interface RunningCore {
   stop(): Promise<void>;
   /** The ports that were bound, which matters when 0 was asked for; `api` is 0 without TCP. */
   readonly ports: { readonly agents: number; readonly api: number };
+  /** Rejects when the core cannot go on: its store cannot be followed any more. */
+  readonly ended: Promise<never>;
 }
 
 /** Starts a core. Throws ThalwegError when it cannot; then nothing is left open. */
@@ -59,11 +64,22 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
   const listening = parseListenAddress('listen', config.listen);
   const tcp = config.api === 'none' ? null : parseListenAddress('api', config.api);
   const onCommit = (durationMs: number) => metrics.storeSeconds.observe(durationMs / 1000);
-  const store = new SqliteStore({ monoMs: clock.monoMs, onCommit }, { stateDir: config.stateDir });
+  let lose: (error: ThalwegError) => void = () => {};
+  const ended = new Promise<never>((_, reject) => {
+    lose = reject;
+  });
+  ended.catch(() => {});
+  let onForeign: (nodeIds: readonly string[]) => void = () => {};
+  const store = openStore(
+    { monoMs: clock.monoMs, onCommit, onForeign: (nodeIds) => onForeign(nodeIds), onLost: (error) => lose(error) },
+    config,
+    deps.natsWorker,
+  );
   try {
     const plan = { tunnel: config.tunnelRange, node4: config.node4Range, node6: config.node6Range };
     const ranges = settleAddressPlan(store, plan);
     const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
+    checkAuthority(store, authority.fingerprint, config.stateDir);
     const registry = new NodeRegistry({ store, clock }, { ranges });
     const commits = new GroupCommit({ clock, store, onUndone: () => registry.reload() });
     const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
@@ -77,6 +93,9 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       { registry, authority, loop, clock, log, metrics, store, commits, plans },
       { ...config, certificateLifetimeMs },
     );
+    onForeign = (nodeIds) => {
+      if (store instanceof NatsStore) hub.changedElsewhere(registry.refresh(nodeIds, (id) => store.nodeById(id)));
+    };
     const agentAddresses = () => {
       if (config.advertise.length > 0) return config.advertise;
       return advertisedAddresses({ ...listening, port: agentServer.port }, ranges.plan);
@@ -136,7 +155,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       throw cause;
     }
     log.info('core started', { nodes: registry.size, stateDir: config.stateDir, caFingerprint });
-    return { stop, ports: { agents: agentServer.port, api: api.port } };
+    return { stop, ended, ports: { agents: agentServer.port, api: api.port } };
   } catch (cause) {
     store.close();
     throw cause;

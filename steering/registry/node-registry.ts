@@ -25,6 +25,11 @@ export interface Candidate {
   readonly certificateExpiresAtMs: number;
 }
 
+export interface NodeChange {
+  readonly before: NodeRecord | undefined;
+  readonly after: NodeRecord | undefined;
+}
+
 export class NodeRegistry {
   readonly ranges: AddressRanges;
   readonly #store: Store;
@@ -49,6 +54,26 @@ export class NodeRegistry {
   reload(): void {
     for (const map of [this.#byId, this.#byIndex, this.#byName, this.#byKey]) map.clear();
     this.#indexes = this.#load();
+  }
+
+  /**
+   * Takes over what other cores have made of these nodes. `stored`: what the store has of a node now. Says what changed here:
+   * before and after, undefined where there is no such node.
+   */
+  refresh(ids: readonly string[], stored: (id: string) => NodeRecord | undefined): NodeChange[] {
+    const changes = ids.map((id): NodeChange => ({ before: this.#byId.get(id), after: stored(id) }));
+    // first what goes: somebody else may hold its index or name by now
+    for (const { before, after } of changes) {
+      if (before === undefined) continue;
+      this.#forget(before);
+      if (after === undefined) this.#indexes.release(before.index, this.#clock.nowMs());
+    }
+    for (const { after } of changes) {
+      if (after === undefined) continue;
+      this.#indexes.hold(after.index);
+      this.#keep(after);
+    }
+    return changes.filter(({ before, after }) => before !== undefined || after !== undefined);
   }
 
   get size(): number {
@@ -143,12 +168,16 @@ export class NodeRegistry {
   remove(node: NodeRecord, by: Actor): boolean {
     const nowMs = this.#clock.nowMs();
     if (!this.#store.removeNode(node.id, nowMs, by)) return false;
+    this.#forget(node);
+    this.#indexes.release(node.index, nowMs);
+    return true;
+  }
+
+  #forget(node: NodeRecord): void {
     this.#byId.delete(node.id);
     this.#byIndex.delete(node.index);
     this.#byName.delete(node.name);
     this.#byKey.delete(node.publicKey);
-    this.#indexes.release(node.index, nowMs);
-    return true;
   }
 
   #load(): IndexAllocator {

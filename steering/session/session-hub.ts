@@ -12,7 +12,7 @@ import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { CoreMetrics } from '../metrics.ts';
-import type { NodeRegistry } from '../registry/node-registry.ts';
+import type { NodeChange, NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import type { Actor, NodeHost, NodeRecord, Store } from '../store/store.ts';
@@ -20,6 +20,7 @@ import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import { checkVersion } from './join-service.ts';
+import { letGo } from './leaving-session.ts';
 import { NodeRenewal } from './node-renewal.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, reportedHost } from './reported-host.ts';
@@ -28,13 +29,6 @@ import { accessLimits, linkObservations, type PeerInit, paceMessage, peerMessage
 import { type PlanningOptions, SessionPlanning } from './session-planning.ts';
 import { knowsNoLeaves, replaced } from './session-refusal.ts';
 import type { SteeringLoop } from './steering-loop.ts';
-
-/**
- * A node that leaves is kept waiting until nobody's packets meet it: one shortest-path run, one acknowledgement and one
- * drain time, which is less than 2 s. Where a node does not answer, or there is no other way, it goes after 5 s.
- */
-const LEAVE_LIMIT_MS = 5000;
-const LEAVE_POLL_MS = 50;
 
 /** Two devices with one identity would throw each other out at this pace. */
 const REPLACED_RETRY_MS = 30_000;
@@ -139,8 +133,19 @@ export class SessionHub implements SessionOwner {
 
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
   remove(node: NodeRecord, by: Actor): void {
+    if (this.#deps.registry.remove(node, by)) this.#gone(node);
+  }
+
+  /** Another core has changed these nodes: those that it removed lose their sessions here. */
+  changedElsewhere(changes: readonly NodeChange[]): void {
+    for (const { before, after } of changes) {
+      if (before !== undefined && after === undefined) this.#gone(before);
+      else if (after !== undefined && (before === undefined || !sameHost(before, after))) this.#hostChanged(after);
+    }
+  }
+
+  #gone(node: NodeRecord): void {
     const peers = this.#peersOf(node.index);
-    if (!this.#deps.registry.remove(node, by)) return;
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',
     });
@@ -280,7 +285,7 @@ export class SessionHub implements SessionOwner {
       case 'goodbye':
         if (body.value.reason === 'leave') {
           loop.event((engine, nowMs) => engine.nodeLeaving(index, nowMs));
-          this.#letGo(session, this.#deps.clock.monoMs() + LEAVE_LIMIT_MS);
+          letGo(session, this.#deps);
         } else {
           session.end('goodbye');
         }
@@ -318,20 +323,6 @@ export class SessionHub implements SessionOwner {
   }
 
   // ---- inside
-
-  /** Ends the session of a node that leaves once its data plane may go; it acknowledges tables until then. */
-  #letGo(session: AgentSession, deadlineMonoMs: number): void {
-    const { clock, loop, log } = this.#deps;
-    const { index } = session.options;
-    if (!session.isOpen) return;
-    const isTransit = loop.engine.isTransit(index, clock.monoMs());
-    if (isTransit && clock.monoMs() < deadlineMonoMs) {
-      clock.after(LEAVE_POLL_MS, () => this.#letGo(session, deadlineMonoMs));
-      return;
-    }
-    if (isTransit) log.warn('a node leaves that paths may still lead through', { index });
-    session.end('goodbye');
-  }
 
   /** The session's node as it is now; a node that was removed meanwhile has no session any more. */
   #node(session: AgentSession): NodeRecord {
@@ -387,4 +378,8 @@ export class SessionHub implements SessionOwner {
     const node = registry.byIndex(index);
     return node === undefined ? [] : peerMessage(node, loop.engine.role?.(index)?.kind === 'leaf');
   }
+}
+
+function sameHost(before: NodeRecord, after: NodeRecord): boolean {
+  return after.host === null || isSameHost(before.host, after.host);
 }

@@ -3,7 +3,7 @@
  * cores on one log.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -12,12 +12,18 @@ import { connect } from '@nats-io/transport-node';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LoadDoor } from '../../netlab/loadtest/load-door.ts';
 import { OwnNats } from '../../netlab/loadtest/own-nats.ts';
+import type { NodeView, TokenCreated, TokenView } from '../../protocol/api.ts';
+import { ApiClient } from '../../protocol/api-client.ts';
 import type { ThalwegError } from '../../protocol/error.ts';
+import { silentLogger } from '../../protocol/log.ts';
+import { coreConfigSchema, runCore } from '../../steering/core-program.ts';
 import { MIGRATIONS } from '../../steering/store/migrations.ts';
+import { hasMoved } from '../../steering/store/moved.ts';
 import { encodeLogEntry } from '../../steering/store/nats/log-entry.ts';
 import type { NatsSettings } from '../../steering/store/nats/nats-settings.ts';
-import { hasMoved, NatsStore } from '../../steering/store/nats/nats-store.ts';
+import { NatsStore } from '../../steering/store/nats/nats-store.ts';
 import { aNode, aToken, storeSuite } from './store-suite.ts';
 
 const hasServer = (() => {
@@ -221,5 +227,45 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
     expect(codeOf(() => a.saveEngineState(Uint8Array.of(2)))).toBe('conflict');
     b.appendEngineRecord(Uint8Array.of(3));
     expect(b.engineRecords()).toEqual([Uint8Array.of(1), Uint8Array.of(3)]);
+  });
+});
+
+describe.runIf(hasServer)('a core on NATS', () => {
+  const nats = new OwnNats();
+  const folders: string[] = [];
+  beforeAll(() => nats.start(1), 60_000);
+  afterAll(() => nats.stop());
+  afterEach(() => {
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  });
+  const start = async (stateDir: string) => {
+    const apiSocket = join(stateDir, 'core.sock');
+    const settings = { store: nats.addresses, listen: '127.0.0.1:0', api: 'none' };
+    const config = coreConfigSchema.parse({ ...settings, stateDir, apiSocket });
+    const core = await runCore(config, { log: silentLogger, natsWorker: worker });
+    return { core, api: new ApiClient(`unix:${apiSocket}`) };
+  };
+  const newFolder = () => {
+    folders.push(mkdtempSync(join(tmpdir(), 'thalweg-nats-core-')));
+    return folders.at(-1) as string;
+  };
+
+  it('finds its tokens and nodes again on another host that has its CA, and is refused without', async () => {
+    const [first, second] = [newFolder(), newFolder()];
+    const one = await start(first);
+    const { id, token } = await one.api.post<TokenCreated>('/v1/tokens', { uses: 2 });
+    const door = await LoadDoor.make(token);
+    const joined = await door.join(new Uint8Array(32).fill(5), Date.now());
+    expect(joined.refusal).toBeUndefined();
+    await one.core.stop();
+    await expect(start(second)).rejects.toMatchObject({ code: 'invalid_config' });
+    for (const file of ['ca.key', 'ca.crt']) copyFileSync(join(first, file), join(second, file));
+    const two = await start(second);
+    try {
+      expect(await two.api.get<TokenView[]>('/v1/tokens')).toMatchObject([{ id, used: 1 }]);
+      expect(await two.api.get<NodeView[]>('/v1/nodes')).toMatchObject([{ id: joined.nodeId, index: joined.index }]);
+    } finally {
+      await two.core.stop();
+    }
   });
 });

@@ -16,17 +16,19 @@ import { constants, DatabaseSync } from '@photostructure/sqlite';
 import { ThalwegError } from '../../../protocol/error.ts';
 import type { NodeId } from '../../../protocol/identifier.ts';
 import { MIGRATIONS } from '../migrations.ts';
+import { hasMoved, movedError } from '../moved.ts';
 import { type Database, lockStateDir, migrate, schemaVersion } from '../sqlite-file.ts';
 import { type OpenedTables, SqliteStore, type SqliteStoreDeps } from '../sqlite-store.ts';
-import type { TokenRecord } from '../store.ts';
+import type { NodeRecord, TokenRecord } from '../store.ts';
+import { nodeFromRow, type Row } from '../store-rows.ts';
 import type { SavedEngine } from './link-message.ts';
 import { decodeLogEntry, encodeLogEntry } from './log-entry.ts';
 import { NatsBridge } from './nats-bridge.ts';
 import { checkNatsSettings, type NatsSettings } from './nats-settings.ts';
 
 export interface NatsStoreDeps extends SqliteStoreDeps {
-  /** Rows have changed that this store did not change. */
-  readonly onForeign: () => void;
+  /** Others have changed these nodes, or something else when it is empty: `nodeById` says what they are now. */
+  readonly onForeign: (nodeIds: readonly string[]) => void;
   /** The store is of no use any more, and the core with it: it must stop, and may start again. */
   readonly onLost: (error: ThalwegError) => void;
 }
@@ -46,12 +48,6 @@ const SNAPSHOT_COMMITS = 2000;
 const MOST_ATTEMPTS = 50;
 /** A message holds a megabyte; a row of this is about 60 bytes before it is deflated. */
 const SEEN_AT_ONCE = 5000;
-const MOVED = 'moved';
-
-/** Whether a transaction failed only because another core was faster: what was read before it is stale, nothing was done. */
-export function hasMoved(cause: unknown): boolean {
-  return cause instanceof ThalwegError && cause.code === 'conflict' && cause.fields[MOVED] === true;
-}
 
 export class NatsStore extends SqliteStore {
   readonly #deps: NatsStoreDeps;
@@ -114,6 +110,12 @@ export class NatsStore extends SqliteStore {
     this.#hasForeign = false;
     if (this.#lost !== undefined) throw this.#lost;
     this.#bringSchemaForward();
+    watchNodes(this.#database);
+  }
+
+  nodeById(id: string): NodeRecord | undefined {
+    const row = this.#database.prepare('SELECT * FROM nodes WHERE id = ?').get(id) as Row | undefined;
+    return row === undefined ? undefined : nodeFromRow(row);
   }
 
   /** Applies what other cores have committed up to now. Throws storage_failed when NATS does not answer. */
@@ -189,6 +191,8 @@ export class NatsStore extends SqliteStore {
   protected override ended(): void {
     this.#session?.close();
     this.#session = undefined;
+    // its own changes are no news
+    if (!this.#hasForeign) this.#database.exec('DELETE FROM temp.changed_nodes');
     this.#bridge.hearWaiting();
     if (this.#commits < this.#snapshotCommits || this.#lost !== undefined) return;
     this.#commits = 0;
@@ -224,10 +228,7 @@ export class NatsStore extends SqliteStore {
       this.#commits++;
       return;
     }
-    throw new ThalwegError('conflict', 'another core has changed the store at the same moment', {
-      fields: { [MOVED]: true },
-      nextStep: 'try again',
-    });
+    throw movedError();
   }
 
   #bringSchemaForward(): void {
@@ -266,7 +267,9 @@ export class NatsStore extends SqliteStore {
   #tellForeign(): void {
     if (!this.#hasForeign || this.#isClosed) return;
     this.#hasForeign = false;
-    this.#deps.onForeign();
+    const rows = this.#database.prepare('SELECT DISTINCT id FROM temp.changed_nodes').all() as Row[];
+    this.#database.exec('DELETE FROM temp.changed_nodes');
+    this.#deps.onForeign(rows.map((row) => String(row['id'])));
   }
 
   #apply(seq: number, bytes: Uint8Array): void {
@@ -282,6 +285,7 @@ export class NatsStore extends SqliteStore {
     }
     if (kind === 'schema') {
       migrate(this.#database, schema);
+      watchNodes(this.#database);
       return;
     }
     if (schema !== schemaVersion(this.#database)) {
@@ -335,6 +339,22 @@ function openReplica(path: string, saved: Uint8Array | undefined): Database {
   } catch (cause) {
     database.close();
     throw cause;
+  }
+}
+
+/** Has this connection note which nodes change. Tables of its own are in no patchset. */
+function watchNodes(database: Database): void {
+  database.exec('CREATE TEMP TABLE IF NOT EXISTS changed_nodes (id TEXT NOT NULL)');
+  for (const [event, row] of [
+    ['INSERT', 'new'],
+    ['UPDATE', 'old'],
+    ['DELETE', 'old'],
+  ]) {
+    database.exec(`
+      DROP TRIGGER IF EXISTS temp.note_${event};
+      CREATE TEMP TRIGGER note_${event} AFTER ${event} ON main.nodes
+        BEGIN INSERT INTO changed_nodes VALUES (${row}.id); END;
+    `);
   }
 }
 
