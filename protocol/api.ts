@@ -4,6 +4,7 @@
  *
  *   GET    /healthz                    HealthView (503 when not ok)
  *   GET    /metrics                    Prometheus text
+ *   GET    /v1/openapi.json            OpenAPI 3.1
  *   GET    /v1/status                  StatusView
  *   GET    /v1/nodes                   NodeView[]
  *   GET    /v1/nodes/:name             NodeView

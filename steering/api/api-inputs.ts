@@ -38,24 +38,24 @@ export const pathChangesQuery = z.strictObject({
   after: z
     .string()
     .regex(/^\d{1,15}$/, 'must be the seq of a change')
-    .transform(Number)
-    .default(0),
+    .default('0')
+    .transform(Number),
 });
 
 export const demandQuery = z.strictObject({
   limit: z
     .string()
     .regex(/^\d{1,6}$/, 'must be a whole number')
-    .transform(Number)
-    .default(1000),
+    .default('1000')
+    .transform(Number),
 });
 
 export const auditQuery = z.strictObject({
   limit: z
     .string()
     .regex(/^\d{1,5}$/, 'must be a whole number')
-    .transform(Number)
-    .default(100),
+    .default('100')
+    .transform(Number),
 });
 
 export const nodeInput = z.strictObject({ drained: z.boolean() });
@@ -85,6 +85,6 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   const reason = issue?.message ?? 'it is not what is expected';
   throw new ThalwegError('invalid_argument', field === '' ? reason : `${field}: ${reason}`, {
     fields: { field },
-    nextStep: 'correct the request; docs/operations.md lists what the API takes',
+    nextStep: 'correct the request; /v1/openapi.json lists what the API takes',
   });
 }

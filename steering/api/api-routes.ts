@@ -7,11 +7,10 @@ import type { CoreMetrics } from '../metrics.ts';
 import { asThalwegError } from '../session/refusal.ts';
 import { type ApiListener, type ApiNeed, actorOf, type Caller, identifyCaller, permit } from './api-access.ts';
 import { parseInput } from './api-inputs.ts';
-import { type ChangeDeps, changeOperations } from './change-operations.ts';
-import { type LookDeps, lookOperations } from './look-operations.ts';
+import { apiOperations, type OperationDeps } from './api-operations.ts';
 import { LOOK, type Operation } from './operation.ts';
 
-export interface ApiDeps extends LookDeps, ChangeDeps {
+export interface ApiDeps extends OperationDeps {
   readonly keys: ApiKeys;
   readonly metrics: CoreMetrics;
   readonly log: Logger;
@@ -58,15 +57,15 @@ export function registerRoutes(app: FastifyInstance, deps: ApiDeps, listener: Ap
   });
   app.setNotFoundHandler((request, reply) => {
     const error = new ThalwegError('not_found', `the API has no ${request.method} ${request.url.slice(0, 200)}`, {
-      nextStep: 'docs/operations.md lists its routes',
+      nextStep: '/v1/openapi.json lists its routes',
     });
     return reply.status(404).send(error.toJSON());
   });
-  for (const operation of [...lookOperations(deps), ...changeOperations(deps)]) register(app, operation);
+  for (const one of apiOperations(deps)) register(app, one);
 }
 
-function register(app: FastifyInstance, operation: Operation): void {
-  const { method, path: url, need, params, query, body, status } = operation;
+function register(app: FastifyInstance, one: Operation): void {
+  const { method, path: url, need, params, query, body, status } = one;
   app.route({
     method,
     url,
@@ -74,7 +73,7 @@ function register(app: FastifyInstance, operation: Operation): void {
     handler: async (request, reply) => {
       const caller = request.caller ?? { kind: 'nobody', local: false };
       reply.status(status);
-      return await operation.handle({
+      return await one.handle({
         params: parseInput(params, request.params),
         query: parseInput(query, request.query),
         body: parseInput(body, request.body ?? {}),

@@ -1,4 +1,5 @@
 /** Operations that change something, and those that show who did. Every change is written into the audit. */
+import { z } from 'zod';
 import type { AuditView } from '../../protocol/api.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
@@ -6,6 +7,16 @@ import type { JoinTokens } from '../identity/join-tokens.ts';
 import type { LoadLoop } from '../session/load-loop.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { Actor, NodeRecord, Store } from '../store/store.ts';
+import {
+  auditAnswer,
+  doneAnswer,
+  keyAnswer,
+  keyCreatedAnswer,
+  loadAnswer,
+  nodeAnswer,
+  tokenAnswer,
+  tokenCreatedAnswer,
+} from './api-answers.ts';
 import {
   auditQuery,
   idParams,
@@ -39,6 +50,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'POST',
       path: '/v1/nodes/:name',
       summary: "Drains a node (moves others' paths off it and keeps them off), or takes that back",
+      answer: nodeAnswer,
       need: OPERATOR,
       params: nameParams,
       body: nodeInput,
@@ -53,6 +65,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'DELETE',
       path: '/v1/nodes/:name',
       summary: 'Removes a node: its certificate is refused from now on, and its key leaves every peer',
+      answer: doneAnswer,
       need: ADMIN,
       params: nameParams,
       handle: ({ params, by }) => {
@@ -64,6 +77,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'POST',
       path: '/v1/load',
       summary: 'Switches load-aware steering on or off, until the core starts anew',
+      answer: loadAnswer,
       need: OPERATOR,
       body: loadInput,
       handle: ({ body, by }) => {
@@ -76,6 +90,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'GET',
       path: '/v1/audit',
       summary: 'What operators and devices changed, and who did it, newest first',
+      answer: z.array(auditAnswer),
       need: VIEWER,
       query: auditQuery,
       handle: ({ query }): AuditView[] => store.audit(query.limit),
@@ -84,6 +99,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'GET',
       path: '/v1/tokens',
       summary: 'Every join token, without its secret',
+      answer: z.array(tokenAnswer),
       need: VIEWER,
       handle: () => tokens.list(),
     }),
@@ -91,6 +107,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'POST',
       path: '/v1/tokens',
       summary: 'Makes a join token; the answer is the only place where it is shown',
+      answer: tokenCreatedAnswer,
       need: OPERATOR,
       body: tokenCreateInput,
       status: 201,
@@ -100,6 +117,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'DELETE',
       path: '/v1/tokens/:id',
       summary: 'Revokes a join token; nodes that joined with it stay',
+      answer: doneAnswer,
       need: OPERATOR,
       params: idParams,
       handle: ({ params, by }) => {
@@ -111,6 +129,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'GET',
       path: '/v1/keys',
       summary: 'Every API key, without its secret',
+      answer: z.array(keyAnswer),
       need: ADMIN,
       handle: () => keys.list(),
     }),
@@ -118,6 +137,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'POST',
       path: '/v1/keys',
       summary: 'Makes an API key; the answer is the only place where it is shown',
+      answer: keyCreatedAnswer,
       need: ADMIN,
       body: keyCreateInput,
       status: 201,
@@ -127,6 +147,7 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
       method: 'DELETE',
       path: '/v1/keys/:id',
       summary: 'Revokes an API key: no request is taken with it any more',
+      answer: doneAnswer,
       need: ADMIN,
       params: idParams,
       handle: ({ params, by }) => {

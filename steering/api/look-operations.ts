@@ -1,8 +1,20 @@
 /** Operations that only look at the mesh. */
+import { z } from 'zod';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { LoadLoop } from '../session/load-loop.ts';
 import type { SteeringEngine } from '../steering-engine-port.ts';
+import {
+  demandAnswer,
+  explanationAnswer,
+  healthAnswer,
+  linkAnswer,
+  loadAnswer,
+  nodeAnswer,
+  pathAnswer,
+  pathChangeAnswer,
+  statusAnswer,
+} from './api-answers.ts';
 import { demandQuery, nameParams, pairParams, pathChangesQuery } from './api-inputs.ts';
 import type { CoreViews } from './core-views.ts';
 import { ANYBODY, LOOK, type Operation, operation } from './operation.ts';
@@ -20,6 +32,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/healthz',
       summary: 'Whether the core works: 200, or 503 and what does not. Without a key only whether',
+      answer: healthAnswer,
       need: ANYBODY,
       handle: ({ caller, reply }) => {
         const health = views.health();
@@ -31,6 +44,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/metrics',
       summary: 'Metrics in the text format of Prometheus',
+      answer: 'text',
       need: LOOK,
       handle: async ({ reply }) => {
         reply.type(metrics.registry.contentType);
@@ -41,6 +55,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/status',
       summary: 'The mesh at a glance',
+      answer: statusAnswer,
       need: LOOK,
       handle: () => views.status(),
     }),
@@ -48,6 +63,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/nodes',
       summary: 'Every node',
+      answer: z.array(nodeAnswer),
       need: LOOK,
       handle: () => views.nodes(),
     }),
@@ -55,6 +71,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/nodes/:name',
       summary: 'One node, by name or id',
+      answer: nodeAnswer,
       need: LOOK,
       params: nameParams,
       handle: ({ params }) => views.node(views.find(params.name)),
@@ -63,6 +80,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/links',
       summary: 'Every measured link, in both directions',
+      answer: z.array(linkAnswer),
       need: LOOK,
       handle: () => views.links(),
     }),
@@ -70,6 +88,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/paths',
       summary: 'The path of every ordered pair of nodes',
+      answer: z.array(pathAnswer),
       need: LOOK,
       handle: () => views.paths(),
     }),
@@ -77,6 +96,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/paths/:from/:to',
       summary: 'One path: its hops and cost, the runner-up and why it is not taken, how traffic is split',
+      answer: explanationAnswer,
       need: LOOK,
       params: pairParams,
       handle: ({ params }) => {
@@ -92,6 +112,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/path-changes',
       summary: 'Moves of paths since the core started, oldest first',
+      answer: z.array(pathChangeAnswer),
       need: LOOK,
       query: pathChangesQuery,
       handle: ({ query }) => engine.pathChangesAfter(query.after),
@@ -100,6 +121,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/load',
       summary: 'How full the mesh is and what load-aware steering does about it',
+      answer: loadAnswer,
       need: LOOK,
       handle: () => load.view,
     }),
@@ -107,6 +129,7 @@ export function lookOperations({ views, engine, load, metrics }: LookDeps): Oper
       method: 'GET',
       path: '/v1/demand',
       summary: 'Who sends how much to whom, the largest pairs first, and what accesses carry',
+      answer: demandAnswer,
       need: LOOK,
       query: demandQuery,
       handle: ({ query }) => views.demand(query.limit),

@@ -26,6 +26,8 @@ interface Declared<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** What success answers, for the OpenAPI document. */
+  readonly answer: z.ZodType | 'text';
   /** Of success; default 200. */
   readonly status?: 201;
   handle(input: OperationInput<z.output<P>, z.output<Q>, z.output<B>>): unknown;
