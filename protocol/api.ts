@@ -246,22 +246,25 @@ export interface PathChange {
   readonly afterCostUs: number | null;
 }
 
+export const AUDIT_KINDS = [
+  'token_created',
+  'token_revoked',
+  'node_joined',
+  'node_rejoined',
+  'node_removed',
+  'node_drained',
+  'node_resumed',
+  'load_on',
+  'load_off',
+  'key_created',
+  'key_revoked',
+  'store_restored',
+] as const;
+
 /** A change that an operator or a device made. */
 export interface AuditView {
   readonly atMs: number;
-  readonly kind:
-    | 'token_created'
-    | 'token_revoked'
-    | 'node_joined'
-    | 'node_rejoined'
-    | 'node_removed'
-    | 'node_drained'
-    | 'node_resumed'
-    | 'load_on'
-    | 'load_off'
-    | 'key_created'
-    | 'key_revoked'
-    | 'store_restored';
+  readonly kind: (typeof AUDIT_KINDS)[number];
   readonly nodeId: string | null;
   /** Of the node or of the API key that was changed. */
   readonly name: string | null;

@@ -157,6 +157,12 @@ export const coreConfigSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('whoever is on this host may look at nodes, links, paths and metrics over loopback without an API key'),
+  apiRequestsPerMinute: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1200)
+    .describe('requests over TCP that one API key, or one address without a key, may make within a minute'),
   apiSocket: z
     .string()
     .min(1)

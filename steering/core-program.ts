@@ -126,7 +126,13 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
       { views, tokens, keys, hub, engine: loop.engine, load, metrics, log, store, clock },
-      { tcp, tls: tlsFiles(config), keyless: config.apiKeyless, socketPath: config.apiSocket },
+      {
+        tcp,
+        tls: tlsFiles(config),
+        keyless: config.apiKeyless,
+        requestsPerMinute: config.apiRequestsPerMinute,
+        socketPath: config.apiSocket,
+      },
     );
     metrics.onCollect(() => metrics.apiCertificateExpiry.set((api.certificateExpiresAtMs ?? 0) / 1000));
 

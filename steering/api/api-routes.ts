@@ -9,6 +9,7 @@ import { type ApiListener, type ApiNeed, actorOf, type Caller, identifyCaller, p
 import { parseInput } from './api-inputs.ts';
 import { apiOperations, type OperationDeps } from './api-operations.ts';
 import { LOOK, type Operation } from './operation.ts';
+import type { RequestLimits } from './request-limits.ts';
 
 export interface ApiDeps extends OperationDeps {
   readonly keys: ApiKeys;
@@ -38,16 +39,26 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   storage_failed: 503,
 };
 
-export function registerRoutes(app: FastifyInstance, deps: ApiDeps, listener: ApiListener): void {
+/** `limits`: null on the local socket, whose callers may do everything anyway. */
+export function registerRoutes(
+  app: FastifyInstance,
+  deps: ApiDeps,
+  listener: ApiListener,
+  limits: RequestLimits | null,
+): void {
   const { keys, log, metrics } = deps;
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', async (request, reply) => {
     try {
       request.caller = identifyCaller(listener, request.headers, (key) => keys.authenticate(key));
+      await limits?.count(request);
       permit(request.caller, request.routeOptions.config.need ?? LOOK);
     } catch (cause) {
-      if (cause instanceof ThalwegError) refused(cause, request, reply, log, metrics);
-      throw cause;
+      if (!(cause instanceof ThalwegError)) throw cause;
+      const failed = cause.code === 'unauthenticated' && limits !== null;
+      const error = failed ? await limits.countFailure(request, cause) : cause;
+      refused(error, request, reply, log, metrics);
+      throw error;
     }
   });
   app.setErrorHandler((cause, _request, reply) => {
@@ -95,6 +106,10 @@ function refused(
 ): void {
   const { reason = error.code, keyId = null } = error.fields;
   metrics.apiRefusals.inc({ reason: String(reason) });
+  if (error.code === 'rate_limited') {
+    reply.header('retry-after', String(error.fields['retryAfterS']));
+    return;
+  }
   log.warn('api request refused', {
     reason,
     keyId,

@@ -12,6 +12,7 @@ import { PendingHandshakes } from '../session/pending-handshakes.ts';
 import type { ApiListener } from './api-access.ts';
 import { ApiCertificate, type CertificateFiles } from './api-certificate.ts';
 import { type ApiDeps, registerRoutes } from './api-routes.ts';
+import { FAILURES_PER_MINUTE, RequestLimits } from './request-limits.ts';
 
 /** A token request is under 4 KiB of labels. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -35,6 +36,8 @@ export interface ApiOptions {
   readonly tls: CertificateFiles | null;
   /** This host's processes may look over loopback without a key. */
   readonly keyless: boolean;
+  /** Of one API key, and of one address without, over TCP. */
+  readonly requestsPerMinute: number;
   readonly socketPath: string;
 }
 
@@ -129,7 +132,12 @@ export class ApiServer {
         return bounded(server);
       },
     });
-    registerRoutes(app, this.#deps, listener);
+    const { requestsPerMinute } = this.#options;
+    const limits =
+      listener.kind === 'socket'
+        ? null
+        : await RequestLimits.make(app, this.#deps.log, { requestsPerMinute, failuresPerMinute: FAILURES_PER_MINUTE });
+    registerRoutes(app, this.#deps, listener, limits);
     this.#apps.push(app);
     await app.ready();
     return app;

@@ -128,7 +128,8 @@ describe('a certificate that is renewed', () => {
     // only connections are made: nothing behind the routes is needed
     const deps = { clock, log: silentLogger } as unknown as ApiDeps;
     const tcp = { field: 'api', host: '127.0.0.1', port: 0 };
-    const server = new ApiServer(deps, { tcp, tls: first, keyless: true, socketPath: join(directory, 'api.sock') });
+    const limits = { keyless: true, requestsPerMinute: 1000 };
+    const server = new ApiServer(deps, { tcp, tls: first, ...limits, socketPath: join(directory, 'api.sock') });
     await server.start();
     try {
       const before = await shown(server.port);

@@ -42,7 +42,7 @@ describe('the document', () => {
       for (const one of [method].flat())
         if (one !== 'HEAD') registered.push(`${one} ${url.replace(/:(\w+)/g, '{$1}')}`);
     });
-    registerRoutes(app, {} as unknown as ApiDeps, { kind: 'socket' });
+    registerRoutes(app, {} as unknown as ApiDeps, { kind: 'socket' }, null);
     await app.ready();
     await app.close();
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
