@@ -28,11 +28,12 @@ export class CoreClock {
 export class CertificateRenewal {
   #askedAtMonoMs = Number.NEGATIVE_INFINITY;
 
-  /** True when a RenewRequest is to be sent now; remembers that it was. */
-  due(life: CertificateLife, coreNowUnixMs: number, monoMs: number): boolean {
+  /** True when a RenewRequest is to be sent now, for its age or `anyway`; remembers that it was. */
+  due(life: CertificateLife, coreNowUnixMs: number, monoMs: number, anyway = false): boolean {
     const remaining = life.notAfterUnixMs - coreNowUnixMs;
     const total = life.notAfterUnixMs - life.notBeforeUnixMs;
-    if (remaining >= total * RENEW_AT_REMAINING || monoMs - this.#askedAtMonoMs < ASK_AGAIN_MS) return false;
+    if (!anyway && remaining >= total * RENEW_AT_REMAINING) return false;
+    if (monoMs - this.#askedAtMonoMs < ASK_AGAIN_MS) return false;
     this.#askedAtMonoMs = monoMs;
     return true;
   }

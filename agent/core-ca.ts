@@ -2,13 +2,15 @@
  * What a core says of itself before anybody has to trust it: its CA, known by the fingerprint, and its clock. Used to
  * join, and to say by how much a clock is off when TLS refuses the dates of a certificate.
  */
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, verify, X509Certificate } from 'node:crypto';
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import { CaResponseSchema } from '../protocol/gen/thalweg/v1/join_pb.ts';
+import { type CaResponse, CaResponseSchema } from '../protocol/gen/thalweg/v1/join_pb.ts';
 import { clockSkewError, MAX_CLOCK_SKEW_MS, notACore } from './core-error.ts';
 import { askCore } from './core-request.ts';
+
+const SUCCESSION = Buffer.from('thalweg ca succession\0', 'latin1');
 
 export interface FoundCore {
   readonly address: string;
@@ -18,7 +20,8 @@ export interface FoundCore {
 }
 
 /**
- * GET /v1/ca, trusting nothing; the SHA-256 over the CA's DER must be `fingerprint` (64 hex digits). Throws `ca_mismatch`,
+ * GET /v1/ca, trusting nothing; the SHA-256 over the CA's DER must be `fingerprint` (64 hex digits), or that of a CA which has
+ * signed that this one follows it. Throws `ca_mismatch`,
  * `clock_skew` when the clocks are more than MAX_CLOCK_SKEW_MS apart, `protocol_violation`, or the socket's own error.
  */
 export async function fetchCa(address: string, fingerprint: string, clock: Pick<Clock, 'nowMs'>): Promise<FoundCore> {
@@ -29,7 +32,7 @@ export async function fetchCa(address: string, fingerprint: string, clock: Pick<
   try {
     const message = fromBinary(CaResponseSchema, answer.body);
     const actual = caFingerprint(message.caDer);
-    if (actual !== fingerprint) throw caMismatch(address, fingerprint, actual);
+    if (actual !== fingerprint && !follows(message, fingerprint)) throw caMismatch(address, fingerprint, actual);
     ca = new X509Certificate(message.caDer);
     coreClockMs = Number(message.clockUnixMs);
   } catch (cause) {
@@ -38,6 +41,13 @@ export async function fetchCa(address: string, fingerprint: string, clock: Pick<
   const skewMs = coreClockMs - clock.nowMs();
   if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) throw clockSkewError(skewMs);
   return { address, caPem: ca.toString(), skewMs };
+}
+
+/** Whether the CA that is known by the fingerprint has signed that this one follows it. */
+function follows({ caDer, predecessorDer, predecessorSignature }: CaResponse, fingerprint: string): boolean {
+  if (predecessorDer.length === 0 || caFingerprint(predecessorDer) !== fingerprint) return false;
+  const { publicKey } = new X509Certificate(predecessorDer);
+  return verify('sha256', Buffer.concat([SUCCESSION, caDer]), publicKey, predecessorSignature);
 }
 
 /** SHA-256 over the DER of a CA certificate, 64 hex digits. */

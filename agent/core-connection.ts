@@ -169,5 +169,6 @@ function bound(listener: SessionListener): SessionListener {
     onProbePlan: (p) => listener.onProbePlan(p),
     onCoreClock: (ms) => listener.onCoreClock(ms),
     onCertificate: (der) => listener.onCertificate(der),
+    onTrust: (trust) => listener.onTrust(trust),
   };
 }

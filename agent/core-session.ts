@@ -19,6 +19,7 @@ import type {
   PeerUpdate,
   ProbePlan,
   Refusal,
+  Trust,
   Welcome,
 } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
@@ -35,6 +36,7 @@ export interface SessionListener {
   /** The core's wall clock as it was a moment ago. */
   onCoreClock(unixMs: number): void;
   onCertificate(certificateDer: Uint8Array): void;
+  onTrust(trust: Trust): void;
 }
 
 /** How a session ended. `error` undefined: this side closed it. */
@@ -172,6 +174,9 @@ export class CoreSession {
       }
       case 'renewResponse':
         this.#listener.onCertificate(body.value.certificateDer);
+        return;
+      case 'trust':
+        this.#listener.onTrust(body.value);
         return;
       case 'probePlan':
         this.#listener.onProbePlan(body.value);

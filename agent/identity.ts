@@ -4,7 +4,8 @@
  *   identity.json        0600  node id, name, index, address plan, core addresses, CA fingerprint
  *   wireguard.key        0600  WireGuard private key, base64 as `wg` takes it
  *   tls.key              0600  EC P-256 private key, PKCS #8 PEM
- *   tls.crt, ca.crt      0600  certificates, PEM
+ *   tls.crt              0600  certificate, PEM
+ *   ca.crt               0600  the mesh's CA, PEM; two while one follows the other
  *   signing-request.der  0600  PKCS #10 request for tls.key, sent again at each renewal
  */
 import { X509Certificate } from 'node:crypto';
@@ -103,6 +104,11 @@ export class IdentityStore {
 
   async saveCertificate(der: Uint8Array): Promise<void> {
     await writeFileAtomically(this.path('tls.crt'), new X509Certificate(der).toString(), 0o600);
+  }
+
+  /** PEM after PEM. */
+  async saveCaBundle(pem: string): Promise<void> {
+    await writeFileAtomically(this.path('ca.crt'), pem, 0o600);
   }
 
   /** Deletes all that ties this device to a mesh, keys too. */

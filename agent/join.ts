@@ -26,6 +26,7 @@ import { type FoundCore, fetchCa } from './core-ca.ts';
 import { clockSkewError, connectionError, notACore, refusalError } from './core-error.ts';
 import { askCore } from './core-request.ts';
 import { checkedPlan, type Identity, IdentityStore, ownAddresses } from './identity.ts';
+import { issuerOf, readBundle } from './trust-bundle.ts';
 import { generateWireGuardKey, wireGuardPublicKey } from './wireguard-key.ts';
 
 export interface JoinOptions {
@@ -260,7 +261,7 @@ export function checkCertificate(certificateDer: Uint8Array, caPem: string, tlsK
   if (!certifiedKey.equals(ownKey)) {
     throw new ThalwegError('certificate_invalid', "the certificate the core issued is not for this device's key");
   }
-  if (!certificate.verify(new X509Certificate(caPem).publicKey)) {
+  if (issuerOf(certificate, readBundle(caPem)) === undefined) {
     throw new ThalwegError('certificate_invalid', "the certificate the core issued is not signed by the core's CA");
   }
   return certificate;

@@ -107,11 +107,10 @@ export class MeshAgent {
       remembered: () => this.#memory.flush(),
     });
     this.#certificate = new CertificateKeeper({
-      clock,
-      log,
-      identityStore,
+      ...deps,
       sendRenewRequest: (signingRequestDer) =>
         this.#connection.send({ case: 'renewRequest', value: { signingRequestDer } }),
+      sendTrustReport: (value) => this.#connection.send({ case: 'trustReport', value }),
     });
     this.#memory = new AgentMemory({
       clock,
@@ -176,6 +175,7 @@ export class MeshAgent {
           onProbePlan: (plan) => this.#links.setProbePlan(plan),
           onCoreClock: (unixMs) => this.#onCoreClock(unixMs),
           onCertificate: (der) => void this.#certificate.accept(der),
+          onTrust: (trust) => void this.#certificate.trust(trust),
         },
         onState: (state) => {
           this.#state = state;
@@ -283,6 +283,7 @@ export class MeshAgent {
       wireguardBackend: this.#wireguardBackend,
       leafCapacity: this.#options.transit ? this.#options.leafCapacity : 0,
       ...accessFields(this.#options),
+      ...(this.#certificate.report && { trust: this.#certificate.report }),
     };
   }
 

@@ -1,14 +1,18 @@
-/** `thalweg core`: runs the steering core until a signal; `core backup` and `core restore` keep and put back its store. */
+/** `thalweg core`: runs the steering core until a signal; `core backup` and `core restore` keep and put back its store, `core ca` replaces its CA. */
 import type { Command } from 'commander';
+import { addCaCommand } from './ca-command.ts';
 import { backupPage, restorePage } from './print/backup-page.ts';
 import type { CliSession } from './session.ts';
 
 const DEFAULT_STATE_DIR = '/var/lib/thalweg-core';
 
 export async function addCoreCommand(program: Command, session: CliSession, withFlags: boolean): Promise<void> {
-  const command = program.command('core').description('run the steering core, or keep and put back its store');
+  const command = program
+    .command('core')
+    .description('run the steering core, keep and put back its store, replace its CA');
   addBackup(command, session);
   addRestore(command, session);
+  addCaCommand(command, session);
   if (!withFlags) return;
   const { coreConfigSchema, runCore } = await import('../steering/core-program.ts');
   const { addService } = await import('./service-command.ts');

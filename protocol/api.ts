@@ -21,6 +21,8 @@
  *   GET    /v1/tokens                  TokenView[] (viewer)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (operator)
  *   DELETE /v1/tokens/:id              {} (operator)
+ *   GET    /v1/ca                      CaView (viewer)
+ *   POST   /v1/ca                      { action: 'rotate' | 'finish', force? } -> CaView (admin)
  *   GET    /v1/keys                    KeyView[] (admin)
  *   POST   /v1/keys                    KeyCreate -> KeyCreated (admin)
  *   DELETE /v1/keys/:id                {} (admin)
@@ -259,7 +261,28 @@ export const AUDIT_KINDS = [
   'key_created',
   'key_revoked',
   'store_restored',
+  'ca_rotated',
+  'ca_retired',
 ] as const;
+
+/** The CA, and the one that follows it while both are trusted. Fingerprints are SHA-256 over the DER, 64 hex digits. */
+export interface CaView {
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+  readonly rotation: {
+    readonly fingerprint: string;
+    readonly startedAtMs: number;
+    /** Nodes whose certificate is of the new CA. */
+    readonly moved: number;
+    /** Nodes that are not, and are online; and that are offline. */
+    readonly waiting: number;
+    readonly away: number;
+    /** Of these, up to 100. */
+    readonly names: readonly string[];
+    /** When the last of their certificates is good for nothing any more, its grace included. */
+    readonly lastEndsAtMs: number;
+  } | null;
+}
 
 /** A change that an operator or a device made. */
 export interface AuditView {
@@ -273,6 +296,7 @@ export interface AuditView {
   /**
    * Who did it. `socket`: somebody at the local socket, which is the user that runs the core, or root. `key:NAME:ID`: the
    * holder of that API key. `device`: the node itself. `host`: a command on the core's host while the core was stopped.
+   * `core`: the core by itself.
    * Null: it was done before this was kept.
    */
   readonly by: string | null;

@@ -16,6 +16,7 @@ import {
   RouteDeltaSchema,
   type RouteRow as RouteRowMessage,
   TableKind as TableKindNumber,
+  type TrustReport,
 } from './gen/thalweg/v1/session_pb.ts';
 import { MAX_NODE_INDEX } from './identifier.ts';
 import { type RouteDelta, type RouteRow, type RowKey, type RowPlane, rowFault, type TableKind } from './route-table.ts';
@@ -32,6 +33,9 @@ export const MAX_DEMANDS_PER_REPORT = 4096;
 export const MAX_PEERS_PER_UPDATE = 65_536;
 export const MAX_ROWS_PER_DELTA = 262_144;
 export const MAX_ENDPOINTS = 16;
+/** One, and two while one follows the other. */
+export const MAX_TRUSTED_CAS = 4;
+const MAX_CA_BYTES = 4096;
 
 export type AgentBody = NonNullable<MessageInitShape<typeof AgentFrameSchema>['body']>;
 export type CoreBody = NonNullable<MessageInitShape<typeof CoreFrameSchema>['body']>;
@@ -143,6 +147,13 @@ function rowFromMessage(message: RouteRowMessage): Parsed<RouteRow> {
   return fault === undefined ? { ok: true, value: row } : { ok: false, reason: fault };
 }
 
+function trustFault(field: string, report: TrustReport | undefined): string | undefined {
+  if (report === undefined) return undefined;
+  if (report.caFingerprints.length > MAX_TRUSTED_CAS) return `${field} names more than ${MAX_TRUSTED_CAS} CAs`;
+  const fingerprints = [...report.caFingerprints, report.issuerFingerprint];
+  return fingerprints.some(({ length }) => length !== 32) ? `${field}: a fingerprint is not of 32 bytes` : undefined;
+}
+
 function agentFrameFault({ body }: AgentFrame): string | undefined {
   switch (body.case) {
     case undefined:
@@ -162,7 +173,9 @@ function agentFrameFault({ body }: AgentFrame): string | undefined {
         const fault = bps === undefined ? undefined : bitRateFault(Number(bps));
         if (fault !== undefined) return `hello.${field}: ${fault}`;
       }
-      return hostFault('hello', body.value);
+      return trustFault('hello.trust', body.value.trust) ?? hostFault('hello', body.value);
+    case 'trustReport':
+      return trustFault('trust_report', body.value);
     case 'hostUpdate':
       return hostFault('host_update', body.value);
     case 'linkReport':
@@ -206,6 +219,11 @@ function coreFrameFault({ body }: CoreFrame): string | undefined {
         : undefined;
     case 'welcome':
       return isIndex(body.value.index) ? undefined : `welcome.index ${body.value.index} is out of range`;
+    case 'trust': {
+      const { caDer } = body.value;
+      if (caDer.length === 0 || caDer.length > MAX_TRUSTED_CAS) return `trust names ${caDer.length} CAs`;
+      return caDer.some(({ length }) => length > MAX_CA_BYTES) ? 'trust: a CA is too large' : undefined;
+    }
     case 'heartbeat':
     case 'renewResponse':
     case 'refusal':

@@ -11,14 +11,15 @@ import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
 import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
 import { ApiKeys } from './identity/api-keys.ts';
-import { CertificateAuthority } from './identity/certificate-authority.ts';
 import { JoinTokens } from './identity/join-tokens.ts';
+import { MeshAuthority } from './identity/mesh-authority.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { CoreMetrics } from './metrics.ts';
 import { settleAddressPlan } from './registry/address-plan-setting.ts';
 import { NodeRegistry } from './registry/node-registry.ts';
 import { ADMISSION_DEFAULTS, Admission } from './session/admission.ts';
 import { AgentServer } from './session/agent-server.ts';
+import { CaRotation } from './session/ca-rotation.ts';
 import { JoinEndpoint } from './session/join-endpoint.ts';
 import { JoinService } from './session/join-service.ts';
 import { LOAD_LOOP_DEFAULTS, LoadLoop } from './session/load-loop.ts';
@@ -78,7 +79,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
   try {
     const plan = { tunnel: config.tunnelRange, node4: config.node4Range, node6: config.node6Range };
     const ranges = settleAddressPlan(store, plan);
-    const authority = CertificateAuthority.open(config.stateDir, clock.nowMs());
+    const authority = MeshAuthority.open(config.stateDir, clock.nowMs());
     checkAuthority(store, authority.fingerprint, config.stateDir);
     const registry = new NodeRegistry({ store, clock }, { ranges });
     const commits = new GroupCommit({ clock, store, onUndone: () => registry.reload() });
@@ -100,7 +101,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       if (config.advertise.length > 0) return config.advertise;
       return advertisedAddresses({ ...listening, port: agentServer.port }, ranges.plan);
     };
-    const caFingerprint = authority.fingerprint;
+    const caFingerprint = () => authority.fingerprint;
     const tokens = new JoinTokens({ store, clock, addresses: agentAddresses, caFingerprint });
     const keys = new ApiKeys({ store, clock, log });
     const service = new JoinService({ tokens, authority, registry, clock, log }, { certificateLifetimeMs });
@@ -110,13 +111,15 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     );
     const onJoined = hub.joined.bind(hub);
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
+    const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
     const agentServer = new AgentServer(
       { authority, registry, hub, join, clock, log, metrics },
-      {
-        listen: listening,
-        heartbeatMs: config.heartbeatMs,
-        certificateGraceMs: config.certificateGraceHours * HOUR_MS,
-      },
+      { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
+    );
+    const serverChanged = () => agentServer.identityChanged();
+    const ca = new CaRotation(
+      { authority, registry, hub, store, clock, log, serverChanged },
+      { certificateLifetimeMs, certificateGraceMs, isShared: store instanceof NatsStore },
     );
     const parts: CoreParts = { store, authority, registry, hub, loop, agentServer, clock, agentAddresses };
     const views = new CoreViews(parts);
@@ -125,7 +128,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const load = new LoadLoop({ loop, clock, log, metrics, planner }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
-      { views, tokens, keys, hub, engine: loop.engine, load, metrics, log, store, clock },
+      { views, tokens, keys, hub, ca, engine: loop.engine, load, metrics, log, store, clock },
       {
         tcp,
         tls: tlsFiles(config),
@@ -141,6 +144,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
         await load.stop();
+        ca.stop();
         loop.stop();
         await Promise.all([agentServer.stop(), api.stop()]);
         commits.flush();
@@ -154,13 +158,14 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       hub.start();
       loop.start();
       load.start();
+      ca.start();
       await agentServer.start();
       await api.start();
     } catch (cause) {
       await stop();
       throw cause;
     }
-    log.info('core started', { nodes: registry.size, stateDir: config.stateDir, caFingerprint });
+    log.info('core started', { nodes: registry.size, stateDir: config.stateDir, caFingerprint: authority.fingerprint });
     return { stop, ended, ports: { agents: agentServer.port, api: api.port } };
   } catch (cause) {
     store.close();

@@ -9,6 +9,7 @@ import {
   API_ROLES,
   AUDIT_KINDS,
   type AuditView,
+  type CaView,
   type CostTerms,
   type DemandView,
   type HealthView,
@@ -228,6 +229,24 @@ export const explanationAnswer: z.ZodType<PathExplanation> = z
   })
   .register(named, { id: 'PathExplanation' });
 
+export const caAnswer: z.ZodType<CaView> = z
+  .object({
+    fingerprint: text.describe('SHA-256 over the DER of the CA, 64 hex digits'),
+    expiresAtMs: timeMs,
+    rotation: z
+      .object({
+        fingerprint: text.describe('of the CA that follows'),
+        startedAtMs: timeMs,
+        moved: count.describe('nodes whose certificate is of it'),
+        waiting: count.describe('nodes that are online and have not moved'),
+        away: count.describe('nodes that are offline and have not moved'),
+        names: names.describe('of these, up to 100'),
+        lastEndsAtMs: timeMs.describe('when the last of their certificates is good for nothing any more'),
+      })
+      .nullable(),
+  })
+  .register(named, { id: 'Ca' });
+
 export const auditAnswer: z.ZodType<AuditView> = z
   .object({
     atMs: timeMs,
@@ -236,7 +255,7 @@ export const auditAnswer: z.ZodType<AuditView> = z
     name: text.nullable(),
     tokenId: text.nullable(),
     keyId: text.nullable(),
-    by: text.nullable().describe('socket, key:NAME:ID, device or host; null: it was done before this was kept'),
+    by: text.nullable().describe('socket, key:NAME:ID, device, host or core; null: it was done before this was kept'),
   })
   .register(named, { id: 'AuditEntry' });
 

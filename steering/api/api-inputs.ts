@@ -60,6 +60,12 @@ export const auditQuery = z.strictObject({
 
 export const nodeInput = z.strictObject({ drained: z.boolean() });
 
+export const caInput = z.strictObject({
+  action: z.enum(['rotate', 'finish']),
+  /** End the overlap although nodes have to join again. */
+  force: z.boolean().default(false),
+});
+
 export const loadInput = z.strictObject({ aware: z.boolean() });
 
 /** Path parameters are only looked up; what is longer names nothing. */

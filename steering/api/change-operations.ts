@@ -4,11 +4,13 @@ import type { AuditView } from '../../protocol/api.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
 import type { JoinTokens } from '../identity/join-tokens.ts';
+import type { CaRotation } from '../session/ca-rotation.ts';
 import type { LoadLoop } from '../session/load-loop.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import type { Actor, NodeRecord, Store } from '../store/store.ts';
 import {
   auditAnswer,
+  caAnswer,
   doneAnswer,
   keyAnswer,
   keyCreatedAnswer,
@@ -19,6 +21,7 @@ import {
 } from './api-answers.ts';
 import {
   auditQuery,
+  caInput,
   idParams,
   keyCreateInput,
   loadInput,
@@ -34,12 +37,13 @@ export interface ChangeDeps {
   readonly tokens: JoinTokens;
   readonly keys: ApiKeys;
   readonly hub: SessionHub;
+  readonly ca: CaRotation;
   readonly load: LoadLoop;
   readonly store: Pick<Store, 'audit' | 'noteAudit'>;
   readonly clock: Clock;
 }
 
-export function changeOperations({ views, tokens, keys, hub, load, store, clock }: ChangeDeps): Operation[] {
+export function changeOperations({ views, tokens, keys, hub, ca, load, store, clock }: ChangeDeps): Operation[] {
   /** Joins, removals, tokens and keys are written with the change itself, in one commit. */
   const note = (by: Actor, kind: AuditView['kind'], node?: NodeRecord): void => {
     const subject = { nodeId: node?.id ?? null, name: node?.name ?? null, tokenId: null, keyId: null };
@@ -124,6 +128,23 @@ export function changeOperations({ views, tokens, keys, hub, load, store, clock 
         tokens.revoke(params.id, by);
         return {};
       },
+    }),
+    operation({
+      method: 'GET',
+      path: '/v1/ca',
+      summary: 'The CA, and how many nodes its rotation still waits for',
+      answer: caAnswer,
+      need: VIEWER,
+      handle: () => ca.view(),
+    }),
+    operation({
+      method: 'POST',
+      path: '/v1/ca',
+      summary: 'Begins a rotation of the CA, in which both are trusted, or ends it',
+      answer: caAnswer,
+      need: ADMIN,
+      body: caInput,
+      handle: ({ body, by }) => (body.action === 'rotate' ? ca.rotate(by) : ca.finish(body.force, by)),
     }),
     operation({
       method: 'GET',

@@ -3,7 +3,7 @@ import type { DemandView, HealthView, LinkView, NodeView, PathView, StatusView }
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
-import type { CertificateAuthority } from '../identity/certificate-authority.ts';
+import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import { demandView } from '../load/demand-view.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { AgentServer } from '../session/agent-server.ts';
@@ -14,7 +14,7 @@ import type { NodeRecord, Store } from '../store/store.ts';
 
 export interface CoreParts {
   readonly store: Store;
-  readonly authority: CertificateAuthority;
+  readonly authority: MeshAuthority;
   readonly registry: NodeRegistry;
   readonly hub: SessionHub;
   readonly loop: SteeringLoop;

@@ -8,12 +8,13 @@ import {
   generateKeyPairSync,
   type KeyObject,
   randomBytes,
+  sign,
   X509Certificate,
 } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ThalwegError } from '../../protocol/error.ts';
-import { storageError } from '../store/storage-error.ts';
+import { writeDurably } from './durable-file.ts';
 import { makeCertificate } from './node-certificate.ts';
 
 const CA_NAME = 'Thalweg CA';
@@ -27,6 +28,9 @@ const CA_LIFETIME_MS = 20 * 365 * DAY_MS;
 const SERVER_LIFETIME_MS = 5 * 365 * DAY_MS;
 /** Validity begins this much in the past, for devices whose clocks are behind. */
 const BACKDATE_MS = HOUR_MS;
+
+const SERIAL_TAG_DIGITS = 6;
+const SUCCESSION = Buffer.from('thalweg ca succession\0', 'latin1');
 
 export interface IssuedCertificate {
   readonly der: Uint8Array;
@@ -47,37 +51,45 @@ export class CertificateAuthority {
     this.fingerprint = createHash('sha256').update(certificate.raw).digest('hex');
   }
 
+  /** A new one, on no disk yet. */
+  static make(nowMs: number): CertificateAuthority {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const der = makeCertificate(
+      {
+        purpose: 'authority',
+        subject: CA_NAME,
+        issuer: CA_NAME,
+        serial: newSerial(''),
+        notBeforeMs: nowMs - BACKDATE_MS,
+        notAfterMs: nowMs + CA_LIFETIME_MS,
+        publicKey,
+        issuerPublicKey: publicKey,
+      },
+      privateKey,
+    );
+    return new CertificateAuthority(privateKey, new X509Certificate(der));
+  }
+
+  /** From PEM. Throws what node:crypto throws, and when the key is another certificate's. */
+  static from(keyPem: string | Buffer, certificatePem: string | Buffer): CertificateAuthority {
+    const key = createPrivateKey(keyPem);
+    const certificate = new X509Certificate(certificatePem);
+    if (!certificate.checkPrivateKey(key)) throw new Error("the key is not the certificate's");
+    return new CertificateAuthority(key, certificate);
+  }
+
   /** Reads `ca.key` and `ca.crt` from the state directory, or makes them. Throws storage_failed, disk_full, invalid_config. */
   static open(stateDir: string, nowMs: number): CertificateAuthority {
     const keyPath = join(stateDir, 'ca.key');
     const certificatePath = join(stateDir, 'ca.crt');
-    if (!existsSync(keyPath) && !existsSync(certificatePath)) {
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const der = makeCertificate(
-        {
-          purpose: 'authority',
-          subject: CA_NAME,
-          issuer: CA_NAME,
-          serial: newSerial(),
-          notBeforeMs: nowMs - BACKDATE_MS,
-          notAfterMs: nowMs + CA_LIFETIME_MS,
-          publicKey,
-          issuerPublicKey: publicKey,
-        },
-        privateKey,
-      );
-      // The key last: a crash in between leaves a certificate without a key, which the next start replaces.
-      writeDurably(certificatePath, new X509Certificate(der).toString(), 0o644);
-      writeDurably(keyPath, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 0o600);
-    } else if (!existsSync(keyPath)) {
-      rmSync(certificatePath);
-      return CertificateAuthority.open(stateDir, nowMs);
+    if (!existsSync(keyPath)) {
+      rmSync(certificatePath, { force: true });
+      const made = CertificateAuthority.make(nowMs);
+      made.save(stateDir);
+      return made;
     }
     try {
-      const key = createPrivateKey(readFileSync(keyPath));
-      const certificate = new X509Certificate(readFileSync(certificatePath));
-      if (!certificate.checkPrivateKey(key)) throw new Error("the key is not the certificate's");
-      return new CertificateAuthority(key, certificate);
+      return CertificateAuthority.from(readFileSync(keyPath), readFileSync(certificatePath));
     } catch (cause) {
       throw new ThalwegError('storage_failed', `the CA in stateDir ${stateDir} cannot be used: ${message(cause)}`, {
         cause,
@@ -87,11 +99,32 @@ export class CertificateAuthority {
     }
   }
 
+  /** Writes `ca.crt` and `ca.key`. The key last: a crash in between leaves a certificate without its key. */
+  save(stateDir: string): void {
+    writeDurably(join(stateDir, 'ca.crt'), this.certificate.toString(), 0o644);
+    writeDurably(join(stateDir, 'ca.key'), this.keyPem, 0o600);
+  }
+
+  /** PKCS #8. Secret. */
+  get keyPem(): string {
+    return this.#key.export({ format: 'pem', type: 'pkcs8' }).toString();
+  }
+
+  /** This CA's word that another one follows it (protocol: CaResponse.predecessor_signature). */
+  signSuccessor(successorDer: Uint8Array): Uint8Array {
+    return new Uint8Array(sign('sha256', Buffer.concat([SUCCESSION, successorDer]), this.#key));
+  }
+
+  /** Whether a node certificate with this serial is of this CA; of one that was made before serials said so, false. */
+  hasNumbered(serial: string): boolean {
+    return serial.slice(2, 2 + SERIAL_TAG_DIGITS).toLowerCase() === this.fingerprint.slice(0, SERIAL_TAG_DIGITS);
+  }
+
   /** A fresh key and certificate for the core's TLS server, in PEM. The key is kept in memory only. */
   makeServerIdentity(nowMs: number): { readonly key: string; readonly certificate: string } {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const notAfterMs = Math.min(nowMs + SERVER_LIFETIME_MS, Date.parse(this.certificate.validTo));
-    const der = this.#issue('server', CORE_SERVER_NAME, publicKey, newSerial(), nowMs, notAfterMs);
+    const der = this.#issue('server', CORE_SERVER_NAME, publicKey, newSerial(this.fingerprint), nowMs, notAfterMs);
     return {
       key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
       certificate: new X509Certificate(der).toString(),
@@ -101,7 +134,7 @@ export class CertificateAuthority {
   /** A client certificate for a node, valid from an hour ago for `lifetimeMs` from now. */
   issueNodeCertificate(nodeId: string, publicKey: KeyObject, nowMs: number, lifetimeMs: number): IssuedCertificate {
     const expiresAtMs = Math.floor((nowMs + lifetimeMs) / 1000) * 1000;
-    const der = this.#issue('node', nodeId, publicKey, newSerial(), nowMs, expiresAtMs);
+    const der = this.#issue('node', nodeId, publicKey, newSerial(this.fingerprint), nowMs, expiresAtMs);
     return { der, serial: new X509Certificate(der).serialNumber, expiresAtMs };
   }
 
@@ -139,30 +172,15 @@ export class CertificateAuthority {
   }
 }
 
-/** 16 random bytes with the first bit clear and the first byte never 0, so that the text form has a fixed length. */
-function newSerial(): Uint8Array {
+/**
+ * 16 bytes, of which the first begins with the bits 01, so that the text form has a fixed length; the next three are the first
+ * of the CA's fingerprint, the others random: 100 bits, of which RFC 5280's users ask for 64.
+ */
+function newSerial(fingerprint: string): Uint8Array {
   const serial = randomBytes(16);
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
+  serial.set(Buffer.from(fingerprint.slice(0, SERIAL_TAG_DIGITS), 'hex'), 1);
   return serial;
-}
-
-/** Writes beside and renames, so that a crash or a full disk leaves no half file. */
-function writeDurably(path: string, text: string, mode: number): void {
-  const temporary = `${path}.new`;
-  try {
-    rmSync(temporary, { force: true });
-    const file = openSync(temporary, 'wx', mode);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw storageError(cause, `cannot write ${path}`);
-  }
 }
 
 function message(cause: unknown): string {

@@ -16,10 +16,10 @@ export class JoinTokens {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #addresses: () => readonly string[];
-  readonly #caFingerprint: string;
+  readonly #caFingerprint: () => string;
 
   /** `addresses`: the `host:port`s that new tokens name. */
-  constructor(deps: { store: Store; clock: Clock; addresses: () => readonly string[]; caFingerprint: string }) {
+  constructor(deps: { store: Store; clock: Clock; addresses: () => readonly string[]; caFingerprint: () => string }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#addresses = deps.addresses;
@@ -42,7 +42,7 @@ export class JoinTokens {
     };
     const addresses = this.#addresses();
     this.#store.insertToken(record, by);
-    const token = formatJoinToken({ addresses, caFingerprint: this.#caFingerprint, id: record.id, secret });
+    const token = formatJoinToken({ addresses, caFingerprint: this.#caFingerprint(), id: record.id, secret });
     return { ...this.#view(record), token };
   }
 

@@ -13,7 +13,7 @@ import { ThalwegError } from '../../protocol/error.ts';
 import { encodeCoreFrame, MAX_AGENT_FRAME_BYTES } from '../../protocol/frame-codec.ts';
 import type { Logger } from '../../protocol/log.ts';
 import { WEBSOCKET_SUBPROTOCOL } from '../../protocol/version.ts';
-import type { CertificateAuthority } from '../identity/certificate-authority.ts';
+import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import { type ListenAddress, listen } from '../listen-address.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
@@ -46,7 +46,7 @@ const WEBSOCKET_MAX_BYTES = 2 * MAX_AGENT_FRAME_BYTES;
 const DRAIN_MS = 1000;
 
 export interface AgentServerDeps {
-  readonly authority: CertificateAuthority;
+  readonly authority: MeshAuthority;
   readonly registry: NodeRegistry;
   readonly hub: SessionHub;
   readonly join: JoinEndpoint;
@@ -76,14 +76,10 @@ export class AgentServer {
     this.#options = options;
     this.#pending = new PendingHandshakes(deps.clock, { most: MAX_PENDING_HANDSHAKES, fairMs: FAIR_MS });
     this.#withoutSession = new PendingHandshakes(deps.clock, { most: MAX_WITHOUT_SESSION, fairMs: FAIR_MS });
-    const identity = deps.authority.makeServerIdentity(deps.clock.nowMs());
     this.#server = createServer({
-      key: identity.key,
-      cert: identity.certificate,
-      ca: deps.authority.certificate.toString(),
+      ...this.#secureContext(),
       requestCert: true,
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -148,6 +144,18 @@ export class AgentServer {
     await closed;
     await planned;
     deadline.cancel();
+  }
+
+  /** Presents a certificate of the CA of now to new connections; those that are open stay. */
+  identityChanged(): void {
+    this.#server.setSecureContext(this.#secureContext());
+  }
+
+  #secureContext() {
+    const { authority, clock } = this.#deps;
+    const { key, certificate } = authority.makeServerIdentity(clock.nowMs());
+    const ca = authority.anchors.map((anchor) => anchor.certificate.toString());
+    return { key, cert: certificate, ca, minVersion: 'TLSv1.3' as const };
   }
 
   #connected(socket: Socket): void {

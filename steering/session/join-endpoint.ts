@@ -15,7 +15,7 @@ import {
   JoinResponseSchema,
 } from '../../protocol/gen/thalweg/v1/join_pb.ts';
 import type { Logger } from '../../protocol/log.ts';
-import type { CertificateAuthority } from '../identity/certificate-authority.ts';
+import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
 import type { NodeRecord } from '../store/store.ts';
@@ -32,7 +32,7 @@ export interface JoinEndpointDeps {
   readonly service: JoinService;
   readonly admission: Admission;
   readonly commits: GroupCommit;
-  readonly authority: CertificateAuthority;
+  readonly authority: MeshAuthority;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CoreMetrics;
@@ -51,7 +51,12 @@ export class JoinEndpoint {
     const path = (request.url ?? '').split('?', 1)[0];
     if (request.method === 'GET' && path === '/v1/ca') {
       const { authority, clock } = this.#deps;
-      const answer = { caDer: new Uint8Array(authority.certificate.raw), clockUnixMs: BigInt(clock.nowMs()) };
+      const { certificate, predecessor } = authority;
+      const answer = {
+        caDer: new Uint8Array(certificate.raw),
+        clockUnixMs: BigInt(clock.nowMs()),
+        ...(predecessor && { predecessorDer: predecessor.der, predecessorSignature: predecessor.signature }),
+      };
       reply(response, 200, toBinary(CaResponseSchema, create(CaResponseSchema, answer)));
     } else if (request.method === 'POST' && path === '/v1/join') {
       await this.#join(request, response);

@@ -10,8 +10,8 @@ import { type JoinRequest, type JoinResponse, JoinResponseSchema } from '../../p
 import { type NodeName, type PublicKey, parseNodeName, publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
 import { negotiateVersion, PROTOCOL_MAX, PROTOCOL_MIN } from '../../protocol/version.ts';
-import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { JoinTokens } from '../identity/join-tokens.ts';
+import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import { newNodeId } from '../identity/random-id.ts';
 import { parseSigningRequest, type SigningRequest } from '../identity/signing-request.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
@@ -30,7 +30,7 @@ export interface JoinOutcome {
 
 export interface JoinDeps {
   readonly tokens: JoinTokens;
-  readonly authority: CertificateAuthority;
+  readonly authority: MeshAuthority;
   readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -95,6 +95,7 @@ export class JoinService {
 
   #issue(nodeId: string, signing: SigningRequest) {
     const { authority, clock } = this.#deps;
+    // the present one: it is all that a joining device trusts; where another follows, the node is moved in its first session
     return authority.issueNodeCertificate(nodeId, signing.publicKey, clock.nowMs(), this.#certificateLifetimeMs);
   }
 

@@ -22,7 +22,7 @@ const REJOIN = 'join the device again with a new token';
  */
 export function identifyPeer(
   certificate: X509Certificate | undefined,
-  deps: { readonly authority: CertificateAuthority; readonly registry: NodeRegistry },
+  deps: { readonly authority: Pick<CertificateAuthority, 'hasSigned'>; readonly registry: NodeRegistry },
   nowMs: number,
   graceMs: number,
 ): PeerIdentity {

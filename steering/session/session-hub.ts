@@ -10,7 +10,7 @@ import { publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
-import type { CertificateAuthority } from '../identity/certificate-authority.ts';
+import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeChange, NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
@@ -45,7 +45,7 @@ export interface HubOptions {
 
 export interface HubDeps {
   readonly registry: NodeRegistry;
-  readonly authority: CertificateAuthority;
+  readonly authority: MeshAuthority;
   readonly loop: SteeringLoop;
   readonly clock: Clock;
   readonly log: Logger;
@@ -73,13 +73,13 @@ export class SessionHub implements SessionOwner {
   readonly planning: SessionPlanning;
   readonly #seen: SeenTimes;
   readonly drained: DrainedNodes;
-  readonly #renewal: NodeRenewal;
+  readonly renewal: NodeRenewal;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
     this.drained = new DrainedNodes(deps);
-    this.#renewal = new NodeRenewal(deps, options);
+    this.renewal = new NodeRenewal(deps, options);
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
     this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
@@ -229,6 +229,7 @@ export class SessionHub implements SessionOwner {
       engine.accessConfigured(node.index, accessLimits(hello), nowMs);
     });
     this.#sendAllPeers(session, node.index);
+    this.renewal.reported(session, hello.trust);
     log.info('session opened', {
       name: node.name,
       index: node.index,
@@ -271,7 +272,10 @@ export class SessionHub implements SessionOwner {
         loop.event((engine, nowMs) => engine.tableRequested(index, nowMs));
         return;
       case 'renewRequest':
-        this.#renewal.renew(session, this.#node(session), body.value.signingRequestDer);
+        this.renewal.renew(session, this.#node(session), body.value.signingRequestDer);
+        return;
+      case 'trustReport':
+        this.renewal.reported(session, body.value);
         return;
       case 'hostUpdate': {
         const node = this.#node(session);
@@ -302,6 +306,7 @@ export class SessionHub implements SessionOwner {
 
   closed(session: AgentSession, reason: string): void {
     this.#all.delete(session);
+    this.renewal.closed(session);
     const { index } = session.options;
     const { registry, loop, log } = this.#deps;
     const node = registry.byIndex(index);

@@ -14,6 +14,8 @@ import type { Row } from './store-rows.ts';
 
 /** Files of the state directory that are kept in the table `backup_files`. */
 export const BACKUP_FILES = ['ca.key', 'ca.crt'] as const;
+/** Kept where it is there: the rotation of the CA. */
+export const OPTIONAL_BACKUP_FILES = ['ca-rotation.json'] as const;
 
 export interface BackupReport {
   readonly file: string;
@@ -72,6 +74,10 @@ function addFiles(stateDir: string, part: string, nowMs: number): Omit<BackupRep
     `);
     const insert = copy.prepare('INSERT INTO backup_files VALUES (?, ?)');
     for (const name of BACKUP_FILES) insert.run(name, new Uint8Array(readFileSync(join(stateDir, name))));
+    for (const name of OPTIONAL_BACKUP_FILES) {
+      const path = join(stateDir, name);
+      if (existsSync(path)) insert.run(name, new Uint8Array(readFileSync(path)));
+    }
     copy.prepare('INSERT INTO backup_made VALUES (?)').run(nowMs);
     const count = (table: string) =>
       Number((copy.prepare(`SELECT count(*) AS n FROM ${table}`).get() as Row | undefined)?.['n'] ?? 0);

@@ -11,7 +11,7 @@ import { chmodSync, copyFileSync, existsSync, readFileSync, renameSync, rmSync, 
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { ThalwegError } from '../../protocol/error.ts';
-import { BACKUP_FILES, sync } from './backup.ts';
+import { BACKUP_FILES, OPTIONAL_BACKUP_FILES, sync } from './backup.ts';
 import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import type { Row } from './store-rows.ts';
 
@@ -37,13 +37,13 @@ export function restoreStore(file: string, stateDir: string, nowMs: number): Res
     return attempt(`cannot restore ${file} to ${stateDir}`, () => {
       discard(fresh);
       const { madeAtMs, files } = readBackup(file);
-      refuseForeignCa(stateDir, files);
+      const keepsCa = hasNewerCa(stateDir, files);
       copyFileSync(file, fresh);
       chmodSync(fresh, 0o600);
       const report = bringForward(fresh, databasePath(stateDir), nowMs);
-      for (const name of BACKUP_FILES) {
+      for (const [name, content] of keepsCa ? [] : files) {
         const path = join(stateDir, name);
-        writeFileSync(`${path}.new`, files.get(name) ?? '', { mode: name === 'ca.key' ? 0o600 : 0o644 });
+        writeFileSync(`${path}.new`, content, { mode: name === 'ca.crt' ? 0o644 : 0o600 });
         sync(`${path}.new`);
         renameSync(`${path}.new`, path);
       }
@@ -72,7 +72,9 @@ function readBackup(file: string): { madeAtMs: number; files: ReadonlyMap<string
     const [check] = backup.prepare('PRAGMA integrity_check').all() as Row[];
     const made = backup.prepare('SELECT at_ms FROM backup_made').get() as Row | undefined;
     const rows = backup.prepare('SELECT name, content FROM backup_files').all() as Row[];
-    const files = new Map(rows.map((row) => [String(row['name']), row['content'] as Uint8Array]));
+    const known: readonly string[] = [...BACKUP_FILES, ...OPTIONAL_BACKUP_FILES];
+    const named = rows.filter((row) => known.includes(String(row['name'])));
+    const files = new Map(named.map((row) => [String(row['name']), row['content'] as Uint8Array]));
     if (check?.['integrity_check'] !== 'ok' || !BACKUP_FILES.every((name) => files.has(name))) throw noBackup();
     return { madeAtMs: Number(made?.['at_ms']), files };
   } catch (cause) {
@@ -82,15 +84,41 @@ function readBackup(file: string): { madeAtMs: number; files: ReadonlyMap<string
   }
 }
 
-/** A backup of another mesh would lock every node out. */
-function refuseForeignCa(stateDir: string, files: ReadonlyMap<string, Uint8Array>): void {
-  const path = join(stateDir, 'ca.crt');
-  if (!existsSync(path)) return;
-  if (Buffer.from(files.get('ca.crt') ?? []).equals(readFileSync(path))) return;
+/**
+ * True when the CA that is there stays: it is the backup's, whatever became of its rotation since, or it followed that one.
+ * A backup of another mesh would lock every node out: throws conflict.
+ */
+function hasNewerCa(stateDir: string, files: ReadonlyMap<string, Uint8Array>): boolean {
+  const present = readIfThere(join(stateDir, 'ca.crt'));
+  if (present === undefined) return false;
+  const old = text(files.get('ca.crt'));
+  const followed = certificateIn(readIfThere(join(stateDir, 'ca-rotation.json')), 'predecessor');
+  const isSame =
+    present === old || followed === old || certificateIn(text(files.get('ca-rotation.json')), 'next') === present;
+  if (isSame) return existsSync(join(stateDir, 'ca.key'));
   throw new ThalwegError('conflict', `stateDir ${stateDir} belongs to a mesh with another CA than the backup's`, {
     fields: { stateDir },
-    nextStep: 'restore into an empty folder, or move ca.key and ca.crt away first',
+    nextStep: 'restore into an empty folder, or move ca.key, ca.crt and ca-rotation.json away first',
   });
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Buffer.from(bytes).toString('utf8');
+}
+
+/** A certificate of a rotation file; undefined also where it is damaged: the core says so when it starts. */
+function certificateIn(file: string | undefined, of: 'predecessor' | 'next'): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const value = JSON.parse(file) as Record<string, { certificate?: unknown } | undefined>;
+    return String(value[of]?.certificate);
+  } catch {
+    return undefined;
+  }
 }
 
 type Changes = Omit<RestoreReport, 'stateDir' | 'madeAtMs'>;

@@ -41,7 +41,14 @@ it('asks when two thirds are over by the clock of the core, whatever the clock o
     await joinNode({ token: core.token(), stateDir: identityStore.stateDir, name: 'site-a' });
     const clock = new TurnedClock(Date.now());
     let asked = 0;
-    const keeper = new CertificateKeeper({ clock, log, identityStore, sendRenewRequest: () => void asked++ });
+    const keeper = new CertificateKeeper({
+      clock,
+      log,
+      identityStore,
+      random: () => 0,
+      sendRenewRequest: () => void asked++,
+      sendTrustReport: () => {},
+    });
     await keeper.load();
     await keeper.heardCore(clock.nowMs() + 7 * HOUR_MS);
     expect(asked).toBe(0);

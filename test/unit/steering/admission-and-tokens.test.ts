@@ -24,7 +24,12 @@ describe('join tokens', () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'thalweg-token-test-'));
     store = new SqliteStore({ monoMs: clock.monoMs }, { stateDir: directory });
-    tokens = new JoinTokens({ store, clock, addresses: () => ['192.0.2.1:8470'], caFingerprint: 'ab'.repeat(32) });
+    tokens = new JoinTokens({
+      store,
+      clock,
+      addresses: () => ['192.0.2.1:8470'],
+      caFingerprint: () => 'ab'.repeat(32),
+    });
   });
   afterEach(() => {
     store.close();

@@ -130,6 +130,7 @@ describe('a real core', () => {
     const bodies: Record<string, unknown> = {
       'POST /v1/nodes/:name': { drained: true },
       'POST /v1/load': { aware: false },
+      'POST /v1/ca': { action: 'rotate' },
       'POST /v1/tokens': {},
       'POST /v1/keys': { role: 'viewer' },
     };

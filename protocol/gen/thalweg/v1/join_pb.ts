@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file thalweg/v1/join.proto.
  */
 export const file_thalweg_v1_join: GenFile = /*@__PURE__*/
-  fileDesc("ChV0aGFsd2VnL3YxL2pvaW4ucHJvdG8SCnRoYWx3ZWcudjEiyQEKC0pvaW5SZXF1ZXN0EhQKDHByb3RvY29sX21pbhgBIAEoDRIUCgxwcm90b2NvbF9tYXgYAiABKA0SEAoIc29mdHdhcmUYAyABKAkSEAoIdG9rZW5faWQYBCABKAkSFAoMdG9rZW5fc2VjcmV0GAUgASgMEgwKBG5hbWUYBiABKAkSGwoTc2lnbmluZ19yZXF1ZXN0X2RlchgHIAEoDBISCgpwdWJsaWNfa2V5GAggASgMEhUKDWNsb2NrX3VuaXhfbXMYCSABKAMiwQEKDEpvaW5SZXNwb25zZRIkCgdyZWZ1c2FsGAEgASgLMhMudGhhbHdlZy52MS5SZWZ1c2FsEg8KB25vZGVfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRINCgVpbmRleBgEIAEoDRIXCg9jZXJ0aWZpY2F0ZV9kZXIYBSABKAwSLQoMYWRkcmVzc19wbGFuGAYgASgLMhcudGhhbHdlZy52MS5BZGRyZXNzUGxhbhIVCg1jbG9ja191bml4X21zGAcgASgDIjMKCkNhUmVzcG9uc2USDgoGY2FfZGVyGAEgASgMEhUKDWNsb2NrX3VuaXhfbXMYAiABKANiBnByb3RvMw", [file_thalweg_v1_session]);
+  fileDesc("ChV0aGFsd2VnL3YxL2pvaW4ucHJvdG8SCnRoYWx3ZWcudjEiyQEKC0pvaW5SZXF1ZXN0EhQKDHByb3RvY29sX21pbhgBIAEoDRIUCgxwcm90b2NvbF9tYXgYAiABKA0SEAoIc29mdHdhcmUYAyABKAkSEAoIdG9rZW5faWQYBCABKAkSFAoMdG9rZW5fc2VjcmV0GAUgASgMEgwKBG5hbWUYBiABKAkSGwoTc2lnbmluZ19yZXF1ZXN0X2RlchgHIAEoDBISCgpwdWJsaWNfa2V5GAggASgMEhUKDWNsb2NrX3VuaXhfbXMYCSABKAMiwQEKDEpvaW5SZXNwb25zZRIkCgdyZWZ1c2FsGAEgASgLMhMudGhhbHdlZy52MS5SZWZ1c2FsEg8KB25vZGVfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRINCgVpbmRleBgEIAEoDRIXCg9jZXJ0aWZpY2F0ZV9kZXIYBSABKAwSLQoMYWRkcmVzc19wbGFuGAYgASgLMhcudGhhbHdlZy52MS5BZGRyZXNzUGxhbhIVCg1jbG9ja191bml4X21zGAcgASgDImsKCkNhUmVzcG9uc2USDgoGY2FfZGVyGAEgASgMEhUKDWNsb2NrX3VuaXhfbXMYAiABKAMSFwoPcHJlZGVjZXNzb3JfZGVyGAMgASgMEh0KFXByZWRlY2Vzc29yX3NpZ25hdHVyZRgEIAEoDGIGcHJvdG8z", [file_thalweg_v1_session]);
 
 /**
  * @generated from message thalweg.v1.JoinRequest
@@ -139,6 +139,19 @@ export type CaResponse = Message<"thalweg.v1.CaResponse"> & {
    * @generated from field: int64 clock_unix_ms = 2;
    */
   clockUnixMs: bigint;
+
+  /**
+   * The CA before this one, and its signature (ECDSA, SHA-256) over "thalweg ca succession\0" and ca_der: a token that pins
+   * the CA before is good for this one. Empty when there was none.
+   *
+   * @generated from field: bytes predecessor_der = 3;
+   */
+  predecessorDer: Uint8Array;
+
+  /**
+   * @generated from field: bytes predecessor_signature = 4;
+   */
+  predecessorSignature: Uint8Array;
 };
 
 /**

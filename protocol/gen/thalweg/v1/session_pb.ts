@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file thalweg/v1/session.proto.
  */
 export const file_thalweg_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEiuwMKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSABCBgoEYm9keSLcAgoJQ29yZUZyYW1lEgsKA3NlcRgBIAEoBBImCgd3ZWxjb21lGAIgASgLMhMudGhhbHdlZy52MS5XZWxjb21lSAASKgoJaGVhcnRiZWF0GAMgASgLMhUudGhhbHdlZy52MS5IZWFydGJlYXRIABItCgtwZWVyX3VwZGF0ZRgEIAEoCzIWLnRoYWx3ZWcudjEuUGVlclVwZGF0ZUgAEi0KC3JvdXRlX2RlbHRhGAUgASgLMhYudGhhbHdlZy52MS5Sb3V0ZURlbHRhSAASMwoOcmVuZXdfcmVzcG9uc2UYBiABKAsyGS50aGFsd2VnLnYxLlJlbmV3UmVzcG9uc2VIABImCgdyZWZ1c2FsGAcgASgLMhMudGhhbHdlZy52MS5SZWZ1c2FsSAASKwoKcHJvYmVfcGxhbhgIIAEoCzIVLnRoYWx3ZWcudjEuUHJvYmVQbGFuSABCBgoEYm9keSIiCglIZWFydGJlYXQSFQoNY2xvY2tfdW5peF9tcxgBIAEoAyJACgdSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSIpCghFbmRwb2ludBIPCgdhZGRyZXNzGAEgASgMEgwKBHBvcnQYAiABKA0i0wMKBUhlbGxvEhQKDHByb3RvY29sX21pbhgBIAEoDRIUCgxwcm90b2NvbF9tYXgYAiABKA0SEAoIc29mdHdhcmUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBITCgtsaXN0ZW5fcG9ydBgFIAEoDRInCgllbmRwb2ludHMYBiADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50EhoKEnVuZGVybGF5X210dV9ieXRlcxgHIAEoDRIPCgd0cmFuc2l0GAggASgIEhgKEHRhYmxlX2dlbmVyYXRpb24YCSABKAQSFgoOdGFibGVfY2hlY2tzdW0YCiABKAYSFQoNY2xvY2tfdW5peF9tcxgLIAEoAxITCgtpbnN0YW5jZV9pZBgMIAEoDBISCgpzdGFtcF9wb3J0GA0gASgNEhkKEXdpcmVndWFyZF9iYWNrZW5kGA4gASgJEhoKDWxlYWZfY2FwYWNpdHkYDyABKA1IAIgBARIXCgp1cGxpbmtfYnBzGBAgASgESAGIAQESGQoMZG93bmxpbmtfYnBzGBEgASgESAKIAQFCEAoOX2xlYWZfY2FwYWNpdHlCDQoLX3VwbGlua19icHNCDwoNX2Rvd25saW5rX2JwcyJ3CgpIb3N0VXBkYXRlEicKCWVuZHBvaW50cxgBIAMoCzIULnRoYWx3ZWcudjEuRW5kcG9pbnQSEwoLbGlzdGVuX3BvcnQYAiABKA0SGgoSdW5kZXJsYXlfbXR1X2J5dGVzGAMgASgNEg8KB3RyYW5zaXQYBCABKAgi2AMKD0xpbmtNZWFzdXJlbWVudBISCgpwZWVyX2luZGV4GAEgASgNEiYKBmhlYWx0aBgCIAEoDjIWLnRoYWx3ZWcudjEuTGlua0hlYWx0aBITCgZydHRfdXMYAyABKA1IAIgBARIXCgptaW5fcnR0X3VzGAQgASgNSAGIAQESFgoJaml0dGVyX3VzGAUgASgNSAKIAQESGQoMbG9zc19vdXRfcHBtGAYgASgNSAOIAQESGAoLbG9zc19pbl9wcG0YByABKA1IBIgBARIPCgdzYW1wbGVzGAggASgNEhwKD2hhbmRzaGFrZV9hZ2VfcxgJIAEoDUgFiAEBEiIKFXNlbnRfYnl0ZXNfcGVyX3NlY29uZBgKIAEoBEgGiAEBEiYKGXJlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQYCyABKARIB4gBAUIJCgdfcnR0X3VzQg0KC19taW5fcnR0X3VzQgwKCl9qaXR0ZXJfdXNCDwoNX2xvc3Nfb3V0X3BwbUIOCgxfbG9zc19pbl9wcG1CEgoQX2hhbmRzaGFrZV9hZ2Vfc0IYChZfc2VudF9ieXRlc19wZXJfc2Vjb25kQhwKGl9yZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kIjgKCkxpbmtSZXBvcnQSKgoFbGlua3MYASADKAsyGy50aGFsd2VnLnYxLkxpbmtNZWFzdXJlbWVudCI2CgZEZW1hbmQSEgoKcGVlcl9pbmRleBgBIAEoDRIYChBieXRlc19wZXJfc2Vjb25kGAIgASgEIjMKDERlbWFuZFJlcG9ydBIjCgdkZW1hbmRzGAEgAygLMhIudGhhbHdlZy52MS5EZW1hbmQiUAoIVGFibGVBY2sSEgoKZ2VuZXJhdGlvbhgBIAEoBBIQCghjaGVja3N1bRgCIAEoBhINCgVlcnJvchgDIAEoCRIPCgdtZXNzYWdlGAQgASgJIj4KDFRhYmxlUmVxdWVzdBIXCg9oYXZlX2dlbmVyYXRpb24YASABKAQSFQoNaGF2ZV9jaGVja3N1bRgCIAEoBiIrCgxSZW5ld1JlcXVlc3QSGwoTc2lnbmluZ19yZXF1ZXN0X2RlchgBIAEoDCIZCgdHb29kYnllEg4KBnJlYXNvbhgBIAEoCSKeAgoHV2VsY29tZRIQCghwcm90b2NvbBgBIAEoDRIPCgdub2RlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDQoFaW5kZXgYBCABKA0SLQoMYWRkcmVzc19wbGFuGAUgASgLMhcudGhhbHdlZy52MS5BZGRyZXNzUGxhbhIUCgxoZWFydGJlYXRfbXMYBiABKA0SFQoNY2xvY2tfdW5peF9tcxgHIAEoAxIUCgxjb3JlX3ZlcnNpb24YCCABKAkSKQoKcHJvYmVfcGxhbhgJIAEoCzIVLnRoYWx3ZWcudjEuUHJvYmVQbGFuEhoKEnJlcG9ydF9pbnRlcnZhbF9tcxgKIAEoDRIaChJkZW1hbmRfaW50ZXJ2YWxfbXMYCyABKA0iOwoLQWRkcmVzc1BsYW4SDgoGdHVubmVsGAEgASgJEg0KBW5vZGU0GAIgASgJEg0KBW5vZGU2GAMgASgJIjcKCVByb2JlUGxhbhITCgtpbnRlcnZhbF9tcxgBIAEoDRIVCg1kZWFkX2FmdGVyX21zGAIgASgNIqQBCgRQZWVyEg0KBWluZGV4GAEgASgNEg8KB25vZGVfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRISCgpwdWJsaWNfa2V5GAQgASgMEicKCWVuZHBvaW50cxgFIAMoCzIULnRoYWx3ZWcudjEuRW5kcG9pbnQSDwoHdHJhbnNpdBgGIAEoCBISCgpzdGFtcF9wb3J0GAcgASgNEgwKBGxlYWYYCCABKAgiSQoKUGVlclVwZGF0ZRIMCgRmdWxsGAEgASgIEh0KA3NldBgCIAMoCzIQLnRoYWx3ZWcudjEuUGVlchIOCgZyZW1vdmUYAyADKA0iLAoHTmV4dEhvcBIRCgluZWlnaGJvdXIYASABKA0SDgoGd2VpZ2h0GAIgASgNIrQBCghSb3V0ZVJvdxIkCgV0YWJsZRgBIAEoDjIVLnRoYWx3ZWcudjEuVGFibGVLaW5kEhMKC2Rlc3RpbmF0aW9uGAIgASgNEhIKCmJsb2NrX2JpdHMYAyABKA0SIAoFcGxhbmUYBCABKA4yES50aGFsd2VnLnYxLlBsYW5lEiYKCW5leHRfaG9wcxgFIAMoCzITLnRoYWx3ZWcudjEuTmV4dEhvcBIPCgdiYWNrdXBzGAYgAygNIlcKBlJvd0tleRIkCgV0YWJsZRgBIAEoDjIVLnRoYWx3ZWcudjEuVGFibGVLaW5kEhMKC2Rlc3RpbmF0aW9uGAIgASgNEhIKCmJsb2NrX2JpdHMYAyABKA0ioAEKClJvdXRlRGVsdGESEgoKZ2VuZXJhdGlvbhgBIAEoBBIXCg9iYXNlX2dlbmVyYXRpb24YAiABKAQSDAoEZnVsbBgDIAEoCBIhCgNzZXQYBCADKAsyFC50aGFsd2VnLnYxLlJvdXRlUm93EiIKBnJlbW92ZRgFIAMoCzISLnRoYWx3ZWcudjEuUm93S2V5EhAKCGNoZWNrc3VtGAYgASgGIigKDVJlbmV3UmVzcG9uc2USFwoPY2VydGlmaWNhdGVfZGVyGAEgASgMKlMKCkxpbmtIZWFsdGgSGwoXTElOS19IRUFMVEhfVU5TUEVDSUZJRUQQABISCg5MSU5LX0hFQUxUSF9VUBABEhQKEExJTktfSEVBTFRIX0RPV04QAipyCglUYWJsZUtpbmQSGgoWVEFCTEVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBQkxFX0tJTkRfU09VUkNFEAESGAoUVEFCTEVfS0lORF9UUkFOU0lUX0EQAhIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQhADKkoKBVBsYW5lEhUKEVBMQU5FX1VOU1BFQ0lGSUVEEAASCwoHUExBTkVfQRABEgsKB1BMQU5FX0IQAhIQCgxQTEFORV9VUExJTksQA2IGcHJvdG8z");
+  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEi7AMKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSAASLwoMdHJ1c3RfcmVwb3J0GBAgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEgAQgYKBGJvZHkigAMKCUNvcmVGcmFtZRILCgNzZXEYASABKAQSJgoHd2VsY29tZRgCIAEoCzITLnRoYWx3ZWcudjEuV2VsY29tZUgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLcGVlcl91cGRhdGUYBCABKAsyFi50aGFsd2VnLnYxLlBlZXJVcGRhdGVIABItCgtyb3V0ZV9kZWx0YRgFIAEoCzIWLnRoYWx3ZWcudjEuUm91dGVEZWx0YUgAEjMKDnJlbmV3X3Jlc3BvbnNlGAYgASgLMhkudGhhbHdlZy52MS5SZW5ld1Jlc3BvbnNlSAASJgoHcmVmdXNhbBgHIAEoCzITLnRoYWx3ZWcudjEuUmVmdXNhbEgAEisKCnByb2JlX3BsYW4YCCABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbkgAEiIKBXRydXN0GBAgASgLMhEudGhhbHdlZy52MS5UcnVzdEgAQgYKBGJvZHkiIgoJSGVhcnRiZWF0EhUKDWNsb2NrX3VuaXhfbXMYASABKAMiQAoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iKQoIRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoDBIMCgRwb3J0GAIgASgNIvsDCgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEhAKCHNvZnR3YXJlGAMgASgJEhIKCnB1YmxpY19rZXkYBCABKAwSEwoLbGlzdGVuX3BvcnQYBSABKA0SJwoJZW5kcG9pbnRzGAYgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYByABKA0SDwoHdHJhbnNpdBgIIAEoCBIYChB0YWJsZV9nZW5lcmF0aW9uGAkgASgEEhYKDnRhYmxlX2NoZWNrc3VtGAogASgGEhUKDWNsb2NrX3VuaXhfbXMYCyABKAMSEwoLaW5zdGFuY2VfaWQYDCABKAwSEgoKc3RhbXBfcG9ydBgNIAEoDRIZChF3aXJlZ3VhcmRfYmFja2VuZBgOIAEoCRIaCg1sZWFmX2NhcGFjaXR5GA8gASgNSACIAQESFwoKdXBsaW5rX2JwcxgQIAEoBEgBiAEBEhkKDGRvd25saW5rX2JwcxgRIAEoBEgCiAEBEiYKBXRydXN0GBQgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEIQCg5fbGVhZl9jYXBhY2l0eUINCgtfdXBsaW5rX2Jwc0IPCg1fZG93bmxpbmtfYnBzIncKCkhvc3RVcGRhdGUSJwoJZW5kcG9pbnRzGAEgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBITCgtsaXN0ZW5fcG9ydBgCIAEoDRIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYAyABKA0SDwoHdHJhbnNpdBgEIAEoCCLYAwoPTGlua01lYXN1cmVtZW50EhIKCnBlZXJfaW5kZXgYASABKA0SJgoGaGVhbHRoGAIgASgOMhYudGhhbHdlZy52MS5MaW5rSGVhbHRoEhMKBnJ0dF91cxgDIAEoDUgAiAEBEhcKCm1pbl9ydHRfdXMYBCABKA1IAYgBARIWCglqaXR0ZXJfdXMYBSABKA1IAogBARIZCgxsb3NzX291dF9wcG0YBiABKA1IA4gBARIYCgtsb3NzX2luX3BwbRgHIAEoDUgEiAEBEg8KB3NhbXBsZXMYCCABKA0SHAoPaGFuZHNoYWtlX2FnZV9zGAkgASgNSAWIAQESIgoVc2VudF9ieXRlc19wZXJfc2Vjb25kGAogASgESAaIAQESJgoZcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoBEgHiAEBQgkKB19ydHRfdXNCDQoLX21pbl9ydHRfdXNCDAoKX2ppdHRlcl91c0IPCg1fbG9zc19vdXRfcHBtQg4KDF9sb3NzX2luX3BwbUISChBfaGFuZHNoYWtlX2FnZV9zQhgKFl9zZW50X2J5dGVzX3Blcl9zZWNvbmRCHAoaX3JlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQiOAoKTGlua1JlcG9ydBIqCgVsaW5rcxgBIAMoCzIbLnRoYWx3ZWcudjEuTGlua01lYXN1cmVtZW50IjYKBkRlbWFuZBISCgpwZWVyX2luZGV4GAEgASgNEhgKEGJ5dGVzX3Blcl9zZWNvbmQYAiABKAQiMwoMRGVtYW5kUmVwb3J0EiMKB2RlbWFuZHMYASADKAsyEi50aGFsd2VnLnYxLkRlbWFuZCJQCghUYWJsZUFjaxISCgpnZW5lcmF0aW9uGAEgASgEEhAKCGNoZWNrc3VtGAIgASgGEg0KBWVycm9yGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiPgoMVGFibGVSZXF1ZXN0EhcKD2hhdmVfZ2VuZXJhdGlvbhgBIAEoBBIVCg1oYXZlX2NoZWNrc3VtGAIgASgGIisKDFJlbmV3UmVxdWVzdBIbChNzaWduaW5nX3JlcXVlc3RfZGVyGAEgASgMIkIKC1RydXN0UmVwb3J0EhcKD2NhX2ZpbmdlcnByaW50cxgBIAMoDBIaChJpc3N1ZXJfZmluZ2VycHJpbnQYAiABKAwiGQoHR29vZGJ5ZRIOCgZyZWFzb24YASABKAkingIKB1dlbGNvbWUSEAoIcHJvdG9jb2wYASABKA0SDwoHbm9kZV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBWluZGV4GAQgASgNEi0KDGFkZHJlc3NfcGxhbhgFIAEoCzIXLnRoYWx3ZWcudjEuQWRkcmVzc1BsYW4SFAoMaGVhcnRiZWF0X21zGAYgASgNEhUKDWNsb2NrX3VuaXhfbXMYByABKAMSFAoMY29yZV92ZXJzaW9uGAggASgJEikKCnByb2JlX3BsYW4YCSABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbhIaChJyZXBvcnRfaW50ZXJ2YWxfbXMYCiABKA0SGgoSZGVtYW5kX2ludGVydmFsX21zGAsgASgNIjsKC0FkZHJlc3NQbGFuEg4KBnR1bm5lbBgBIAEoCRINCgVub2RlNBgCIAEoCRINCgVub2RlNhgDIAEoCSI3CglQcm9iZVBsYW4SEwoLaW50ZXJ2YWxfbXMYASABKA0SFQoNZGVhZF9hZnRlcl9tcxgCIAEoDSKkAQoEUGVlchINCgVpbmRleBgBIAEoDRIPCgdub2RlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBInCgllbmRwb2ludHMYBSADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50Eg8KB3RyYW5zaXQYBiABKAgSEgoKc3RhbXBfcG9ydBgHIAEoDRIMCgRsZWFmGAggASgIIkkKClBlZXJVcGRhdGUSDAoEZnVsbBgBIAEoCBIdCgNzZXQYAiADKAsyEC50aGFsd2VnLnYxLlBlZXISDgoGcmVtb3ZlGAMgAygNIiwKB05leHRIb3ASEQoJbmVpZ2hib3VyGAEgASgNEg4KBndlaWdodBgCIAEoDSK0AQoIUm91dGVSb3cSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNEiAKBXBsYW5lGAQgASgOMhEudGhhbHdlZy52MS5QbGFuZRImCgluZXh0X2hvcHMYBSADKAsyEy50aGFsd2VnLnYxLk5leHRIb3ASDwoHYmFja3VwcxgGIAMoDSJXCgZSb3dLZXkSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNIqABCgpSb3V0ZURlbHRhEhIKCmdlbmVyYXRpb24YASABKAQSFwoPYmFzZV9nZW5lcmF0aW9uGAIgASgEEgwKBGZ1bGwYAyABKAgSIQoDc2V0GAQgAygLMhQudGhhbHdlZy52MS5Sb3V0ZVJvdxIiCgZyZW1vdmUYBSADKAsyEi50aGFsd2VnLnYxLlJvd0tleRIQCghjaGVja3N1bRgGIAEoBiIwCgVUcnVzdBIOCgZjYV9kZXIYASADKAwSFwoPcmVuZXdfd2l0aGluX21zGAIgASgNIigKDVJlbmV3UmVzcG9uc2USFwoPY2VydGlmaWNhdGVfZGVyGAEgASgMKlMKCkxpbmtIZWFsdGgSGwoXTElOS19IRUFMVEhfVU5TUEVDSUZJRUQQABISCg5MSU5LX0hFQUxUSF9VUBABEhQKEExJTktfSEVBTFRIX0RPV04QAipyCglUYWJsZUtpbmQSGgoWVEFCTEVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBQkxFX0tJTkRfU09VUkNFEAESGAoUVEFCTEVfS0lORF9UUkFOU0lUX0EQAhIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQhADKkoKBVBsYW5lEhUKEVBMQU5FX1VOU1BFQ0lGSUVEEAASCwoHUExBTkVfQRABEgsKB1BMQU5FX0IQAhIQCgxQTEFORV9VUExJTksQA2IGcHJvdG8z");
 
 /**
  * What an agent sends. `seq` starts at 1 and rises by exactly 1; anything else ends the session.
@@ -85,6 +85,12 @@ export type AgentFrame = Message<"thalweg.v1.AgentFrame"> & {
      */
     value: HostUpdate;
     case: "hostUpdate";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.TrustReport trust_report = 16;
+     */
+    value: TrustReport;
+    case: "trustReport";
   } | { case: undefined; value?: undefined };
 };
 
@@ -151,6 +157,12 @@ export type CoreFrame = Message<"thalweg.v1.CoreFrame"> & {
      */
     value: ProbePlan;
     case: "probePlan";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.Trust trust = 16;
+     */
+    value: Trust;
+    case: "trust";
   } | { case: undefined; value?: undefined };
 };
 
@@ -345,6 +357,13 @@ export type Hello = Message<"thalweg.v1.Hello"> & {
    * @generated from field: optional uint64 downlink_bps = 17;
    */
   downlinkBps?: bigint | undefined;
+
+  /**
+   * Absent: an agent that knows no Trust frames.
+   *
+   * @generated from field: thalweg.v1.TrustReport trust = 20;
+   */
+  trust?: TrustReport | undefined;
 };
 
 /**
@@ -603,6 +622,33 @@ export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
   messageDesc(file_thalweg_v1_session, 13);
 
 /**
+ * Which CAs this node trusts, and which of them its certificate is of, as they are on its disk. In
+ * Hello, and after each Trust.
+ *
+ * @generated from message thalweg.v1.TrustReport
+ */
+export type TrustReport = Message<"thalweg.v1.TrustReport"> & {
+  /**
+   * SHA-256 over each CA certificate's DER.
+   *
+   * @generated from field: repeated bytes ca_fingerprints = 1;
+   */
+  caFingerprints: Uint8Array[];
+
+  /**
+   * @generated from field: bytes issuer_fingerprint = 2;
+   */
+  issuerFingerprint: Uint8Array;
+};
+
+/**
+ * Describes the message thalweg.v1.TrustReport.
+ * Use `create(TrustReportSchema)` to create a new message.
+ */
+export const TrustReportSchema: GenMessage<TrustReport> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 14);
+
+/**
  * @generated from message thalweg.v1.Goodbye
  */
 export type Goodbye = Message<"thalweg.v1.Goodbye"> & {
@@ -620,7 +666,7 @@ export type Goodbye = Message<"thalweg.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 14);
+  messageDesc(file_thalweg_v1_session, 15);
 
 /**
  * Answer to Hello.
@@ -691,7 +737,7 @@ export type Welcome = Message<"thalweg.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 15);
+  messageDesc(file_thalweg_v1_session, 16);
 
 /**
  * Prefixes in CIDR notation; a node's address is the base plus its index.
@@ -720,7 +766,7 @@ export type AddressPlan = Message<"thalweg.v1.AddressPlan"> & {
  * Use `create(AddressPlanSchema)` to create a new message.
  */
 export const AddressPlanSchema: GenMessage<AddressPlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 16);
+  messageDesc(file_thalweg_v1_session, 17);
 
 /**
  * @generated from message thalweg.v1.ProbePlan
@@ -744,7 +790,7 @@ export type ProbePlan = Message<"thalweg.v1.ProbePlan"> & {
  * Use `create(ProbePlanSchema)` to create a new message.
  */
 export const ProbePlanSchema: GenMessage<ProbePlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 17);
+  messageDesc(file_thalweg_v1_session, 18);
 
 /**
  * @generated from message thalweg.v1.Peer
@@ -800,7 +846,7 @@ export type Peer = Message<"thalweg.v1.Peer"> & {
  * Use `create(PeerSchema)` to create a new message.
  */
 export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 18);
+  messageDesc(file_thalweg_v1_session, 19);
 
 /**
  * @generated from message thalweg.v1.PeerUpdate
@@ -829,7 +875,7 @@ export type PeerUpdate = Message<"thalweg.v1.PeerUpdate"> & {
  * Use `create(PeerUpdateSchema)` to create a new message.
  */
 export const PeerUpdateSchema: GenMessage<PeerUpdate> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 19);
+  messageDesc(file_thalweg_v1_session, 20);
 
 /**
  * @generated from message thalweg.v1.NextHop
@@ -855,7 +901,7 @@ export type NextHop = Message<"thalweg.v1.NextHop"> & {
  * Use `create(NextHopSchema)` to create a new message.
  */
 export const NextHopSchema: GenMessage<NextHop> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 20);
+  messageDesc(file_thalweg_v1_session, 21);
 
 /**
  * @generated from message thalweg.v1.RouteRow
@@ -903,7 +949,7 @@ export type RouteRow = Message<"thalweg.v1.RouteRow"> & {
  * Use `create(RouteRowSchema)` to create a new message.
  */
 export const RouteRowSchema: GenMessage<RouteRow> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 21);
+  messageDesc(file_thalweg_v1_session, 22);
 
 /**
  * @generated from message thalweg.v1.RowKey
@@ -930,7 +976,7 @@ export type RowKey = Message<"thalweg.v1.RowKey"> & {
  * Use `create(RowKeySchema)` to create a new message.
  */
 export const RowKeySchema: GenMessage<RowKey> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 22);
+  messageDesc(file_thalweg_v1_session, 23);
 
 /**
  * Turns the table `base_generation` into `generation`. With full, the table starts empty.
@@ -976,7 +1022,32 @@ export type RouteDelta = Message<"thalweg.v1.RouteDelta"> & {
  * Use `create(RouteDeltaSchema)` to create a new message.
  */
 export const RouteDeltaSchema: GenMessage<RouteDelta> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 23);
+  messageDesc(file_thalweg_v1_session, 24);
+
+/**
+ * The CAs to trust from now on, instead of those before, one of which must be among them. A node whose certificate is not of
+ * the last one asks for a new certificate within that time, at a moment of its own choice.
+ *
+ * @generated from message thalweg.v1.Trust
+ */
+export type Trust = Message<"thalweg.v1.Trust"> & {
+  /**
+   * @generated from field: repeated bytes ca_der = 1;
+   */
+  caDer: Uint8Array[];
+
+  /**
+   * @generated from field: uint32 renew_within_ms = 2;
+   */
+  renewWithinMs: number;
+};
+
+/**
+ * Describes the message thalweg.v1.Trust.
+ * Use `create(TrustSchema)` to create a new message.
+ */
+export const TrustSchema: GenMessage<Trust> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 25);
 
 /**
  * @generated from message thalweg.v1.RenewResponse
@@ -993,7 +1064,7 @@ export type RenewResponse = Message<"thalweg.v1.RenewResponse"> & {
  * Use `create(RenewResponseSchema)` to create a new message.
  */
 export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 24);
+  messageDesc(file_thalweg_v1_session, 26);
 
 /**
  * @generated from enum thalweg.v1.LinkHealth
