@@ -12,8 +12,10 @@ import {
   STAMP_PACKET_BYTES,
 } from '../../overlay/stamp/stamp-packet.ts';
 import { parsePrefix } from '../../protocol/address-plan.ts';
+import { formatApiKey, parseApiKey } from '../../protocol/api-key.ts';
 import { parseBitRate } from '../../protocol/bit-rate.ts';
 import { addressFromBytes, parseEndpoint } from '../../protocol/endpoint.ts';
+import { ThalwegError } from '../../protocol/error.ts';
 import {
   decodeAgentFrame,
   decodeCoreFrame,
@@ -27,8 +29,10 @@ import { LinkHealth } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { parseNodeId, parseNodeName, parsePublicKey } from '../../protocol/identifier.ts';
 import { formatJoinToken, type JoinToken, parseJoinToken } from '../../protocol/join-token.ts';
 import { deltaFrom, type RouteRow, RouteTable } from '../../protocol/route-table.ts';
+import { identifyCaller } from '../../steering/api/api-access.ts';
 import {
   demandQuery,
+  keyCreateInput,
   loadInput,
   parseInput,
   pathChangesQuery,
@@ -66,6 +70,7 @@ const TOKEN: JoinToken = {
   id: 'abcdefgh2345',
   secret: new Uint8Array(32).fill(9),
 };
+const KEY_OF_API = { id: TOKEN.id, secret: TOKEN.secret };
 
 function agentFrames({ signingRequestDer }: CertificateSeeds): Uint8Array[] {
   const hello = { protocolMin: 1, protocolMax: 1, software: 'thalweg', publicKey: KEY, listenPort: 51_820 };
@@ -187,6 +192,32 @@ export function socketTargets(seeds: CertificateSeeds): FuzzTarget[] {
       },
     }),
     textTarget({
+      name: 'api-key',
+      source: 'Authorization and Host headers of the HTTP API',
+      seeds: () => [
+        formatApiKey(KEY_OF_API),
+        `Bearer ${formatApiKey(KEY_OF_API)}`,
+        '127.0.0.1:8471',
+        '[::1]',
+        'Basic x',
+      ],
+      run: (text) => {
+        verdict(parseApiKey(text));
+        const known = (key: string) => {
+          // what reaches the store is a key in form, and is never taken for this one unless it is
+          const parsed = parseApiKey(key);
+          if (parsed.ok && formatApiKey(parsed.value) !== key) throw new Error('one key has two spellings');
+          throw new ThalwegError('unauthenticated', 'not taken');
+        };
+        for (const headers of [{ authorization: text }, { host: text }, { host: '127.0.0.1', via: text }]) {
+          refusing(['unauthenticated', 'unauthorized'], () => {
+            const caller = identifyCaller({ kind: 'tcp', keylessReading: true }, headers, known);
+            if (caller.kind !== 'nobody') throw new Error('somebody without a key');
+          });
+        }
+      },
+    }),
+    textTarget({
       name: 'api-request',
       source: 'bodies and queries of the HTTP API',
       seeds: () => [
@@ -194,10 +225,11 @@ export function socketTargets(seeds: CertificateSeeds): FuzzTarget[] {
         '{"after":"5"}',
         '{"limit":"10"}',
         '{"aware":true}',
+        '{"role":"viewer","name":"ci@site","expiresInS":null}',
       ],
       run: (text) => {
         const value = orNull(() => JSON.parse(text) as unknown);
-        for (const schema of [tokenCreateInput, pathChangesQuery, demandQuery, loadInput]) {
+        for (const schema of [tokenCreateInput, keyCreateInput, pathChangesQuery, demandQuery, loadInput]) {
           refusing(['invalid_argument'], () => void parseInput(schema, value));
         }
       },

@@ -85,8 +85,9 @@ export function changeOperations({ views, tokens, keys, hub, ca, load, store, cl
       need: OPERATOR,
       body: loadInput,
       handle: ({ body, by }) => {
-        load.setAware(body.aware);
+        // First the audit: what it cannot take is not done.
         note(by, body.aware ? 'load_on' : 'load_off');
+        load.setAware(body.aware);
         return load.view;
       },
     }),

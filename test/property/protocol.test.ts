@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { formatApiKey, parseApiKey } from '../../protocol/api-key.ts';
 import { addressFromBytes, addressToBytes, formatEndpoint, parseEndpoint } from '../../protocol/endpoint.ts';
 import {
   decodeAgentFrame,
@@ -43,6 +44,8 @@ describe('decoders of untrusted bytes', () => {
         publicKeyFromBytes(bytes);
         parseJoinToken(text);
         parseJoinToken(`tw1.${text}`);
+        parseApiKey(text);
+        parseApiKey(`twk1.abcdefghijkl.${text}`);
         parseEndpoint(text);
         parseNodeName(text);
         parsePublicKey(text);
@@ -94,7 +97,7 @@ describe('round trips', () => {
     );
   });
 
-  it('of endpoints and tokens', () => {
+  it('of endpoints, tokens and API keys', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 })),
@@ -108,6 +111,8 @@ describe('round trips', () => {
           expect(parseEndpoint(formatEndpoint(endpoint))).toEqual({ ok: true, value: endpoint });
           const token = { addresses: ['core:1'], caFingerprint: '0'.repeat(64), id: 'a'.repeat(12), secret };
           expect(parseJoinToken(formatJoinToken(token))).toEqual({ ok: true, value: token });
+          const key = { id: token.id, secret };
+          expect(parseApiKey(formatApiKey(key))).toEqual({ ok: true, value: key });
         },
       ),
     );
