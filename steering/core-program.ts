@@ -7,6 +7,7 @@ import type { RouteDelta } from '../protocol/route-table.ts';
 import { advertisedAddresses } from './advertised-addresses.ts';
 import { ApiServer } from './api/api-server.ts';
 import { type CoreParts, CoreViews } from './api/core-views.ts';
+import { SolverRole } from './cluster/solver-role.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
 import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
@@ -24,12 +25,14 @@ import { JoinEndpoint } from './session/join-endpoint.ts';
 import { JoinService } from './session/join-service.ts';
 import { LOAD_LOOP_DEFAULTS, LoadLoop } from './session/load-loop.ts';
 import { PlanThread } from './session/plan-thread.ts';
+import { asThalwegError } from './session/refusal.ts';
 import { SessionHub } from './session/session-hub.ts';
 import { type SessionsChanged, SteeringLoop } from './session/steering-loop.ts';
 import type { PlanMaking } from './session-plan/plan-request.ts';
 import { OneStepSteeringEngine } from './steering-engine.ts';
 import type { SteeringEngine } from './steering-engine-port.ts';
 import { GroupCommit } from './store/group-commit.ts';
+import type { LeaseState } from './store/nats/lease.ts';
 import { NatsStore } from './store/nats/nats-store.ts';
 import { checkAuthority, openStore } from './store/open-store.ts';
 import { TrafficPlanner } from './traffic-engineering/traffic-planner.ts';
@@ -70,9 +73,16 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     lose = reject;
   });
   ended.catch(() => {});
+  let onLease: (state: LeaseState) => void = () => {};
   let onForeign: (nodeIds: readonly string[]) => void = () => {};
   const store = openStore(
-    { monoMs: clock.monoMs, onCommit, onForeign: (nodeIds) => onForeign(nodeIds), onLost: (error) => lose(error) },
+    {
+      monoMs: clock.monoMs,
+      onCommit,
+      onForeign: (nodeIds) => onForeign(nodeIds),
+      onLease: (state) => onLease(state),
+      onLost: (error) => lose(error),
+    },
     config,
     deps.natsWorker,
   );
@@ -86,7 +96,8 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const send = (index: number, delta: RouteDelta) => hub.sendDelta(index, delta);
     const sessionsChanged: SessionsChanged = (index, peers) => hub.sessionsChanged(index, peers);
     const engine = deps.makeEngine?.() ?? makeEngine(config, ranges, clock);
-    const loop = new SteeringLoop({ engine, clock, store, log, metrics, send, sessionsChanged });
+    const lease = store instanceof NatsStore ? { lease: store } : {};
+    const loop = new SteeringLoop({ engine, clock, store, log, metrics, send, sessionsChanged, ...lease });
     const certificateLifetimeMs = config.nodeCertificateHours * HOUR_MS;
     const { maxPeers: degree, explorePeers } = config.sessionPlan;
     const plans = deps.plans ?? new PlanThread({ degree, explorePeers });
@@ -113,7 +124,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
     const agentServer = new AgentServer(
-      { authority, registry, hub, join, clock, log, metrics },
+      { authority, registry, hub, join, clock, log, metrics, isSteering: () => role.isSteering },
       { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
     );
     const serverChanged = () => agentServer.identityChanged();
@@ -128,7 +139,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const load = new LoadLoop({ loop, clock, log, metrics, planner }, { ...LOAD_LOOP_DEFAULTS, aware, intervalMs });
     collectCoreMetrics(metrics, views, parts, () => load.view, { maxLinkNodes: config.maxLinkMetricNodes });
     const api = new ApiServer(
-      { views, tokens, keys, hub, ca, engine: loop.engine, load, metrics, log, store, clock },
+      {
+        ...{ views, tokens, keys, hub, ca, engine: loop.engine, load, metrics, log, store, clock },
+        refusal: (path, method) => role.refusal(path, method),
+      },
       {
         tcp,
         tls: tlsFiles(config),
@@ -139,10 +153,19 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     );
     metrics.onCollect(() => metrics.apiCertificateExpiry.set((api.certificateExpiresAtMs ?? 0) / 1000));
 
+    const begin = () => {
+      loop.restore();
+      hub.start();
+      loop.start();
+      load.start();
+    };
+    const role = new SolverRole({ store, clock, log, begin, failed: (error) => lose(asThalwegError(error)) });
+    onLease = (state) => role.leaseChanged(state);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
+        role.stop();
         await load.stop();
         ca.stop();
         loop.stop();
@@ -154,10 +177,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       return stopping;
     };
     try {
-      loop.restore();
-      hub.start();
-      loop.start();
-      load.start();
+      role.start();
       ca.start();
       await agentServer.start();
       await api.start();

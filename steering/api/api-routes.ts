@@ -15,6 +15,8 @@ export interface ApiDeps extends OperationDeps {
   readonly keys: ApiKeys;
   readonly metrics: CoreMetrics;
   readonly log: Logger;
+  /** Why this core does not do what is asked for; undefined: it does. */
+  readonly refusal?: (path: string, method: string) => ThalwegError | undefined;
 }
 
 declare module 'fastify' {
@@ -60,6 +62,10 @@ export function registerRoutes(
       refused(error, request, reply, log, metrics);
       throw error;
     }
+  });
+  app.addHook('preHandler', async (request) => {
+    const refusal = deps.refusal?.(request.url.split('?', 1)[0] ?? '', request.method);
+    if (refusal !== undefined) throw refusal;
   });
   app.setErrorHandler((cause, _request, reply) => {
     const error = errorOf(cause);

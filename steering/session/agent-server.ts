@@ -24,6 +24,7 @@ import { identifyPeer } from './peer-identity.ts';
 import { PendingHandshakes } from './pending-handshakes.ts';
 import { refusalOf } from './refusal.ts';
 import type { SessionHub } from './session-hub.ts';
+import { standingBy } from './session-refusal.ts';
 
 /**
  * Connections that are in the middle of TLS. One handshake is about 1 ms of this thread: 256 of them are a quarter of
@@ -42,6 +43,8 @@ const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Above the limit for frames, so that a somewhat larger one is answered with a refusal; beyond, the socket just closes. */
 const WEBSOCKET_MAX_BYTES = 2 * MAX_AGENT_FRAME_BYTES;
+/** Another core is tried next; jitter comes on top. */
+const STANDING_BY_RETRY_MS = 50;
 /** What closing sessions get to read their close frame. */
 const DRAIN_MS = 1000;
 
@@ -53,6 +56,8 @@ export interface AgentServerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CoreMetrics;
+  /** Sessions are with the core that steers. Absent: there is no other core. */
+  readonly isSteering?: () => boolean;
 }
 
 export interface AgentServerOptions {
@@ -201,6 +206,11 @@ export class AgentServer {
         metrics.sessionsClosed.inc({ reason: identity.error.code });
         webSocket.send(encodeCoreFrame(1n, { case: 'refusal', value: refusalOf(identity.error) }));
         webSocket.close(CLOSE.policy, identity.error.code);
+        return;
+      }
+      if (this.#deps.isSteering?.() === false) {
+        webSocket.send(encodeCoreFrame(1n, { case: 'refusal', value: refusalOf(standingBy(), STANDING_BY_RETRY_MS) }));
+        webSocket.close(CLOSE.tryLater, 'standing by');
         return;
       }
       const { node, serial } = identity;

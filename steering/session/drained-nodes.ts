@@ -19,12 +19,17 @@ export interface DrainedNodesDeps {
 
 export class DrainedNodes {
   readonly #deps: DrainedNodesDeps;
-  readonly #ids: Set<string>;
+  #ids: Set<string>;
 
   /** Throws what the store throws; a setting that cannot be read counts as none. */
   constructor(deps: DrainedNodesDeps) {
     this.#deps = deps;
     this.#ids = new Set(parse(deps.store.setting(SETTING)));
+  }
+
+  /** Reads it anew: another core may have changed it. Throws what the store throws. */
+  reload(): void {
+    this.#ids = new Set(parse(this.#deps.store.setting(SETTING)));
   }
 
   has({ id }: NodeRecord): boolean {

@@ -74,6 +74,7 @@ export class SessionHub implements SessionOwner {
   readonly #seen: SeenTimes;
   readonly drained: DrainedNodes;
   readonly renewal: NodeRenewal;
+  #isStarted = false;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
@@ -99,6 +100,8 @@ export class SessionHub implements SessionOwner {
   /** Tells the engine of every node there is. Called once, after the engine's state was restored. */
   start(): void {
     const { registry, loop } = this.#deps;
+    this.#isStarted = true;
+    this.drained.reload();
     if (loop.engine.sessionPeers === undefined) this.planning.restore((index) => registry.byIndex(index) !== undefined);
     for (const node of registry.nodes()) this.#upsert(node);
   }
@@ -128,7 +131,7 @@ export class SessionHub implements SessionOwner {
 
   /** A node joined: steering and the API know it from now on; peers learn of it with its first Hello. */
   joined(node: NodeRecord): void {
-    this.#upsert(node);
+    if (this.#isStarted) this.#upsert(node);
   }
 
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
@@ -138,6 +141,7 @@ export class SessionHub implements SessionOwner {
 
   /** Another core has changed these nodes: those that it removed lose their sessions here. */
   changedElsewhere(changes: readonly NodeChange[]): void {
+    if (!this.#isStarted) return;
     for (const { before, after } of changes) {
       if (before !== undefined && after === undefined) this.#gone(before);
       else if (after !== undefined && (before === undefined || !sameHost(before, after))) this.#hostChanged(after);
@@ -145,6 +149,7 @@ export class SessionHub implements SessionOwner {
   }
 
   #gone(node: NodeRecord): void {
+    if (!this.#isStarted) return;
     const peers = this.#peersOf(node.index);
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',

@@ -16,3 +16,9 @@ export function replaced(name: string): ThalwegError {
     nextStep: 'if two devices run with the same identity, stop one and let it join by itself',
   });
 }
+
+export function standingBy(): ThalwegError {
+  return new ThalwegError('overloaded', 'this core stands by: another one steers', {
+    nextStep: 'nothing: the agent tries the next address of its join token by itself',
+  });
+}

@@ -27,6 +27,9 @@ const SAVE_SHARE = 1 / 20;
 /** After a save that failed: a full disk is not helped by being asked ten times a second. */
 const SAVE_RETRY_MS = 1000;
 
+/** How soon a core that may not act at the moment looks again. */
+const HELD_MS = 50;
+
 /** A node is to hold other sessions than before: by node index, whether it holds one. */
 export type SessionsChanged = (index: number, peers: ReadonlyMap<number, boolean>) => void;
 
@@ -52,6 +55,10 @@ export class SteeringLoop {
   #saveFailing = false;
   #spfRuns = 0;
   #lastError: string | undefined;
+  readonly #lease: { readonly mayAct: boolean } | undefined;
+  /** What a step decided and may not be told yet. */
+  #held: ReturnType<SteeringEngine['step']> = [];
+  #isAwake = false;
 
   /** `send` brings a delta to a node that is online; when the node is not, it is dropped. */
   constructor(deps: {
@@ -63,7 +70,11 @@ export class SteeringLoop {
     send: (index: number, delta: RouteDelta) => void;
     /** The node is to hold other sessions than before. */
     sessionsChanged?: SessionsChanged;
+    /** Of several cores the one that may act does, and only what is saved. Absent: there is no other core. */
+    lease?: { readonly mayAct: boolean };
   }) {
+    this.#lease = deps.lease;
+    this.#isAwake = deps.lease === undefined;
     this.engine = deps.engine;
     this.#clock = deps.clock;
     this.#store = deps.store;
@@ -75,6 +86,7 @@ export class SteeringLoop {
 
   /** Gives the engine its saved state back. Called once, before nodes are put in and before `start`. */
   restore(): void {
+    this.#isAwake = true;
     const saved = this.#store.engineState();
     if (saved === undefined) return;
     if (this.engine.importState(saved, this.#store.engineRecords())) {
@@ -100,8 +112,9 @@ export class SteeringLoop {
     this.#save();
   }
 
-  /** Brings an event to the engine and has it worked on soon. */
+  /** Brings an event to the engine and has it worked on soon. Before `restore` there is nobody to hear it. */
   event(apply: (engine: SteeringEngine, nowMs: number) => void): void {
+    if (!this.#isAwake) return;
     const nowMs = this.#clock.monoMs();
     apply(this.engine, nowMs);
     const restMs = Math.min(STEP_LONGEST_REST_MS, STEP_REST * this.#lastStepMs);
@@ -145,10 +158,13 @@ export class SteeringLoop {
     this.#stepDueMonoMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#clock.monoMs();
     try {
-      const actions = this.engine.step(nowMs);
-      this.#measure();
-      this.#writeAhead();
-      for (const action of actions) this.#carryOut(action);
+      if (this.#mayAct) {
+        const actions = [...this.#held.splice(0), ...this.engine.step(nowMs)];
+        this.#measure();
+        this.#writeAhead();
+        if (this.#mayAct) for (const action of actions) this.#carryOut(action);
+        else this.#held = actions;
+      }
       this.#saveSoon();
       this.#lastError = undefined;
     } catch (cause) {
@@ -157,7 +173,12 @@ export class SteeringLoop {
     }
     this.#lastStepMs = this.#clock.monoMs() - nowMs;
     // The engine's own time may lie in the past when a step has left work for the next one.
-    this.#schedule(Math.max(this.engine.nextWakeMs(), nowMs + 1));
+    this.#schedule(this.#mayAct ? Math.max(this.engine.nextWakeMs(), nowMs + 1) : nowMs + HELD_MS);
+  }
+
+  /** Where others could take over, nothing is told that they would not know. */
+  get #mayAct(): boolean {
+    return this.#lease === undefined || (this.#lease.mayAct && !this.#saveFailing);
   }
 
   #carryOut(action: ReturnType<SteeringEngine['step']>[number]): void {

@@ -21,6 +21,7 @@ import { silentLogger } from '../../protocol/log.ts';
 import { coreConfigSchema, runCore } from '../../steering/core-program.ts';
 import { MIGRATIONS } from '../../steering/store/migrations.ts';
 import { hasMoved } from '../../steering/store/moved.ts';
+import type { LeaseState } from '../../steering/store/nats/lease.ts';
 import { encodeLogEntry } from '../../steering/store/nats/log-entry.ts';
 import type { NatsSettings } from '../../steering/store/nats/nats-settings.ts';
 import { NatsStore } from '../../steering/store/nats/nats-store.ts';
@@ -51,6 +52,7 @@ class Place {
   readonly #settings: NatsSettings;
   readonly #folders: string[] = [];
   readonly lost: ThalwegError[] = [];
+  readonly leases: LeaseState[] = [];
   foreign = 0;
   readonly mesh = `m${++meshes}`;
 
@@ -71,7 +73,9 @@ class Place {
     const onForeign = () => {
       this.foreign++;
     };
-    const deps = { monoMs: () => performance.now(), onForeign, onLost: (error: ThalwegError) => this.lost.push(error) };
+    const onLease = (state: LeaseState) => this.leases.push(state);
+    const onLost = (error: ThalwegError) => this.lost.push(error);
+    const deps = { monoMs: () => performance.now(), onForeign, onLost, onLease };
     return NatsStore.open(deps, {
       stateDir,
       snapshotCommits,
@@ -217,7 +221,23 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
     expect(a.nodes()).toHaveLength(14);
   });
 
-  it('refuse what the one that steered before writes about its steps', () => {
+  it('let one of them steer, and the next one as soon as it goes', async () => {
+    const [a, b] = [core(), core()];
+    a.campaign();
+    await expect.poll(() => a.mayAct, { timeout: 10_000 }).toBe(true);
+    b.campaign();
+    await expect.poll(() => place.leases.length, { timeout: 10_000 }).toBe(2);
+    const [first, second] = place.leases;
+    expect(second).toMatchObject({ isHeld: false, holder: first?.holder });
+    expect(b.mayAct).toBe(false);
+    a.close();
+    await expect.poll(() => b.mayAct, { timeout: 10_000 }).toBe(true);
+    const last = place.leases.at(-1);
+    expect(last?.holder).not.toBe(first?.holder);
+    expect(last?.epoch).toBeGreaterThan(first?.epoch ?? 0);
+  });
+
+  it('refuse what the one that steered before writes about its steps', async () => {
     const [a, b] = [core(), core()];
     a.saveEngineState(new Uint8Array(3_000_000).fill(7));
     a.appendEngineRecord(Uint8Array.of(1));
@@ -227,6 +247,7 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
     expect(codeOf(() => a.saveEngineState(Uint8Array.of(2)))).toBe('conflict');
     b.appendEngineRecord(Uint8Array.of(3));
     expect(b.engineRecords()).toEqual([Uint8Array.of(1), Uint8Array.of(3)]);
+    await expect.poll(() => place.lost.splice(0).map(({ code }) => code)).toEqual(['conflict']);
   });
 });
 

@@ -22,6 +22,8 @@ export interface ChainOptions {
   readonly name: string;
   readonly subjects: readonly string[];
   readonly replicas: number;
+  /** Older ones go by themselves. */
+  readonly keep?: number;
   /** Every message's subject is told here once it is stored. */
   readonly announce?: { readonly from: string; readonly to: string };
 }
@@ -53,7 +55,7 @@ export class ChainStream {
 
   /** Makes the stream where it is not there. */
   async ensure(): Promise<void> {
-    const { name, subjects, replicas, announce } = this.#options;
+    const { name, subjects, replicas, announce, keep } = this.#options;
     try {
       const { config } = await this.#jsm.streams.info(name);
       if (config.num_replicas !== replicas) {
@@ -68,6 +70,7 @@ export class ChainStream {
         name,
         subjects: [...subjects],
         num_replicas: replicas,
+        ...(keep === undefined ? {} : { max_msgs: keep }),
         ...(announce === undefined ? {} : { republish: { src: announce.from, dest: announce.to, headers_only: true } }),
       });
     }

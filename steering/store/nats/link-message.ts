@@ -4,14 +4,20 @@
  * says that they are there.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { LeaseState } from './lease.ts';
 import type { NatsSettings } from './nats-settings.ts';
 
 export interface LinkWorkerData {
   readonly settings: NatsSettings;
-  /** Counts messages to the core's thread, which waits on it (Atomics.wait). */
+  /**
+   * Three 32-bit numbers: messages to the core's thread, which waits on it (Atomics.wait); 1 while this core may act as the
+   * one that steers; a count that the core's thread raises as long as it is alive.
+   */
   readonly signal: SharedArrayBuffer;
   /** Requests come from it, answers go into it. */
   readonly port: MessagePort;
+  /** What the lease is held under: of this process alone. */
+  readonly coreId: string;
 }
 
 export interface SavedTables {
@@ -37,6 +43,8 @@ export type LinkRequest =
   | { readonly kind: 'saveEngine'; readonly state: Uint8Array }
   | { readonly kind: 'recordEngine'; readonly record: Uint8Array }
   | { readonly kind: 'saveTables'; readonly tables: SavedTables }
+  /** From now on the lease is looked after; the first state follows. */
+  | { readonly kind: 'campaign' }
   | { readonly kind: 'close' };
 
 export type LinkAnswer =
@@ -52,5 +60,9 @@ export type MessageFromLink =
   | { readonly kind: 'answer'; readonly ticket: number; readonly answer: LinkAnswer }
   | { readonly kind: 'refusal'; readonly ticket: number; readonly code: string; readonly message: string }
   | { readonly kind: 'entry'; readonly seq: number; readonly bytes: Uint8Array }
-  /** Entries that this core has not seen are gone: its tables cannot be brought up to date any more. */
-  | { readonly kind: 'lost' };
+  | { readonly kind: 'lease'; readonly state: LeaseState }
+  /** This core cannot go on, and why. */
+  | { readonly kind: 'lost'; readonly why: string };
+
+/** Places in the shared numbers. */
+export const SIGNAL = { messages: 0, mayAct: 1, alive: 2, bytes: 12 } as const;

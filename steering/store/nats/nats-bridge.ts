@@ -5,7 +5,15 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { ERROR_CODES, ThalwegError } from '../../../protocol/error.ts';
 import { programFile } from '../../../protocol/program-file.ts';
-import type { LinkAnswer, LinkRequest, LinkWorkerData, MessageFromLink, MessageToLink } from './link-message.ts';
+import type { LeaseState } from './lease.ts';
+import {
+  type LinkAnswer,
+  type LinkRequest,
+  type LinkWorkerData,
+  type MessageFromLink,
+  type MessageToLink,
+  SIGNAL,
+} from './link-message.ts';
 import type { NatsSettings } from './nats-settings.ts';
 
 /** The other thread has deadlines of its own, all of them shorter; a thread that died answers nothing. */
@@ -15,7 +23,8 @@ const CLOSE_MS = 2000;
 export interface BridgeListener {
   /** An entry of another core, or one of this core that it had given up on. */
   entry(seq: number, bytes: Uint8Array): void;
-  /** The log cannot be followed any more. */
+  lease(state: LeaseState): void;
+  /** This core cannot go on. */
   lost(why: string): void;
 }
 
@@ -30,13 +39,13 @@ export class NatsBridge {
   readonly #waiting: MessageFromLink[] = [];
 
   /** `entry`: the thread's program, where it is not the one of the build. */
-  constructor(settings: NatsSettings, entry?: URL) {
-    const signal = new SharedArrayBuffer(4);
+  constructor(settings: NatsSettings, coreId: string, entry?: URL) {
+    const signal = new SharedArrayBuffer(SIGNAL.bytes);
     this.#signal = new Int32Array(signal);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#worker = new Worker(entry ?? programFile('steering/store/nats/nats-worker'), {
-      workerData: { settings, signal, port: port2 } satisfies LinkWorkerData,
+      workerData: { settings, signal, port: port2, coreId } satisfies LinkWorkerData,
       transferList: [port2],
       execArgv: [],
       name: 'thalweg-nats',
@@ -54,6 +63,16 @@ export class NatsBridge {
     this.#port.unref();
   }
 
+  /** Whether this core may act as the one that steers, at this moment. */
+  get mayAct(): boolean {
+    return Atomics.load(this.#signal, SIGNAL.mayAct) === 1;
+  }
+
+  /** Says that this thread is alive. */
+  beat(): void {
+    Atomics.add(this.#signal, SIGNAL.alive, 1);
+  }
+
   /** Asks, and does not care for the answer. */
   tell(request: LinkRequest): void {
     this.#port.postMessage({ ticket: ++this.#ticket, request } satisfies MessageToLink);
@@ -64,14 +83,14 @@ export class NatsBridge {
     const ticket = ++this.#ticket;
     this.#port.postMessage({ ticket, request } satisfies MessageToLink);
     for (;;) {
-      const seen = Atomics.load(this.#signal, 0);
+      const seen = Atomics.load(this.#signal, SIGNAL.messages);
       const received = receiveMessageOnPort(this.#port) as { message: MessageFromLink } | undefined;
       if (received === undefined) {
-        if (Atomics.wait(this.#signal, 0, seen, limitMs) !== 'timed-out') continue;
+        if (Atomics.wait(this.#signal, SIGNAL.messages, seen, limitMs) !== 'timed-out') continue;
         throw new ThalwegError('storage_failed', `the thread that speaks to NATS did not answer within ${limitMs} ms`);
       }
       const { message } = received;
-      if (message.kind === 'entry' || message.kind === 'lost') this.#waiting.push(message);
+      if (message.kind !== 'answer' && message.kind !== 'refusal') this.#keep(message);
       else if (message.ticket !== ticket)
         continue; // somebody gave up on it
       else if (message.kind === 'answer') return message.answer;
@@ -79,8 +98,15 @@ export class NatsBridge {
     }
   }
 
+  #keep(message: MessageFromLink): void {
+    this.#waiting.push(message);
+    // soon, if nobody asks for it before
+    if (this.#waiting.length === 1) queueMicrotask(() => this.hearWaiting());
+  }
+
   /** Tells the listener what came while an answer was waited for. */
   hearWaiting(): void {
+    if (this.#listener === undefined) return;
     for (const message of this.#waiting.splice(0)) this.#hear(message);
   }
 
@@ -101,7 +127,8 @@ export class NatsBridge {
     if (this.#isClosed) return;
     // in the order in which they came
     if (message.kind === 'entry') this.#listener?.entry(message.seq, message.bytes);
-    if (message.kind === 'lost') this.#listener?.lost('entries of the log that this core has not seen are gone');
+    if (message.kind === 'lease') this.#listener?.lease(message.state);
+    if (message.kind === 'lost') this.#listener?.lost(message.why);
   }
 }
 

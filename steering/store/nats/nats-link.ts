@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../../protocol/clock.ts';
 import { ThalwegError } from '../../../protocol/error.ts';
 import { BlobStream } from './blob-stream.ts';
 import { ChainStream } from './chain-stream.ts';
+import { Lease } from './lease.ts';
 import type { LinkAnswer, LinkRequest, MessageFromLink, SavedTables } from './link-message.ts';
 import { connectionOptions, type NatsSettings, streamPrefix, subjectPrefix } from './nats-settings.ts';
 
@@ -22,15 +23,22 @@ const PING_MS = 2000;
 /** Entries that are fetched at the same time. */
 const FETCHES = 64;
 
+/** The core's thread waits for disks and for NATS, and has long steps, but no longer than this. */
+const PULSE_MS = 10_000;
+
 interface Streams {
   readonly connection: NatsConnection;
   readonly log: ChainStream;
+  readonly lease: ChainStream;
   readonly tables: BlobStream;
   readonly engine: BlobStream;
 }
 
 export class NatsLink {
   readonly #settings: NatsSettings;
+  readonly #coreId: string;
+  readonly #pulse: Pulse;
+  #lease: Lease | undefined;
   readonly #clock: Clock;
   readonly #tell: (message: MessageFromLink) => void;
   #streams: Streams | undefined;
@@ -42,10 +50,16 @@ export class NatsLink {
   #timer: Timer | undefined;
   #isLooking = false;
 
-  constructor(deps: { clock: Clock; tell: (message: MessageFromLink) => void }, settings: NatsSettings) {
+  /** `pulse`: a number that changes as long as the core's thread is alive. */
+  constructor(
+    deps: { clock: Clock; tell: (message: MessageFromLink) => void; pulse: () => number },
+    options: { settings: NatsSettings; coreId: string },
+  ) {
     this.#clock = deps.clock;
     this.#tell = deps.tell;
-    this.#settings = settings;
+    this.#pulse = new Pulse(deps.clock, deps.pulse);
+    this.#settings = options.settings;
+    this.#coreId = options.coreId;
   }
 
   async answer(request: LinkRequest): Promise<LinkAnswer> {
@@ -72,8 +86,12 @@ export class NatsLink {
       case 'saveTables':
         await this.#saveTables(request.tables);
         return { kind: 'done' };
+      case 'campaign':
+        this.#campaign();
+        return { kind: 'done' };
       case 'close':
         this.#timer?.cancel();
+        await this.#lease?.stop();
         await this.#streams?.connection.close();
         return { kind: 'done' };
       default:
@@ -123,14 +141,31 @@ export class NatsLink {
     });
     const engine = new ChainStream(deps, { name: `${stream}-engine`, subjects: [`${subject}.engine.*`], replicas });
     const tables = new ChainStream(deps, { name: `${stream}-tables`, subjects: [`${subject}.tables.*`], replicas });
-    await Promise.all([log, engine, tables].map((chain) => chain.ensure()));
+    const lease = new ChainStream(deps, { name: `${stream}-lease`, subjects: [`${subject}.lease`], replicas, keep: 8 });
+    await Promise.all([log, engine, tables, lease].map((chain) => chain.ensure()));
     const saved = new BlobStream(tables, `${subject}.tables`);
     const blob = await saved.load();
     this.#told = blob?.mark[0] ?? 0;
-    this.#streams = { connection, log, tables: saved, engine: new BlobStream(engine, `${subject}.engine`) };
+    this.#streams = { connection, log, lease, tables: saved, engine: new BlobStream(engine, `${subject}.engine`) };
     connection.subscribe(announced, { callback: () => this.#lookNow() });
     await this.#inTurn(() => this.#catchUp());
     return blob === undefined ? undefined : { bytes: blob.bytes, seq: blob.mark[0] ?? 0 };
+  }
+
+  #campaign(): void {
+    const tell = this.#tell;
+    const lost = () => tell({ kind: 'lost', why: 'another core steers now: this one was not heard of in time' });
+    this.#lease ??= new Lease(
+      {
+        chain: this.#there().lease,
+        clock: this.#clock,
+        tell: (state) => tell({ kind: 'lease', state }),
+        lost,
+        isAlive: () => this.#pulse.isBeating,
+      },
+      { id: this.#coreId, subject: `${subjectPrefix(this.#settings)}.lease` },
+    );
+    this.#lease.start();
   }
 
   async #append(bytes: Uint8Array, after: number): Promise<LinkAnswer> {
@@ -156,7 +191,8 @@ export class NatsLink {
       for (const entry of entries) {
         if (entry === null) {
           this.#isLost = first > this.#told + 1 || (await log.bounds()).first > this.#told + 1;
-          if (this.#isLost) this.#tell({ kind: 'lost' });
+          if (this.#isLost)
+            this.#tell({ kind: 'lost', why: 'entries of the log that this core has not seen are gone' });
           return;
         }
         this.#told = entry.seq;
@@ -213,5 +249,27 @@ export class NatsLink {
     return new ThalwegError('unreachable', `NATS at ${this.#settings.servers.join(', ')}: ${why}`, {
       nextStep: 'check that nats-server runs there with JetStream, with at least as many servers as nats.replicas',
     });
+  }
+}
+
+/** Whether a number still changes. */
+class Pulse {
+  readonly #clock: Clock;
+  readonly #read: () => number;
+  #value = Number.NaN;
+  #sinceMonoMs = 0;
+
+  constructor(clock: Clock, read: () => number) {
+    this.#clock = clock;
+    this.#read = read;
+  }
+
+  get isBeating(): boolean {
+    const [value, nowMs] = [this.#read(), this.#clock.monoMs()];
+    if (value !== this.#value) {
+      this.#value = value;
+      this.#sinceMonoMs = nowMs;
+    }
+    return nowMs - this.#sinceMonoMs < PULSE_MS;
   }
 }

@@ -10,6 +10,7 @@
  *
  * The engine's state has a stream of its own, is large, and is no part of a `transaction`.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, DatabaseSync } from '@photostructure/sqlite';
@@ -21,12 +22,15 @@ import { type Database, lockStateDir, migrate, schemaVersion } from '../sqlite-f
 import { type OpenedTables, SqliteStore, type SqliteStoreDeps } from '../sqlite-store.ts';
 import type { NodeRecord, TokenRecord } from '../store.ts';
 import { nodeFromRow, type Row } from '../store-rows.ts';
-import type { SavedEngine } from './link-message.ts';
+import type { LeaseState } from './lease.ts';
+import type { LinkRequest, SavedEngine } from './link-message.ts';
 import { decodeLogEntry, encodeLogEntry } from './log-entry.ts';
 import { NatsBridge } from './nats-bridge.ts';
 import { checkNatsSettings, type NatsSettings } from './nats-settings.ts';
 
 export interface NatsStoreDeps extends SqliteStoreDeps {
+  /** Who holds the lease has changed; only after `campaign`. */
+  readonly onLease?: (state: LeaseState) => void;
   /** Others have changed these nodes, or something else when it is empty: `nodeById` says what they are now. */
   readonly onForeign: (nodeIds: readonly string[]) => void;
   /** The store is of no use any more, and the core with it: it must stop, and may start again. */
@@ -74,7 +78,8 @@ export class NatsStore extends SqliteStore {
     const lock = lockStateDir(options.stateDir);
     let bridge: NatsBridge | undefined;
     try {
-      bridge = new NatsBridge(options.settings, options.worker);
+      const coreId = randomBytes(9).toString('base64url');
+      bridge = new NatsBridge(options.settings, coreId, options.worker);
       const answer = bridge.ask({ kind: 'open' });
       const saved = answer.kind === 'opened' ? answer.tables : undefined;
       const path = join(options.stateDir, 'replica.db');
@@ -105,7 +110,11 @@ export class NatsStore extends SqliteStore {
     this.#applied = from.seq;
     this.#snapshotPath = from.snapshots.path;
     this.#snapshotCommits = from.snapshots.commits;
-    bridge.listen({ entry: (seq, bytes) => this.#entry(seq, bytes), lost: (why) => this.#lose(lostError(why)) });
+    bridge.listen({
+      entry: (seq, bytes) => this.#entry(seq, bytes),
+      lease: (state) => deps.onLease?.(state),
+      lost: (why) => this.#lose(lostError(why)),
+    });
     bridge.hearWaiting();
     this.#hasForeign = false;
     if (this.#lost !== undefined) throw this.#lost;
@@ -116,6 +125,22 @@ export class NatsStore extends SqliteStore {
   nodeById(id: string): NodeRecord | undefined {
     const row = this.#database.prepare('SELECT * FROM nodes WHERE id = ?').get(id) as Row | undefined;
     return row === undefined ? undefined : nodeFromRow(row);
+  }
+
+  /** Takes part in who steers: `onLease` tells. */
+  campaign(): void {
+    this.beat();
+    this.#bridge.ask({ kind: 'campaign' });
+  }
+
+  /** To be called every second or so: a core that does not loses the lease. */
+  beat(): void {
+    this.#bridge.beat();
+  }
+
+  /** Whether this core may act as the one that steers, at this moment. */
+  get mayAct(): boolean {
+    return this.#lost === undefined && this.#bridge.mayAct;
   }
 
   /** Applies what other cores have committed up to now. Throws storage_failed when NATS does not answer. */
@@ -144,13 +169,13 @@ export class NatsStore extends SqliteStore {
 
   override saveEngineState(state: Uint8Array): void {
     this.#loadEngine();
-    this.#bridge.ask({ kind: 'saveEngine', state });
+    this.#askEngine({ kind: 'saveEngine', state });
     this.#engine = { state, records: [] };
   }
 
   override appendEngineRecord(record: Uint8Array): void {
     const { records } = this.#loadEngine();
-    this.#bridge.ask({ kind: 'recordEngine', record });
+    this.#askEngine({ kind: 'recordEngine', record });
     records.push(record);
   }
 
@@ -311,6 +336,17 @@ export class NatsStore extends SqliteStore {
     const answer = this.#bridge.ask({ kind: 'loadEngine' });
     this.#engine = answer.kind === 'engine' ? answer.engine : { state: undefined, records: [] };
     return this.#engine;
+  }
+
+  /** A core that another one has replaced writes nothing any more, and is told so. */
+  #askEngine(request: LinkRequest): void {
+    this.#usable();
+    try {
+      this.#bridge.ask(request);
+    } catch (cause) {
+      if (cause instanceof ThalwegError && cause.code === 'conflict') this.#lose(cause);
+      throw cause;
+    }
   }
 
   #usable(): void {

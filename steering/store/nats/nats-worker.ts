@@ -2,19 +2,23 @@
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '../../../protocol/clock.ts';
 import { ThalwegError } from '../../../protocol/error.ts';
-import type { LinkWorkerData, MessageFromLink, MessageToLink } from './link-message.ts';
+import { type LinkWorkerData, type MessageFromLink, type MessageToLink, SIGNAL } from './link-message.ts';
 import { NatsLink } from './nats-link.ts';
 
-const { settings, signal, port } = workerData as LinkWorkerData;
-const messages = new Int32Array(signal);
+const { settings, signal, port, coreId } = workerData as LinkWorkerData;
+const numbers = new Int32Array(signal);
 
 function tell(message: MessageFromLink): void {
+  if (message.kind === 'lease') Atomics.store(numbers, SIGNAL.mayAct, message.state.isHeld ? 1 : 0);
   port.postMessage(message);
-  Atomics.add(messages, 0, 1);
-  Atomics.notify(messages, 0);
+  Atomics.add(numbers, SIGNAL.messages, 1);
+  Atomics.notify(numbers, SIGNAL.messages);
 }
 
-const link = new NatsLink({ clock: systemClock, tell }, settings);
+const link = new NatsLink(
+  { clock: systemClock, tell, pulse: () => Atomics.load(numbers, SIGNAL.alive) },
+  { settings, coreId },
+);
 port.on('message', ({ ticket, request }: MessageToLink) => {
   link.answer(request).then(
     (answer) => {
