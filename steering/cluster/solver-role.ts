@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 const BEAT_MS = 1000;
 
 /** What a change or a look needs that only the steering core has; everything else any core does. */
-const ANY_CORE = ['/v1/tokens', '/v1/keys', '/v1/audit', '/healthz', '/metrics', '/v1/openapi'];
+const ANY_CORE = ['/v1/tokens', '/v1/keys', '/v1/audit', '/healthz', '/metrics', '/v1/openapi.json', '/v1/ca'];
 
 export interface SolverRoleDeps {
   readonly store: Store;
