@@ -11,9 +11,8 @@
  * The engine's state has a stream of its own, is large, and is no part of a `transaction`.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { constants, DatabaseSync } from '@photostructure/sqlite';
+import { constants } from '@photostructure/sqlite';
 import { ThalwegError } from '../../../protocol/error.ts';
 import type { NodeId } from '../../../protocol/identifier.ts';
 import { MIGRATIONS } from '../migrations.ts';
@@ -27,6 +26,7 @@ import type { LinkRequest, SavedEngine } from './link-message.ts';
 import { decodeLogEntry, encodeLogEntry } from './log-entry.ts';
 import { NatsBridge } from './nats-bridge.ts';
 import { checkNatsSettings, type NatsSettings } from './nats-settings.ts';
+import { changedNodes, databaseBytes, openReplica, watchNodes } from './replica.ts';
 
 export interface NatsStoreDeps extends SqliteStoreDeps {
   /** Who holds the lease has changed; only after `campaign`. */
@@ -217,7 +217,7 @@ export class NatsStore extends SqliteStore {
     this.#session?.close();
     this.#session = undefined;
     // its own changes are no news
-    if (!this.#hasForeign) this.#database.exec('DELETE FROM temp.changed_nodes');
+    if (!this.#hasForeign) changedNodes(this.#database);
     this.#bridge.hearWaiting();
     if (this.#commits < this.#snapshotCommits || this.#lost !== undefined) return;
     this.#commits = 0;
@@ -292,9 +292,8 @@ export class NatsStore extends SqliteStore {
   #tellForeign(): void {
     if (!this.#hasForeign || this.#isClosed) return;
     this.#hasForeign = false;
-    const rows = this.#database.prepare('SELECT DISTINCT id FROM temp.changed_nodes').all() as Row[];
-    this.#database.exec('DELETE FROM temp.changed_nodes');
-    this.#deps.onForeign(rows.map((row) => String(row['id'])));
+    const nodeIds = changedNodes(this.#database);
+    this.#deps.onForeign(nodeIds);
   }
 
   #apply(seq: number, bytes: Uint8Array): void {
@@ -321,10 +320,7 @@ export class NatsStore extends SqliteStore {
   }
 
   #saveSnapshot(): void {
-    rmSync(this.#snapshotPath, { force: true });
-    this.#database.prepare('VACUUM INTO ?').run(this.#snapshotPath);
-    const bytes = new Uint8Array(readFileSync(this.#snapshotPath));
-    rmSync(this.#snapshotPath, { force: true });
+    const bytes = databaseBytes(this.#database, this.#snapshotPath);
     // nobody waits for it: without it the log is only longer
     this.#bridge.tell({ kind: 'saveTables', tables: { bytes, seq: this.#applied } });
   }
@@ -357,40 +353,6 @@ export class NatsStore extends SqliteStore {
     if (this.#lost !== undefined || this.#isClosed) return;
     this.#lost = error;
     queueMicrotask(() => this.#deps.onLost(error));
-  }
-}
-
-/** A file that only this process reads; it is made anew at each start. */
-function openReplica(path: string, saved: Uint8Array | undefined): Database {
-  rmSync(path, { force: true });
-  writeFileSync(path, saved ?? new Uint8Array(), { mode: 0o600 });
-  const database = new DatabaseSync(path);
-  try {
-    // what is durable is in NATS; constraints between tables were held by whoever committed
-    database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON');
-    if (schemaVersion(database) <= MIGRATIONS.length) return database;
-    throw new ThalwegError('invalid_config', `the tables in NATS have schema version ${schemaVersion(database)}`, {
-      nextStep: 'start the newer core that wrote them',
-    });
-  } catch (cause) {
-    database.close();
-    throw cause;
-  }
-}
-
-/** Has this connection note which nodes change. Tables of its own are in no patchset. */
-function watchNodes(database: Database): void {
-  database.exec('CREATE TEMP TABLE IF NOT EXISTS changed_nodes (id TEXT NOT NULL)');
-  for (const [event, row] of [
-    ['INSERT', 'new'],
-    ['UPDATE', 'old'],
-    ['DELETE', 'old'],
-  ]) {
-    database.exec(`
-      DROP TRIGGER IF EXISTS temp.note_${event};
-      CREATE TEMP TRIGGER note_${event} AFTER ${event} ON main.nodes
-        BEGIN INSERT INTO changed_nodes VALUES (${row}.id); END;
-    `);
   }
 }
 
