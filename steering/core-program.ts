@@ -151,7 +151,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
         socketPath: config.apiSocket,
       },
     );
-    metrics.onCollect(() => metrics.apiCertificateExpiry.set((api.certificateExpiresAtMs ?? 0) / 1000));
+    metrics.onCollect(() => {
+      metrics.apiCertificateExpiry.set((api.certificateExpiresAtMs ?? 0) / 1000);
+      metrics.apiKeyExpiry.set((keys.nextExpiryMs() ?? 0) / 1000);
+    });
 
     const begin = () => {
       loop.restore();

@@ -38,6 +38,10 @@ export class CoreMetrics {
     'thalweg_core_api_certificate_expiry_timestamp_seconds',
     'When the certificate of the API expires, seconds since 1970; 0: the API has none.',
   );
+  readonly apiKeyExpiry = this.#gauge(
+    'thalweg_core_api_key_next_expiry_timestamp_seconds',
+    'When the first of the valid API keys expires, seconds since 1970; 0: none does.',
+  );
   readonly joins = this.#counter(
     'thalweg_core_joins_total',
     'Join attempts by result: joined, rejoined, or an error code.',

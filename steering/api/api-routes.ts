@@ -41,6 +41,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   storage_failed: 503,
 };
 
+/** Of what a caller made up, in logs and errors. */
+const MAX_URL_CHARACTERS = 200;
+
 /** `limits`: null on the local socket, whose callers may do everything anyway. */
 export function registerRoutes(
   app: FastifyInstance,
@@ -51,6 +54,8 @@ export function registerRoutes(
   const { keys, log, metrics } = deps;
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', async (request, reply) => {
+    // Answers hold secrets that were just made, and a mesh that changes.
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     try {
       request.caller = identifyCaller(listener, request.headers, (key) => keys.authenticate(key));
       await limits?.count(request);
@@ -67,15 +72,29 @@ export function registerRoutes(
     const refusal = deps.refusal?.(request.url.split('?', 1)[0] ?? '', request.method);
     if (refusal !== undefined) throw refusal;
   });
+  app.addHook('onResponse', async (request, reply) => {
+    if (isLooking(request.method) || reply.statusCode >= 400 || request.caller === undefined) return;
+    // Beside the audit: logs are what is sent on to elsewhere as things happen.
+    log.info('api change', {
+      by: actorOf(request.caller),
+      method: request.method,
+      url: request.url.slice(0, MAX_URL_CHARACTERS),
+      remoteAddress: request.ip ?? null,
+    });
+  });
   app.setErrorHandler((cause, _request, reply) => {
     const error = errorOf(cause);
     if (error.code === 'internal') log.error('api request failed', { error: text(cause) });
     return reply.status(STATUS[error.code] ?? 500).send(error.toJSON());
   });
   app.setNotFoundHandler((request, reply) => {
-    const error = new ThalwegError('not_found', `the API has no ${request.method} ${request.url.slice(0, 200)}`, {
-      nextStep: '/v1/openapi.json lists its routes',
-    });
+    const error = new ThalwegError(
+      'not_found',
+      `the API has no ${request.method} ${request.url.slice(0, MAX_URL_CHARACTERS)}`,
+      {
+        nextStep: '/v1/openapi.json lists its routes',
+      },
+    );
     return reply.status(404).send(error.toJSON());
   });
   for (const one of apiOperations(deps)) register(app, one);
@@ -100,6 +119,10 @@ function register(app: FastifyInstance, one: Operation): void {
       });
     },
   });
+}
+
+function isLooking(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** Counts and logs it. The key itself is in neither; its id is no secret. */

@@ -65,6 +65,14 @@ export class ApiKeys {
     return this.#store.keys().map((key) => this.#view(key));
   }
 
+  /** When the first of the valid keys expires; undefined: none does. */
+  nextExpiryMs(): number | undefined {
+    const nowMs = this.#clock.nowMs();
+    const valid = this.#store.keys().filter((key) => keyState(key, nowMs) === 'valid');
+    const ends = valid.flatMap(({ expiresAtMs }) => (expiresAtMs === null ? [] : [expiresAtMs]));
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
   /** From now on no request is taken with it. Throws not_found. */
   revoke(id: string, by: Actor): void {
     if (this.#store.revokeKey(id, this.#clock.nowMs(), by)) return;

@@ -25,7 +25,7 @@ import type { LeaseState } from '../../steering/store/nats/lease.ts';
 import { encodeLogEntry } from '../../steering/store/nats/log-entry.ts';
 import type { NatsSettings } from '../../steering/store/nats/nats-settings.ts';
 import { NatsStore } from '../../steering/store/nats/nats-store.ts';
-import { aNode, aToken, storeSuite } from './store-suite.ts';
+import { aKey, aNode, aToken, storeSuite } from './store-suite.ts';
 
 const hasServer = (() => {
   try {
@@ -199,6 +199,15 @@ describe.runIf(hasServer)('several cores on one NATS', () => {
     a.setSetting('x', '1');
     await expect.poll(() => b.setting('x'), { timeout: 10_000 }).toBe('1');
     expect(place.foreign).toBeGreaterThan(0);
+  });
+
+  it('take no API key that another has revoked', async () => {
+    const [a, b] = [core(), core()];
+    a.insertKey(aKey('k'), 'socket');
+    await expect.poll(() => b.key('k'), { timeout: 10_000 }).toEqual(aKey('k'));
+    b.revokeKey('k', 3000, 'socket');
+    await expect.poll(() => a.key('k')?.revokedAtMs, { timeout: 10_000 }).toBe(3000);
+    expect(a.audit(1)).toMatchObject([{ kind: 'key_revoked', keyId: 'k' }]);
   });
 
   it('start from a snapshot and what came since, when the log before it is gone', async () => {

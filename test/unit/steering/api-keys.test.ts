@@ -116,6 +116,18 @@ describe('an API key', () => {
     expect([writes, store.key(id)?.lastUsedAtMs]).toEqual([2, 1_000_000 + 10 * MINUTE_MS]);
   });
 
+  it('that ends first is known, of those that are valid', () => {
+    expect(keys.nextExpiryMs()).toBeUndefined();
+    keys.create({ role: 'viewer', expiresInS: null }, 'socket');
+    expect(keys.nextExpiryMs()).toBeUndefined();
+    const [first, second] = [60, 120].map((expiresInS) => keys.create({ role: 'viewer', expiresInS }, 'socket'));
+    expect(keys.nextExpiryMs()).toBe(first?.expiresAtMs);
+    nowMs += MINUTE_MS;
+    expect(keys.nextExpiryMs()).toBe(second?.expiresAtMs);
+    keys.revoke(second?.id ?? '', 'socket');
+    expect(keys.nextExpiryMs()).toBeUndefined();
+  });
+
   it('is taken while the disk is full', () => {
     const { key, id } = keys.create({ role: 'viewer' }, 'socket');
     const full = {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditView, KeyView, NodeView } from '../../../protocol/api.ts';
 import { ApiClient } from '../../../protocol/api-client.ts';
-import { TestCore } from '../../fake/test-core.ts';
+import { eventually, TestCore } from '../../fake/test-core.ts';
 
 let core: TestCore;
 beforeEach(async () => {
@@ -115,6 +115,7 @@ describe('a key', () => {
     });
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer realm="thalweg"');
+    expect(response.headers.get('cache-control')).toBe('no-store');
     expect(await response.json()).toMatchObject({
       code: 'unauthenticated',
       message: `API key ${id} (gone) was revoked`,
@@ -158,6 +159,10 @@ describe('a key', () => {
       ['key_created', 'ci', 'socket'],
     ]);
     expect(entries[7]?.keyId).toBe(id);
+    const told = () => core.logged.filter(({ message, fields }) => message === 'api change' && fields?.['by'] === by);
+    // the log has it once the answer is out
+    await eventually('seven lines of the log', () => told().length === 7);
+    expect(told()[2]?.fields).toEqual({ by, method: 'POST', url: '/v1/nodes/a', remoteAddress: '127.0.0.1' });
   });
 
   it('is in no log and no metric, also when it is refused; the refusal is counted and logged', async () => {
