@@ -7,6 +7,7 @@ import { ThalwegError } from '../protocol/error.ts';
 import { ABUSE_KEYS, benchAbuse } from './abuse/abuse-bench.ts';
 import { benchAgentFootprint } from './agent-footprint.ts';
 import { BACKUPS_KEYS, benchBackups } from './backups.ts';
+import { benchClusterKill } from './cluster-kill.ts';
 import { benchCoreKill } from './core-kill.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
@@ -106,6 +107,16 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       benchCoreKill({
         rounds: whole(values, 'rounds', { otherwise: 200, most: 10_000 }),
         seed: whole(values, 'seed', { otherwise: 1 }),
+      }),
+  },
+  'cluster-kill': {
+    keys: ['rounds', 'seed', 'cores', 'nats'],
+    run: (values) =>
+      benchClusterKill({
+        rounds: whole(values, 'rounds', { otherwise: 60, most: 10_000 }),
+        seed: whole(values, 'seed', { otherwise: 1 }),
+        cores: whole(values, 'cores', { otherwise: 3, most: 9 }),
+        natsServers: whole(values, 'nats', { otherwise: 3, most: 5 }),
       }),
   },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },

@@ -65,6 +65,11 @@ export class LoadDoor {
     return new LoadDoor(Number(port), token.value, keyPem, new Uint8Array(signingRequest.rawData));
   }
 
+  /** The same token and key at another core on this machine. */
+  through(port: number): LoadDoor {
+    return new LoadDoor(port, this.#token, this.#keyPem, this.#signingRequestDer);
+  }
+
   /** Asks for the CA, checks its fingerprint, joins. Rejects with what the connection ended with. */
   async join(publicKey: Uint8Array, clockUnixMs: number): Promise<JoinResponse> {
     const ca = fromBinary(CaResponseSchema, await this.#ask('GET', '/v1/ca'));

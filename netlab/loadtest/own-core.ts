@@ -41,6 +41,15 @@ export class OwnCore {
     return new ApiClient(`unix:${join(this.directory, 'core.sock')}`);
   }
 
+  /** Of the agents. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get stateDir(): string {
+    return join(this.directory, 'state');
+  }
+
   get pid(): number {
     return this.#program?.record.pid ?? 0;
   }
@@ -51,7 +60,7 @@ export class OwnCore {
     const config = {
       api: 'none',
       ...this.#settings,
-      stateDir: join(this.directory, 'state'),
+      stateDir: this.stateDir,
       listen: `127.0.0.1:${this.#port}`,
       advertise: [`127.0.0.1:${this.#port}`],
       apiSocket: join(this.directory, 'core.sock'),
