@@ -166,6 +166,7 @@ function bound(listener: SessionListener): SessionListener {
     onWelcome: (w) => listener.onWelcome(w),
     onPeerUpdate: (u) => listener.onPeerUpdate(u),
     onRouteDelta: (d) => listener.onRouteDelta(d),
+    onPolicyUpdate: (u) => listener.onPolicyUpdate(u),
     onProbePlan: (p) => listener.onProbePlan(p),
     onCoreClock: (ms) => listener.onCoreClock(ms),
     onCertificate: (der) => listener.onCertificate(der),

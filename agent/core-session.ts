@@ -22,6 +22,8 @@ import type {
   Trust,
   Welcome,
 } from '../protocol/gen/thalweg/v1/session_pb.ts';
+import type { PolicyUpdate } from '../protocol/node-policy.ts';
+import { policyUpdateFromMessage } from '../protocol/policy-message.ts';
 import type { RouteDelta } from '../protocol/route-table.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN } from '../protocol/version.ts';
 import { refusalError } from './core-error.ts';
@@ -32,6 +34,7 @@ export interface SessionListener {
   onWelcome(welcome: Welcome): void;
   onPeerUpdate(update: PeerUpdate): void;
   onRouteDelta(delta: RouteDelta): void;
+  onPolicyUpdate(update: PolicyUpdate): void;
   onProbePlan(plan: ProbePlan): void;
   /** The core's wall clock as it was a moment ago. */
   onCoreClock(unixMs: number): void;
@@ -170,6 +173,12 @@ export class CoreSession {
         const delta = routeDeltaFromMessage(body.value);
         if (delta.ok) this.#listener.onRouteDelta(delta.value);
         else this.#fail('protocol_violation', `the core sent a route delta that cannot be installed: ${delta.reason}`);
+        return;
+      }
+      case 'policyUpdate': {
+        const update = policyUpdateFromMessage(body.value);
+        if (update.ok) this.#listener.onPolicyUpdate(update.value);
+        else this.#fail('protocol_violation', `the core sent a policy that cannot be enforced: ${update.reason}`);
         return;
       }
       case 'renewResponse':

@@ -4,6 +4,7 @@ import type { Clock } from '../protocol/clock.ts';
 import type { ThalwegError } from '../protocol/error.ts';
 import type { NodeIndex } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
+import type { NodePolicyState } from '../protocol/node-policy.ts';
 import { allowedIpsOf, computeFib, type Fib } from './fib.ts';
 import { type HostSituation, readHostSituation, sameSituation, tunnelMtuBytes } from './host-situation.ts';
 import { addressesOf } from './identity.ts';
@@ -11,8 +12,15 @@ import type { LinkWatch } from './link-watch.ts';
 import type { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { NodePlace } from './node-place.ts';
+import type { PolicyKeeper } from './policy-keeper.ts';
 import { type ReconcileOutcome, Reconciler } from './reconciler.ts';
 import type { TableKeeper, TableTag } from './table-keeper.ts';
+
+/** What an apply was computed from. */
+export interface AppliedTag {
+  readonly table: TableTag;
+  readonly policy: NodePolicyState;
+}
 
 export interface DataPlaneDeps {
   readonly clock: Clock;
@@ -23,6 +31,7 @@ export interface DataPlaneDeps {
   readonly peers: () => PeerSet;
   readonly links: Pick<LinkWatch, 'down' | 'endpointOf'>;
   readonly table: TableKeeper;
+  readonly policy: Pick<PolicyKeeper, 'state' | 'wanted' | 'outcome'>;
   readonly onSituation: (situation: HostSituation) => void;
 }
 
@@ -39,7 +48,7 @@ const UNDERLAY_REFRESH_MS = 30_000;
 export class DataPlane {
   readonly #deps: DataPlaneDeps;
   readonly #options: DataPlaneOptions;
-  readonly #reconciler: Reconciler<TableTag>;
+  readonly #reconciler: Reconciler<AppliedTag>;
   #situation: HostSituation = { underlayAddresses: [], underlayMtuBytes: 1500 };
   #situationReadAtMonoMs = 0;
   #underlayTouched = false;
@@ -53,7 +62,7 @@ export class DataPlane {
       {
         overlay: deps.overlay,
         clock: deps.clock,
-        wanted: () => ({ overlay: this.#wanted(), tag: deps.table.tag }),
+        wanted: () => ({ overlay: this.#wanted(), tag: { table: deps.table.tag, policy: deps.policy.state } }),
         onOutcome: (outcome) => this.#onOutcome(outcome),
         onWatched: () => {
           this.#underlayTouched = true;
@@ -99,7 +108,7 @@ export class DataPlane {
   }
 
   /** Something about the wanted state changed: compute the routes anew and apply at once. */
-  want(): Promise<ReconcileOutcome<TableTag>> {
+  want(): Promise<ReconcileOutcome<AppliedTag>> {
     this.#fib = undefined;
     return this.#reconciler.request();
   }
@@ -134,7 +143,7 @@ export class DataPlane {
   }
 
   #wanted(): DesiredOverlay {
-    const { place, links, table } = this.#deps;
+    const { place, links, policy, table } = this.#deps;
     const { listenPort, transit, stampPort } = this.#options;
     const { identity, ranges, own } = place;
     const peers = this.#deps.peers().list();
@@ -166,11 +175,12 @@ export class DataPlane {
         wrapsOnly: peer.transit ? null : addressesOf(ranges, peer.index),
       })),
       routes,
+      policy: policy.wanted(ranges),
     };
   }
 
-  #onOutcome({ tag, report, error, durationMs, foreignRepairs }: ReconcileOutcome<TableTag>): void {
-    const { log, metrics, table } = this.#deps;
+  #onOutcome({ tag, report, error, durationMs, foreignRepairs }: ReconcileOutcome<AppliedTag>): void {
+    const { log, metrics, policy, table } = this.#deps;
     const changes = report?.changes ?? [];
     metrics.applied(error?.code ?? (changes.length > 0 ? 'changed' : 'unchanged'), durationMs, foreignRepairs);
     if (error !== undefined && this.#lastError?.message !== error.message) {
@@ -182,10 +192,11 @@ export class DataPlane {
     if (foreignRepairs > 0) {
       log.warn('something else had changed kernel state of ours', { repaired: foreignRepairs, first: changes[0] });
     } else if (changes.length > 0) {
-      const generation = String(tag.generation);
+      const generation = String(tag.table.generation);
       log.debug('applied', { changes: changes.length, durationMs: Math.round(durationMs), generation });
     }
-    table.outcome(tag, error);
+    policy.outcome(tag.policy, error);
+    table.outcome(tag.table, error);
   }
 }
 

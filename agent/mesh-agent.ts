@@ -11,9 +11,8 @@ import type { HealthView } from '../protocol/api.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { PeerUpdate, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
-import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
+import { publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
-import type { ReconnectOptions } from '../protocol/reconnect.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
 import { agentHealth } from './agent-health.ts';
 import { AgentMemory } from './agent-memory.ts';
@@ -25,13 +24,15 @@ import { DataPlane, errorFields } from './data-plane.ts';
 import { EndpointWatch } from './endpoint-watch.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
 import { accessFields, hostFields } from './host-situation.ts';
-import type { Identity, IdentityStore } from './identity.ts';
-import type { DetectionRules } from './link-use.ts';
+import type { IdentityStore } from './identity.ts';
 import { LinkWatch } from './link-watch.ts';
+import type { MeshAgentOptions } from './mesh-agent-options.ts';
 import { PeerSet } from './mesh-peer.ts';
 import type { AgentMetrics, AgentSnapshot } from './metrics.ts';
 import { NodePlace } from './node-place.ts';
 import { PeriodicTask } from './periodic-task.ts';
+import { PolicyKeeper } from './policy-keeper.ts';
+import { PolicyStore } from './policy-store.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TableStore } from './table-store.ts';
 
@@ -48,23 +49,6 @@ export interface MeshAgentDeps {
   readonly instanceId: Uint8Array;
   readonly identityStore: IdentityStore;
   readonly metrics: AgentMetrics;
-}
-
-export interface MeshAgentOptions {
-  readonly identity: Identity;
-  readonly publicKey: PublicKey;
-  readonly listenPort: number;
-  readonly transit: boolean;
-  /** Leaves that may have this node as their home; a node that does not transit takes none. */
-  readonly leafCapacity: number;
-  /** What the access was configured to carry, in bits per second; absent or null: to be learned. */
-  readonly uplinkBps?: number | null;
-  readonly downlinkBps?: number | null;
-  readonly stampPort: number;
-  /** How links in use are watched. */
-  readonly detection: DetectionRules;
-  readonly reconcileIntervalMs: number;
-  readonly reconnect?: ReconnectOptions;
 }
 
 /** Sessions are read this often while some peer has none, else the second: reading them costs a process. */
@@ -84,6 +68,7 @@ export class MeshAgent {
   readonly #links: LinkWatch;
   readonly #table: TableKeeper;
   readonly #certificate: CertificateKeeper;
+  readonly #policy: PolicyKeeper;
   readonly #tasks: readonly PeriodicTask[];
   readonly #place: NodePlace;
   #peers: PeerSet;
@@ -106,6 +91,14 @@ export class MeshAgent {
       onHeld: () => this.#memory.save(),
       remembered: () => this.#memory.flush(),
     });
+    const onWriteFailed = (code: string): void => metrics.tableWriteFailed(code);
+    const { stateDir } = identityStore;
+    this.#policy = new PolicyKeeper({
+      ...deps,
+      store: new PolicyStore({ log, onWriteFailed }, { stateDir }),
+      send: (body) => this.#connection.send(body),
+      onChanged: () => void this.#dataPlane.want(),
+    });
     this.#certificate = new CertificateKeeper({
       ...deps,
       sendRenewRequest: (signingRequestDer) =>
@@ -115,10 +108,7 @@ export class MeshAgent {
     this.#memory = new AgentMemory({
       clock,
       log,
-      store: new TableStore(
-        { log, onWriteFailed: (code) => metrics.tableWriteFailed(code) },
-        { stateDir: identityStore.stateDir },
-      ),
+      store: new TableStore({ log, onWriteFailed }, { stateDir }),
       table: this.#table,
       peers: () => this.#peers,
       coreNowUnixMs: () => this.#certificate.coreNowUnixMs(),
@@ -147,6 +137,7 @@ export class MeshAgent {
         peers: () => this.#peers,
         links: this.#links,
         table: this.#table,
+        policy: this.#policy,
         onSituation: (situation) =>
           this.#connection.send({ case: 'hostUpdate', value: hostFields(situation, options) }),
       },
@@ -172,6 +163,7 @@ export class MeshAgent {
             void this.#dataPlane.want();
             this.#links.aim(this.#place.ranges);
           },
+          onPolicyUpdate: (update) => this.#policy.take(update),
           onProbePlan: (plan) => this.#links.setProbePlan(plan),
           onCoreClock: (unixMs) => this.#onCoreClock(unixMs),
           onCertificate: (der) => void this.#certificate.accept(der),
@@ -196,6 +188,11 @@ export class MeshAgent {
         () => this.#reports.demandIntervalMs,
         () => this.#reports.reportDemand(),
       ),
+      this.#task(
+        'policy',
+        () => this.#reports.demandIntervalMs,
+        () => this.#policy.readDenied(),
+      ),
     ];
     this.#lag = new EventLoopLag({ clock });
     metrics.observe(() => this.#snapshot());
@@ -215,6 +212,7 @@ export class MeshAgent {
     try {
       this.#wireguardBackend = (await overlay.preflight(this.#place.identity.addressPlan)).wireguardBackend;
       await this.#certificate.load();
+      await this.#policy.load();
       for (const peer of await this.#memory.load()) this.#peers.add(peer);
       await this.#dataPlane.readSituation();
       this.#endpoints.choose();
@@ -277,6 +275,8 @@ export class MeshAgent {
       ...hostFields(this.#dataPlane.situation, this.#options),
       tableGeneration: this.#table.told.generation,
       tableChecksum: this.#table.told.checksum,
+      policyGeneration: this.#policy.state.generation,
+      policyChecksum: this.#policy.toldChecksum,
       clockUnixMs: BigInt(Math.trunc(this.#deps.clock.nowMs())),
       instanceId: this.#deps.instanceId,
       stampPort: this.#options.stampPort,
@@ -289,6 +289,7 @@ export class MeshAgent {
 
   #onWelcome(welcome: Welcome): void {
     this.#table.sessionBegan();
+    this.#policy.sessionBegan();
     if (welcome.probePlan !== undefined) this.#links.setProbePlan(welcome.probePlan);
     void this.#adoptIdentity(welcome);
     this.#reports.sessionBegan(welcome);
@@ -386,6 +387,7 @@ export class MeshAgent {
       tableRows: this.#table.table.size,
       tableAgeS: this.#memory.tableAgeS,
       repairedRows: this.#dataPlane.repairedRows,
+      policy: this.#policy.snapshot,
       sessionState: this.#state,
       eventLoopLagMs: this.#lag.recentMaxMs,
       proberLagMs: this.#links.proberLagMs,

@@ -6,6 +6,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LinkSummary, ProbeCounters } from '../overlay/stamp/prober.ts';
 import { SOFTWARE_VERSION } from '../protocol/version.ts';
 import type { ConnectionState } from './core-connection.ts';
+import type { PolicySnapshot } from './policy-keeper.ts';
 
 /** Above this many peers the per-peer series are left out: at a million devices they would be the fleet squared. */
 export const MAX_LABELLED_PEERS = 64;
@@ -26,6 +27,7 @@ export interface AgentSnapshot {
   /** Seconds since the core last confirmed the table by a frame; null: it never did, in the agent's memory. */
   readonly tableAgeS: number | null;
   readonly repairedRows: number;
+  readonly policy: PolicySnapshot;
   readonly sessionState: ConnectionState;
   readonly eventLoopLagMs: number;
   readonly proberLagMs: number;
@@ -127,6 +129,23 @@ export class AgentMetrics {
       'Rows that forward by a backup because a neighbour is down.',
       (s) => s.repairedRows,
     );
+    this.#gauge('thalweg_agent_policy_enforced', '1: what the policy does not allow is dropped; 0: no policy.', (s) =>
+      Number(s.policy.active),
+    );
+    this.#gauge('thalweg_agent_policy_generation', 'Generation of the policy that the kernel enforces.', (s) =>
+      Number(s.policy.generation),
+    );
+    this.#gauge('thalweg_agent_policy_rules', 'Rules of the policy by which this node lets in.', (s) => s.policy.rules);
+    this.#total(
+      'thalweg_agent_policy_denied_packets_total',
+      'Packets that the policy dropped.',
+      (s) => s.policy.denied.packets,
+    );
+    this.#total(
+      'thalweg_agent_policy_denied_bytes_total',
+      'Bytes that the policy dropped.',
+      (s) => s.policy.denied.bytes,
+    );
     this.#gauge(
       'thalweg_agent_event_loop_lag_seconds',
       'Largest event-loop lag of the main thread lately.',
@@ -191,6 +210,19 @@ export class AgentMetrics {
       collect: () => {
         const value = this.#snapshot === undefined ? null : read(this.#snapshot());
         gauge.set(value ?? Number.NaN);
+      },
+    });
+  }
+
+  /** What is counted elsewhere, and only rises. */
+  #total(name: string, help: string, read: (snapshot: AgentSnapshot) => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      ...this.#registers,
+      collect: () => {
+        counter.reset();
+        counter.inc(this.#snapshot === undefined ? 0 : read(this.#snapshot()));
       },
     });
   }

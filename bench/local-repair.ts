@@ -110,6 +110,7 @@ function desired(prefixes: number): DesiredOverlay {
     stampPort: 862,
     peers: [],
     routes,
+    policy: null,
   };
 }
 

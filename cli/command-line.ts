@@ -22,6 +22,7 @@ import { addLoadtestCommand } from './loadtest-command.ts';
 import { addNodeCommand } from './node-command.ts';
 import { addPathCommand } from './path-command.ts';
 import { addPlanCommand } from './plan-command.ts';
+import { addPolicyCommand } from './policy-command.ts';
 import { addGlobalOptions, CliSession } from './session.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addTokenCommand } from './token-command.ts';
@@ -73,6 +74,7 @@ export async function buildProgram(
   addLinkCommand(program, session);
   addPathCommand(program, session);
   addPlanCommand(program, session);
+  addPolicyCommand(program, session);
   addDemandCommand(program, session);
   addLoadCommand(program, session);
   addStatusCommand(program, session);

@@ -1,7 +1,9 @@
-/** `thalweg node list|show|drain|resume|remove`. */
+/** `thalweg node list|show|label|drain|resume|remove`. */
 import type { Command } from 'commander';
-import type { NodeView } from '../protocol/api.ts';
+import type { NodeChange, NodeView } from '../protocol/api.ts';
+import { ThalwegError } from '../protocol/error.ts';
 import { nodeList, nodePage } from './print/node-page.ts';
+import { plain } from './print/table.ts';
 import type { CliSession } from './session.ts';
 
 export function addNodeCommand(program: Command, session: CliSession): void {
@@ -17,6 +19,20 @@ export function addNodeCommand(program: Command, session: CliSession): void {
     const global = session.read(show);
     const view = await session.client(global).get<NodeView>(nodePath(name));
     session.show(global, view, (value) => nodePage(value, session.io.nowMs(), global.paint));
+  });
+  const label = node
+    .command('label')
+    .description('set labels of a node (app=web) and take them away (app-); policies name nodes by them')
+    .argument('<name>', 'name of the node')
+    .argument('<label...>', 'key=value to set, key- to take away');
+  label.action(async (name: string, words: string[]) => {
+    const global = session.read(label);
+    const change: NodeChange = { labels: parseLabelChange(words) };
+    const view = await session.client(global).post<NodeView>(nodePath(name), change);
+    session.show(global, view, ({ labels }) => {
+      const all = Object.entries(labels).map(([key, value]) => plain(`${key}=${value}`));
+      return `Labels of ${plain(name)}: ${all.join(', ') || 'none'}\n`;
+    });
   });
   const drain = node
     .command('drain')
@@ -55,6 +71,26 @@ export function addNodeCommand(program: Command, session: CliSession): void {
         `Removed ${name}: its certificate is revoked and its key is being taken off every peer.\nTo clean that device: thalweg agent down --forget\n`,
     );
   });
+}
+
+/** `app=web`: set, `app-`: take away (null). Throws invalid_argument. */
+export function parseLabelChange(words: readonly string[]): Record<string, string | null> {
+  const change = new Map<string, string | null>();
+  for (const word of words) {
+    const split = word.indexOf('=');
+    const isSet = split > 0;
+    if (!isSet && (split === 0 || !/^.+-$/.test(word))) {
+      throw new ThalwegError('invalid_argument', `label ${word}: neither key=value nor key-`, {
+        nextStep: 'write app=web to set a label, app- to take it away',
+      });
+    }
+    const key = isSet ? word.slice(0, split) : word.slice(0, -1);
+    if (change.has(key)) {
+      throw new ThalwegError('invalid_argument', `label ${key} is named twice`, { nextStep: 'name each label once' });
+    }
+    change.set(key, isSet ? word.slice(split + 1) : null);
+  }
+  return Object.fromEntries(change);
 }
 
 function nodePath(name: string): string {

@@ -3,13 +3,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
-import { type CommandRunner, commandFailure, runChecked } from './command-runner.ts';
+import { type CommandRunner, runChecked } from './command-runner.ts';
 import { KernelWatch } from './kernel-watch.ts';
-import { holdsRuleset, type NftTable, parseNftTable } from './nft/nft-json.ts';
-import { hasEnds, type OriginElements, originElements, originScript } from './nft/origin-sets.ts';
-import { REMOVE_SCRIPT, renderRuleset } from './nft/ruleset.ts';
-import { detourDevices, NFT_TABLE, OWN_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
-import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus } from './overlay-state.ts';
+import { KernelNftTable } from './nft/nft-table.ts';
+import { detourDevices, OWN_DEVICES, TUNNEL_DEVICE } from './overlay-names.ts';
+import type { ApplyReport, DemandCounter, DesiredOverlay, Overlay, PeerStatus, TrafficCount } from './overlay-state.ts';
 import { checkDetours, checkPrograms, checkRanges, findWireGuard } from './preflight.ts';
 import type { KernelSnapshot } from './route/kernel-snapshot.ts';
 import { assertOurs, computeLinkPlan } from './route/link-plan.ts';
@@ -60,6 +58,7 @@ export class KernelOverlay implements Overlay {
   readonly #log: Logger;
   readonly #wireguard: WireGuardDevice;
   readonly #settings: HostSettings;
+  readonly #nft: KernelNftTable;
   /** Tail of the queue: at most one apply or remove touches the kernel at a time. */
   #queue: Promise<unknown> = Promise.resolve();
   #ranges: DesiredOverlay['ranges'] | undefined;
@@ -77,6 +76,7 @@ export class KernelOverlay implements Overlay {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#wireguard = new WireGuardDevice(deps, options);
+    this.#nft = new KernelNftTable(deps);
     this.#settings = new HostSettings({ store: deps.sysctls }, options);
   }
 
@@ -107,7 +107,7 @@ export class KernelOverlay implements Overlay {
   }
 
   /**
-   * Other routes or peers than at the last apply and nothing else: they are changed at once, without reading the rest
+   * Other routes, peers or senders than at the last apply and nothing else: they are changed at once, without reading the rest
    * first, since hundreds of nodes may be changing theirs at this moment. The same value again: the kernel is read and
    * compared; only what no monitor announces (peers, settings) while the monitors are silent.
    */
@@ -115,8 +115,8 @@ export class KernelOverlay implements Overlay {
     return this.#exclusive(async () => {
       const applied = this.#applied;
       this.#applied = undefined;
-      if (applied !== undefined && onlyPeersOrRoutesDiffer(applied.desired, desired)) {
-        const report = await this.#applyPeersAndRoutes(desired, applied);
+      if (applied !== undefined && onlyTablesDiffer(applied.desired, desired)) {
+        const report = await this.#applyTables(desired, applied);
         if (report !== undefined) return report;
       }
       if (applied !== undefined && this.#isUntouched() && isDeepStrictEqual(applied.desired, desired)) {
@@ -131,18 +131,12 @@ export class KernelOverlay implements Overlay {
       const [first, held, nft] = await Promise.all([
         readSnapshot(this.#runner),
         this.#wireguard.read(),
-        this.#readNft(hasEnds(desired.peers) ? 'full' : 'terse'),
+        this.#nft.readFor(desired),
       ]);
       let snapshot = first;
 
       // Filters stand before there is anything to filter.
-      const ruleset = renderRuleset(desired);
-      if (nft === null || !holdsRuleset(nft, ruleset)) {
-        await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: ruleset.script });
-        changes.push(`nft table inet ${NFT_TABLE}`);
-      } else {
-        await this.#applyOrigins(nft.origins, originElements(desired.peers), changes);
-      }
+      await this.#nft.apply(nft, desired, changes);
 
       let device = held;
       let devicesChanged = false;
@@ -192,17 +186,16 @@ export class KernelOverlay implements Overlay {
   }
 
   /** Undefined: the kernel is not as we left it, and has to be read. */
-  async #applyPeersAndRoutes(
+  async #applyTables(
     desired: DesiredOverlay,
     { desired: before, snapshot }: Applied,
   ): Promise<ApplyReport | undefined> {
-    // other rules than before
-    if (hasEnds(before.peers) !== hasEnds(desired.peers)) return undefined;
     const changes: string[] = [];
     const plan = computeRoutePlan(desired, snapshot, this.#resilientGroups);
     try {
+      // Filters stand before there is anything to filter, here too.
+      if (!(await this.#nft.applySets(before, desired, changes))) return undefined;
       if (!isDeepStrictEqual(before.peers, desired.peers)) {
-        await this.#applyOrigins(originElements(before.peers), originElements(desired.peers), changes);
         // Endpoints that WireGuard learned meanwhile are not ours to overwrite.
         const device = await this.#wireguard.read();
         if (device === null) return undefined;
@@ -216,13 +209,6 @@ export class KernelOverlay implements Overlay {
     }
     this.#applied = { desired, snapshot: { ...snapshot, ...plan.after }, standbys: plan.standbys };
     return { changes };
-  }
-
-  async #applyOrigins(before: OriginElements, after: OriginElements, changes: string[]): Promise<void> {
-    const lines = originScript(before, after);
-    if (lines.length === 0) return;
-    await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: `${lines.join('\n')}\n` });
-    for (const line of lines) changes.push(`nft ${line.slice(0, line.indexOf(' {'))}`);
   }
 
   /** Nothing is done where the kernel may not be as it was left: the apply that follows will find out. */
@@ -276,8 +262,12 @@ export class KernelOverlay implements Overlay {
     }));
   }
 
-  async demandCounters(): Promise<readonly DemandCounter[]> {
-    return (await this.#readNft('full'))?.demand ?? [];
+  demandCounters(): Promise<readonly DemandCounter[]> {
+    return this.#nft.demandCounters();
+  }
+
+  deniedTraffic(): Promise<TrafficCount | null> {
+    return this.#nft.denied();
   }
 
   async underlayMtuBytes(): Promise<number> {
@@ -320,10 +310,7 @@ export class KernelOverlay implements Overlay {
         ownLinks(snapshot).map((name) => `link del ${name}`),
         changes,
       );
-      if ((await this.#readNft('terse')) !== null) {
-        await runChecked(this.#runner, ['nft', '-f', '-'], { stdin: REMOVE_SCRIPT });
-        changes.push(`nft delete table inet ${NFT_TABLE}`);
-      }
+      await this.#nft.remove(changes);
       changes.push(...(await this.#settings.restore()));
       return { changes };
     });
@@ -341,21 +328,6 @@ export class KernelOverlay implements Overlay {
     for (const command of commands) changes.push(command);
   }
 
-  /** Null: there is no such table. `terse` leaves the counters out. */
-  async #readNft(extent: 'terse' | 'full'): Promise<NftTable | null> {
-    const argv = ['nft', '-j', ...(extent === 'terse' ? ['-t'] : []), 'list', 'table', 'inet', NFT_TABLE];
-    const result = await this.#runner.run(argv);
-    if (result.exitCode !== 0) {
-      if (/No such file or directory|does not exist/i.test(result.stderr)) return null;
-      throw commandFailure(argv, result);
-    }
-    const parsed = parseNftTable(result.stdout);
-    if (parsed.ok) return parsed.value;
-    throw new ThalwegError('command_failed', `nft: output not understood: ${parsed.reason}`, {
-      fields: { program: 'nft' },
-    });
-  }
-
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(work, work);
     this.#queue = result.catch(() => {});
@@ -364,11 +336,12 @@ export class KernelOverlay implements Overlay {
 }
 
 /** False also where nothing differs: then the caller wants the kernel compared. */
-function onlyPeersOrRoutesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
-  const { routes: routesBefore, peers: peersBefore, ...restBefore } = before;
-  const { routes: routesAfter, peers: peersAfter, ...restAfter } = after;
+function onlyTablesDiffer(before: DesiredOverlay, after: DesiredOverlay): boolean {
+  const { routes: routesBefore, peers: peersBefore, policy: policyBefore, ...restBefore } = before;
+  const { routes: routesAfter, peers: peersAfter, policy: policyAfter, ...restAfter } = after;
   if (!isDeepStrictEqual(restBefore, restAfter)) return false;
-  return !isDeepStrictEqual(routesBefore, routesAfter) || !isDeepStrictEqual(peersBefore, peersAfter);
+  const tablesBefore = [routesBefore, peersBefore, policyBefore];
+  return !isDeepStrictEqual(tablesBefore, [routesAfter, peersAfter, policyAfter]);
 }
 
 /** Devices of ours by name and kind: a device of our name and another kind is somebody else's. */

@@ -87,7 +87,10 @@ export function isIpChangeOfInterest(line: string): boolean {
   return LINK_OR_ADDRESS.test(line) || OWN_DEVICE.test(line) || OWN_NUMBER.test(line) || DEFAULT_ROUTE.test(line);
 }
 
-/** A line of `nft monitor` about our table. Elements are counters that packets make. */
+const NFT_OBJECT = new RegExp(`^(add|delete|insert|replace) (table|chain|rule|set) inet ${NFT_TABLE}\\b`);
+const NFT_ELEMENT = new RegExp(`^(add|delete) element inet ${NFT_TABLE} (?!demand)`);
+
+/** A line of `nft monitor` about our table. The elements of the sets of demand are counters that packets make. */
 export function isNftChangeOfInterest(line: string): boolean {
-  return new RegExp(`^(add|delete|insert|replace) (table|chain|rule|set) inet ${NFT_TABLE}\\b`).test(line);
+  return NFT_OBJECT.test(line) || NFT_ELEMENT.test(line);
 }

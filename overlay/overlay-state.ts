@@ -15,6 +15,7 @@
 import type { HostPort } from '../protocol/endpoint.ts';
 import type { PublicKey } from '../protocol/identifier.ts';
 import type { RowPlane, TableKind } from '../protocol/route-table.ts';
+import type { Service } from '../protocol/service.ts';
 
 /** What one node is reached by: tunnel (IPv4), node4, node6; without prefix length. */
 export interface NodeAddresses {
@@ -68,6 +69,23 @@ export interface OverlayRoute {
   readonly standby?: Standby;
 }
 
+/** Nodes by their node addresses, in canonical text. Equal names, equal meaning: a set keeps its name as members come and go. */
+export interface PolicySenders {
+  /** Hexadecimal digits. */
+  readonly name: string;
+  readonly node4: ReadonlySet<string>;
+  readonly node6: ReadonlySet<string>;
+}
+
+/** What this host lets in from the mesh; everything else from there is dropped, but what the overlay itself needs. */
+export interface OverlayPolicy {
+  readonly rules: readonly {
+    /** Null: every node of the mesh. */
+    readonly senders: PolicySenders | null;
+    readonly services: readonly Service[];
+  }[];
+}
+
 export interface DesiredOverlay {
   readonly addresses: NodeAddresses;
   /** The ranges of the whole mesh, in CIDR notation. */
@@ -82,6 +100,13 @@ export interface DesiredOverlay {
   readonly stampPort: number;
   readonly peers: readonly OverlayPeer[];
   readonly routes: readonly OverlayRoute[];
+  /** Null: everything is let in. */
+  readonly policy: OverlayPolicy | null;
+}
+
+export interface TrafficCount {
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 /** What a peer's session looks like in the device. */
@@ -126,6 +151,8 @@ export interface Overlay {
   /** Sessions of tw0. */
   peerStatus(): Promise<readonly PeerStatus[]>;
   demandCounters(): Promise<readonly DemandCounter[]>;
+  /** What the policy dropped since its rules were made; null: there is no policy. Begins anew when its rules change. */
+  deniedTraffic(): Promise<TrafficCount | null>;
   /** MTU of the interface towards the default route or the widest underlay, in bytes. */
   underlayMtuBytes(): Promise<number>;
   /** This host's own underlay addresses (never overlay ones, loopback or link-local), usable as endpoints. */

@@ -9,7 +9,7 @@
  *   GET    /v1/nodes                   NodeView[]
  *   GET    /v1/nodes/:name             NodeView
  *   DELETE /v1/nodes/:name             {} (admin)
- *   POST   /v1/nodes/:name             { drained: boolean } -> NodeView (operator)
+ *   POST   /v1/nodes/:name             NodeChange -> NodeView (operator)
  *   GET    /v1/links                   LinkView[]
  *   GET    /v1/paths                   PathView[]  (every ordered pair)
  *   GET    /v1/paths/:from/:to         PathExplanation
@@ -17,6 +17,10 @@
  *   GET    /v1/demand?limit=N          DemandView
  *   GET    /v1/load                    LoadView
  *   POST   /v1/load                    { aware: boolean } -> LoadView (operator)
+ *   GET    /v1/policy                  PolicyView (protocol/policy-api.ts)
+ *   POST   /v1/policy                  PolicyApply -> PolicyChange (admin)
+ *   DELETE /v1/policy                  PolicyChange (admin)
+ *   POST   /v1/policy/test             PolicyTestQuestion -> PolicyTestAnswer
  *   GET    /v1/audit?limit=N           AuditView[], newest first (viewer)
  *   GET    /v1/tokens                  TokenView[] (viewer)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (operator)
@@ -31,6 +35,7 @@
  * everything; a route without a role wants a viewer's key, or none on loopback; /healthz never wants one.
  * Errors: the matching 4xx/5xx status and an ErrorObject (protocol/error.ts).
  */
+import type { NodePolicyView, PolicySummary } from './policy-api.ts';
 
 /** The terms of a link's or a path's cost, in microseconds. `totalUs` is their sum. */
 export interface CostTerms {
@@ -63,6 +68,14 @@ export interface StatusView {
   readonly converged: number;
   readonly addressPlan: { readonly tunnel: string; readonly node4: string; readonly node6: string };
   readonly agentAddresses: readonly string[];
+  readonly policy: PolicySummary;
+}
+
+/** One of them at least. */
+export interface NodeChange {
+  readonly drained?: boolean;
+  /** Labels to set; null takes one away. The others stay. */
+  readonly labels?: Readonly<Record<string, string | null>>;
 }
 
 export interface NodeView {
@@ -93,6 +106,8 @@ export interface NodeView {
   readonly tableGeneration: string;
   readonly wantedGeneration: string;
   readonly clockSkewMs: number | null;
+  /** Null: there is no policy. */
+  readonly policy: NodePolicyView | null;
   readonly certificateExpiresAtMs: number | null;
 }
 
@@ -263,6 +278,9 @@ export const AUDIT_KINDS = [
   'store_restored',
   'ca_rotated',
   'ca_retired',
+  'node_labelled',
+  'policy_applied',
+  'policy_cleared',
 ] as const;
 
 /** The CA, and the one that follows it while both are trusted. Fingerprints are SHA-256 over the DER, 64 hex digits. */
@@ -300,6 +318,8 @@ export interface AuditView {
    * Null: it was done before this was kept.
    */
   readonly by: string | null;
+  /** What changed, where the kind does not say all: labels set and taken, the number of rules. */
+  readonly detail?: string;
 }
 
 /** What a token may be asked to be: from a minute to a year, for up to so many nodes. */

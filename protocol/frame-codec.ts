@@ -19,6 +19,7 @@ import {
   type TrustReport,
 } from './gen/thalweg/v1/session_pb.ts';
 import { MAX_NODE_INDEX } from './identifier.ts';
+import { policyUpdateFault } from './policy-message.ts';
 import { type RouteDelta, type RouteRow, type RowKey, type RowPlane, rowFault, type TableKind } from './route-table.ts';
 
 /** Largest frame an agent may send: a report of 1,000 links is about 30 KiB. */
@@ -191,6 +192,8 @@ function agentFrameFault({ body }: AgentFrame): string | undefined {
       return body.value.signingRequestDer.length > 4096 ? 'renew_request is larger than 4096 bytes' : undefined;
     case 'tableAck':
       return body.value.message.length > 1024 ? 'table_ack.message is longer than 1024 characters' : undefined;
+    case 'policyStatus':
+      return body.value.message.length > 1024 ? 'policy_status.message is longer than 1024 characters' : undefined;
     case 'heartbeat':
     case 'tableRequest':
     case 'goodbye':
@@ -217,6 +220,8 @@ function coreFrameFault({ body }: CoreFrame): string | undefined {
       return body.value.set.length + body.value.remove.length > MAX_ROWS_PER_DELTA
         ? 'route_delta is too long'
         : undefined;
+    case 'policyUpdate':
+      return policyUpdateFault(body.value);
     case 'welcome':
       return isIndex(body.value.index) ? undefined : `welcome.index ${body.value.index} is out of range`;
     case 'trust': {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentConfigSchema } from '../../agent/agent-config.ts';
 import { parseIdentity } from '../../agent/identity.ts';
+import { formatStoredPolicy, parseStoredPolicy } from '../../agent/policy-store.ts';
 import { formatStoredState, parseStoredState } from '../../agent/table-store.ts';
 import { configFields } from '../../cli/config-fields.ts';
 import { parseConfigText } from '../../cli/config-file.ts';
@@ -28,7 +29,7 @@ import { loadSessions } from '../../steering/session-plan/saved-sessions.ts';
 import { bringForward, parseStepRecords } from '../../steering/state-journal.ts';
 import { readRepetitaDemands, readRepetitaGraph } from '../../steering/traffic-engineering/repetita-graph.ts';
 import { type FuzzTarget, refusing, textTarget, verdict } from './fuzz-target.ts';
-import { ROWS } from './socket-targets.ts';
+import { POLICY_UPDATE, ROWS } from './socket-targets.ts';
 
 const IDENTITY = {
   nodeId: 'n-abcdefgh2345',
@@ -73,6 +74,7 @@ export function fileTargets(): FuzzTarget[] {
       verdict(parseIdentity(input)),
     ),
     text('agent-table', 'table.json of an agent', [storedTable()], (input) => verdict(parseStoredState(input))),
+    text('agent-policy', 'policy.json of an agent', [storedPolicy()], (input) => verdict(parseStoredPolicy(input))),
     {
       name: 'core-state',
       source: "a core's saved state, its records of steps, and a fleet's",
@@ -175,6 +177,11 @@ function text(name: string, source: string, seeds: readonly string[], run: (inpu
 
 function asJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function storedPolicy(): string {
+  const { generation, active, rules } = POLICY_UPDATE;
+  return formatStoredPolicy({ generation, active, rules, sets: new Map([[31n, new Set([2, 4])]]) });
 }
 
 function storedTable(): string {

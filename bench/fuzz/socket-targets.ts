@@ -28,6 +28,8 @@ import { JoinRequestSchema, JoinResponseSchema } from '../../protocol/gen/thalwe
 import { LinkHealth } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { parseNodeId, parseNodeName, parsePublicKey } from '../../protocol/identifier.ts';
 import { formatJoinToken, type JoinToken, parseJoinToken } from '../../protocol/join-token.ts';
+import { applyPolicyUpdate, NO_POLICY, type PolicyUpdate } from '../../protocol/node-policy.ts';
+import { policyUpdateFromMessage, policyUpdateToMessage } from '../../protocol/policy-message.ts';
 import { deltaFrom, type RouteRow, RouteTable } from '../../protocol/route-table.ts';
 import { identifyCaller } from '../../steering/api/api-access.ts';
 import {
@@ -58,6 +60,19 @@ export const ROWS: readonly RouteRow[] = [
   },
 ];
 
+export const POLICY_UPDATE: PolicyUpdate = {
+  generation: 2n,
+  baseGeneration: 1n,
+  full: true,
+  active: true,
+  rules: [
+    { set: 31n, services: [{ protocol: 'tcp', ports: [[80, 90]] }, { protocol: 'icmp', ports: [] }] }, // biome-ignore format: one rule
+    { set: null, services: [{ protocol: 'any', ports: [] }] },
+  ],
+  sets: [{ id: 31n, reset: true, add: [2, 4], remove: [] }],
+  checksum: 0n,
+};
+
 const KEY = new Uint8Array(32).fill(7);
 const ENDPOINTS = [
   { address: Uint8Array.of(198, 18, 0, 1), port: 51_820 },
@@ -82,6 +97,10 @@ function agentFrames({ signingRequestDer }: CertificateSeeds): Uint8Array[] {
     encodeAgentFrame(4n, { case: 'demandReport', value: { demands: [{ peerIndex: 2, bytesPerSecond: 9n }] } }),
     encodeAgentFrame(5n, { case: 'tableAck', value: { generation: 3n, checksum: 7n, error: '' } }),
     encodeAgentFrame(6n, { case: 'renewRequest', value: { signingRequestDer } }),
+    encodeAgentFrame(8n, {
+      case: 'policyStatus',
+      value: { generation: 3n, checksum: 7n, error: '', deniedPackets: 9n },
+    }),
     encodeAgentFrame(7n, { case: 'hostUpdate', value: { endpoints: ENDPOINTS, listenPort: 1, transit: true } }),
   ];
 }
@@ -97,6 +116,7 @@ function coreFrames(): Uint8Array[] {
       value: { protocol: 1, nodeId: 'n-1', name: 'a', index: 1, addressPlan: PLAN },
     }),
     encodeCoreFrame(4n, { case: 'probePlan', value: {} }),
+    encodeCoreFrame(6n, { case: 'policyUpdate', value: policyUpdateToMessage(POLICY_UPDATE) }),
     encodeCoreFrame(5n, { case: 'refusal', value: { code: 'overloaded', message: 'later', retryAfterMs: 5 } }),
   ];
 }
@@ -243,6 +263,11 @@ function runCoreFrame(bytes: Uint8Array): void {
   if (!frame.ok) return;
   const { body } = frame.value;
   if (body.case === 'peerUpdate') for (const peer of body.value.set) verdict(peerFromMessage(peer));
+  if (body.case === 'policyUpdate') {
+    const update = policyUpdateFromMessage(body.value);
+    verdict(update);
+    if (update.ok) verdict(applyPolicyUpdate(NO_POLICY, update.value));
+  }
   if (body.case !== 'routeDelta') return;
   const delta = routeDeltaFromMessage(body.value);
   verdict(delta);

@@ -1,11 +1,14 @@
 /** Nodes on screen. */
 import type { NodeView } from '../../protocol/api.ts';
 import type { Paint } from './paint.ts';
+import { enforcementWord, nodePolicy } from './policy-page.ts';
 import { age, MISSING, relative } from './quantity.ts';
 import { pairs, plain, table } from './table.ts';
 
 export function nodeList(nodes: readonly NodeView[], nowMs: number, paint: Paint): string {
   if (nodes.length === 0) return 'No nodes yet. Create a token: thalweg token create\n';
+  const hasPolicy = nodes.some(({ policy }) => policy !== null);
+  const hasLabels = nodes.some(({ labels }) => Object.keys(labels).length > 0);
   const columns = [
     { title: 'NAME' },
     { title: 'STATE' },
@@ -14,6 +17,8 @@ export function nodeList(nodes: readonly NodeView[], nowMs: number, paint: Paint
     { title: 'IPV6' },
     { title: 'KIND' },
     { title: 'TABLE' },
+    ...(hasPolicy ? [{ title: 'POLICY' }] : []),
+    ...(hasLabels ? [{ title: 'LABELS' }] : []),
   ];
   const rows = nodes.map((node) => [
     plain(node.name),
@@ -23,12 +28,13 @@ export function nodeList(nodes: readonly NodeView[], nowMs: number, paint: Paint
     node.node6,
     kind(node),
     tableState(node, paint),
+    ...(hasPolicy ? [node.policy === null ? MISSING : enforcementWord(node.policy, paint)] : []),
+    ...(hasLabels ? [labelsOf(node)] : []),
   ]);
   return table(columns, rows);
 }
 
 export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
-  const labels = Object.entries(node.labels).map(([key, value]) => `${key}=${value}`);
   return pairs([
     ['name', plain(node.name)],
     ['id', node.id],
@@ -42,7 +48,8 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
     ['tunnel address', `${node.tunnelAddress} (index ${node.index})`],
     ['endpoints', node.endpoints.map(plain).join(', ') || MISSING],
     ['public key', node.publicKey],
-    ['labels', labels.map(plain).join(', ') || MISSING],
+    ['labels', labelsOf(node)],
+    ...(node.policy === null ? [] : [['policy', nodePolicy(node.policy, paint)] as const]),
     ['joined', relative(node.joinedAtMs, nowMs)],
     ['table', tableState(node, paint)],
     ['clock', node.clockSkewMs === null ? MISSING : `${node.clockSkewMs} ms off the core's`],
@@ -53,6 +60,11 @@ export function nodePage(node: NodeView, nowMs: number, paint: Paint): string {
     ['software', plain(node.software ?? MISSING)],
     ['WireGuard', plain(node.wireguardBackend ?? MISSING)],
   ]);
+}
+
+function labelsOf({ labels }: NodeView): string {
+  const all = Object.entries(labels).map(([key, value]) => plain(`${key}=${value}`));
+  return all.join(', ') || MISSING;
 }
 
 /** With ` (drained)` where an operator keeps it out of others' paths; `leaf of ams-1`, or what a node is in a mesh without homes. */

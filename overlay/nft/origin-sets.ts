@@ -9,7 +9,6 @@
  * A peer that forwards wraps everybody's: its own honesty is what the mesh relies on (docs/security.md).
  */
 import { IPv4, IPv6 } from 'ip-num';
-import { NFT_TABLE } from '../overlay-names.ts';
 import type { NodeAddresses, OverlayPeer } from '../overlay-state.ts';
 
 export type OriginSetName = 'ends' | 'own4' | 'own6';
@@ -31,8 +30,6 @@ export const ORIGIN_SET_TYPES: Readonly<Record<OriginSetName, string>> = {
   own6: `typeof ip saddr . ${INNER_SOURCE_6};`,
 };
 
-export const ORIGIN_SETS = Object.keys(ORIGIN_SET_TYPES) as OriginSetName[];
-
 /** Some peer forwards for nobody. */
 export function hasEnds(peers: readonly OverlayPeer[]): boolean {
   return peers.some((peer) => peer.wrapsOnly !== null);
@@ -51,14 +48,4 @@ export function originElements(peers: readonly OverlayPeer[]): OriginElements {
 /** `outer . inner`, the inner address as a number: nft knows no type of what lies behind a bare offset. */
 export function originElement(outer: string, inner: bigint): string {
   return `${outer} . 0x${inner.toString(16)}`;
-}
-
-/** Lines for `nft -f -` that make sets which hold `before` hold `after`; none when they do. Removals first. */
-export function originScript(before: OriginElements, after: OriginElements): string[] {
-  const lines = (verb: string, from: OriginElements, without: OriginElements) =>
-    ORIGIN_SETS.flatMap((name) => {
-      const elements = [...from[name]].filter((element) => !without[name].has(element));
-      return elements.length === 0 ? [] : [`${verb} element inet ${NFT_TABLE} ${name} { ${elements.join(', ')} }`];
-    });
-  return [...lines('delete', before, after), ...lines('add', after, before)];
 }

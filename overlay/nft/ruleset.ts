@@ -6,23 +6,17 @@
  *   forward      plane or uplink to plane on a transit node; nothing else into, out of or through the overlay
  *   output       no redirects
  *   postrouting  TCP MSS; bytes and packets per node address (demand4, demand6)
+ *   admit        with a policy: what the mesh may open here; input jumps to it (policy-rules.ts)
  */
 import { createHash } from 'node:crypto';
 import { detourDevices, NFT_TABLE, TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { DesiredOverlay } from '../overlay-state.ts';
-import {
-  hasEnds,
-  INNER_PROTOCOL,
-  INNER_SOURCE_4,
-  INNER_SOURCE_6,
-  ORIGIN_SET_TYPES,
-  ORIGIN_SETS,
-  originElements,
-  originScript,
-} from './origin-sets.ts';
+import { filterSets, filterSetTypes, setScript } from './filter-sets.ts';
+import { hasEnds, INNER_PROTOCOL, INNER_SOURCE_4, INNER_SOURCE_6 } from './origin-sets.ts';
+import { POLICY_CHAINS, type PolicyChainName, policyRules } from './policy-rules.ts';
 
 export interface NftRule {
-  readonly chain: NftChainName;
+  readonly chain: NftChainName | PolicyChainName;
   readonly expression: string;
 }
 
@@ -39,54 +33,73 @@ export const NFT_CHAINS: Readonly<Record<NftChainName, { readonly hook: string; 
 /** Elements per demand set: over the 10,000 nodes of one mesh, and 65,536 counters are about 10 MB of kernel memory. */
 const DEMAND_SET_SIZE = 65_536;
 
+export interface NftChain {
+  readonly name: string;
+  /** Null: it is jumped to. */
+  readonly base: { readonly hook: string; readonly priority: number } | null;
+  /** Comments that the rules carry, in order: what a kernel that holds this table lists. */
+  readonly comments: readonly string[];
+}
+
 export interface NftRuleset {
   /** Script for `nft -f -`. */
   readonly script: string;
-  /** Comments that the rules carry, by chain, in order: what a kernel that holds this table lists. */
-  readonly comments: Readonly<Record<NftChainName, readonly string[]>>;
+  readonly chains: readonly NftChain[];
   /** Names of the sets. */
   readonly sets: readonly string[];
 }
 
 export function renderRuleset(desired: DesiredOverlay): NftRuleset {
   const rules = ruleList(desired);
-  const mark = createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 12);
-  const comments: Record<NftChainName, string[]> = { input: [], forward: [], output: [], postrouting: [] };
-  const chains = (Object.keys(NFT_CHAINS) as NftChainName[]).map((chain) => {
-    const lines = rules
-      .filter((rule) => rule.chain === chain)
-      .map((rule, index) => {
-        const comment = `${mark} ${index}`;
-        comments[chain].push(comment);
-        return `    ${rule.expression} comment "${comment}"`;
-      });
-    const { hook, priority } = NFT_CHAINS[chain];
-    return `  chain ${chain} {\n    type filter hook ${hook} priority ${priority}; policy accept;\n${lines.join('\n')}\n  }`;
+  const mark = markOf(rules);
+  // What is jumped to stands before who jumps.
+  const named = { ...(desired.policy === null ? {} : POLICY_CHAINS), ...NFT_CHAINS };
+  const lines: string[] = [];
+  const chains = Object.entries(named).map(([name, base]): NftChain => {
+    const own = rules.filter((rule) => rule.chain === name);
+    const comments = own.map((_, index) => `${mark} ${index}`);
+    lines.push(`  chain ${name} {`);
+    if (base !== null) lines.push(`    type filter hook ${base.hook} priority ${base.priority}; policy accept;`);
+    own.forEach(({ expression }, index) => {
+      lines.push(`    ${expression} comment "${comments[index]}"`);
+    });
+    lines.push('  }');
+    return { name, base, comments };
   });
   const sets = new Map([
     ['demand4', `type ipv4_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter;`],
     ['demand6', `type ipv6_addr; size ${DEMAND_SET_SIZE}; flags dynamic; counter;`],
+    ...filterSetTypes(desired),
   ]);
-  if (hasEnds(desired.peers)) for (const name of ORIGIN_SETS) sets.set(name, ORIGIN_SET_TYPES[name]);
   // `add` so that `delete` finds a table also the first time.
   const script = [
     `add table inet ${NFT_TABLE}`,
     `delete table inet ${NFT_TABLE}`,
     `table inet ${NFT_TABLE} {`,
     ...[...sets].map(([name, type]) => `  set ${name} { ${type} }`),
-    ...chains,
+    ...lines,
     '}',
-    ...originScript(originElements([]), originElements(desired.peers)),
+    ...setScript(new Map(), filterSets(desired)),
     '',
   ].join('\n');
-  return { script, comments, sets: [...sets.keys()] };
+  return { script, chains, sets: [...sets.keys()] };
+}
+
+/** True when both have the same rules, and so the same sets, whatever is in these. */
+export function sameRules(a: DesiredOverlay, b: DesiredOverlay): boolean {
+  return markOf(ruleList(a)) === markOf(ruleList(b));
+}
+
+function markOf(rules: readonly NftRule[]): string {
+  return createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 12);
 }
 
 /** Removes the table, also where there is none. */
 export const REMOVE_SCRIPT = `add table inet ${NFT_TABLE}\ndelete table inet ${NFT_TABLE}\n`;
 
 /** Each rule asks first what few packets answer: comparing an interface's name is the dearest question. */
-function ruleList({ addresses, ranges, transit, uplink, stampPort, peers }: DesiredOverlay): NftRule[] {
+function ruleList(desired: DesiredOverlay): NftRule[] {
+  const { addresses, ranges, transit, uplink, stampPort, peers, policy } = desired;
   const detours = detourDevices(uplink);
   const own = interfaces([TUNNEL_DEVICE, ...detours.map(({ device }) => device)]);
   const planes = interfaces(detourDevices(false).map(({ device }) => device));
@@ -115,6 +128,10 @@ function ruleList({ addresses, ranges, transit, uplink, stampPort, peers }: Desi
   ] as const) {
     rules.push({ chain, expression: `icmp type redirect ${direction} ${own} drop` });
     rules.push({ chain, expression: `icmpv6 type nd-redirect ${direction} ${own} drop` });
+  }
+  if (policy !== null) {
+    rules.push({ chain: 'input', expression: `iifname ${own} jump admit` });
+    rules.push(...policyRules(desired, policy));
   }
   if (transit) rules.push({ chain: 'forward', expression: `iifname ${arriving} oifname ${planes} accept` });
   rules.push({ chain: 'forward', expression: `iifname ${own} counter drop` });

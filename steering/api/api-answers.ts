@@ -27,6 +27,7 @@ import {
   type TokenView,
 } from '../../protocol/api.ts';
 import { ERROR_CODES, type ErrorObject } from '../../protocol/error.ts';
+import { nodePolicyShape, policySummaryShape } from './policy-answers.ts';
 
 /** Schemas that have a name in the document. */
 export const named = z.registry<{ readonly id: string; readonly description?: string }>();
@@ -68,6 +69,7 @@ export const statusAnswer: z.ZodType<StatusView> = z
     converged: count.describe('nodes whose acknowledged table is the newest the core has for them'),
     addressPlan: z.object({ tunnel: text, node4: text, node6: text }),
     agentAddresses: names,
+    policy: policySummaryShape,
   })
   .register(named, { id: 'Status' });
 
@@ -95,6 +97,7 @@ export const nodeAnswer: z.ZodType<NodeView> = z
     tableGeneration: text,
     wantedGeneration: text,
     clockSkewMs: z.number().nullable(),
+    policy: nodePolicyShape.nullable(),
     certificateExpiresAtMs: timeMs.nullable(),
   })
   .register(named, { id: 'Node' });
@@ -256,6 +259,7 @@ export const auditAnswer: z.ZodType<AuditView> = z
     tokenId: text.nullable(),
     keyId: text.nullable(),
     by: text.nullable().describe('socket, key:NAME:ID, device, host or core; null: it was done before this was kept'),
+    detail: text.exactOptional(),
   })
   .register(named, { id: 'AuditEntry' });
 

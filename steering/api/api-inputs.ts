@@ -2,21 +2,21 @@
 import { z } from 'zod';
 import { API_ROLES, KEY_LIMITS, TOKEN_LIMITS } from '../../protocol/api.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-
-const MAX_LABELS = 32;
+import { MAX_POLICY_BYTES } from '../policy/policy-text.ts';
+import { MAX_LABELS } from '../registry/label-change.ts';
 
 function wholeNumber(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`;
   return z.int(message).min(least, message).max(most, message);
 }
 
+const labelKey = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'a label key is 1 to 63 of A-Z a-z 0-9 . _ / -');
+const labelValue = z.string().regex(/^[\x20-\x7e]{0,128}$/, 'a label value is at most 128 printable ASCII characters');
+
 const labels = z
-  .record(
-    z
-      .string()
-      .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/, 'a label key is 1 to 63 of A-Z a-z 0-9 . _ / -'),
-    z.string().regex(/^[\x20-\x7e]{0,128}$/, 'a label value is at most 128 printable ASCII characters'),
-  )
+  .record(labelKey, labelValue)
   .refine((value) => Object.keys(value).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`);
 
 export const tokenCreateInput = z.strictObject({
@@ -58,7 +58,25 @@ export const auditQuery = z.strictObject({
     .transform(Number),
 });
 
-export const nodeInput = z.strictObject({ drained: z.boolean() });
+export const nodeInput = z
+  .strictObject({
+    drained: z.boolean().optional(),
+    labels: z.record(labelKey, labelValue.nullable()).optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'drained or labels is needed');
+
+const policyText = z.string().max(MAX_POLICY_BYTES, `a policy is at most ${MAX_POLICY_BYTES} characters`);
+
+export const policyApplyInput = z.strictObject({ text: policyText, dryRun: z.boolean().default(false) });
+
+const policyWord = z.string().max(4096, 'at most 4096 characters');
+
+export const policyTestInput = z.strictObject({
+  from: policyWord,
+  to: policyWord,
+  service: policyWord,
+  text: policyText.optional(),
+});
 
 export const caInput = z.strictObject({
   action: z.enum(['rotate', 'finish']),

@@ -4,12 +4,13 @@ import { type ChangeDeps, changeOperations } from './change-operations.ts';
 import { type LookDeps, lookOperations } from './look-operations.ts';
 import { openApiDocument } from './open-api.ts';
 import { LOOK, type Operation, operation } from './operation.ts';
+import { policyOperations } from './policy-operations.ts';
 
 export interface OperationDeps extends LookDeps, ChangeDeps {}
 
 export function apiOperations(deps: OperationDeps): Operation[] {
   let document: string | undefined;
-  const all: Operation[] = [...lookOperations(deps), ...changeOperations(deps)];
+  const all: Operation[] = [...lookOperations(deps), ...changeOperations(deps), ...policyOperations(deps)];
   all.push(
     operation({
       method: 'GET',

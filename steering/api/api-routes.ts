@@ -101,8 +101,9 @@ export function registerRoutes(
 }
 
 function register(app: FastifyInstance, one: Operation): void {
-  const { method, path: url, need, params, query, body, status } = one;
+  const { method, path: url, need, params, query, body, status, maxBodyBytes } = one;
   app.route({
+    ...(maxBodyBytes === undefined ? {} : { bodyLimit: maxBodyBytes }),
     method,
     url,
     config: { need },

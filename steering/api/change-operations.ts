@@ -53,15 +53,20 @@ export function changeOperations({ views, tokens, keys, hub, ca, load, store, cl
     operation({
       method: 'POST',
       path: '/v1/nodes/:name',
-      summary: "Drains a node (moves others' paths off it and keeps them off), or takes that back",
+      summary:
+        "Drains a node (moves others' paths off it and keeps them off), or takes that back; sets labels and takes them away",
       answer: nodeAnswer,
       need: OPERATOR,
       params: nameParams,
       body: nodeInput,
       handle: ({ params, body, by }) => {
-        const node = views.find(params.name);
-        hub.drained.drain(node, body.drained);
-        note(by, body.drained ? 'node_drained' : 'node_resumed', node);
+        const { drained, labels } = body;
+        const found = views.find(params.name);
+        const node = labels === undefined ? found : hub.policy.label(found, labels, by);
+        if (drained !== undefined) {
+          hub.drained.drain(node, drained);
+          note(by, drained ? 'node_drained' : 'node_resumed', node);
+        }
         return views.node(node);
       },
     }),

@@ -79,6 +79,7 @@ export class CoreViews {
       tableGeneration: String(table?.acknowledged ?? 0n),
       wantedGeneration: String(table?.wanted ?? 0n),
       clockSkewMs: live?.clockSkewMs ?? null,
+      policy: hub.policy.nodeView(node.index),
       certificateExpiresAtMs: node.certificateExpiresAtMs,
     };
   }
@@ -142,6 +143,7 @@ export class CoreViews {
       converged: this.convergence().converged,
       addressPlan: { ...registry.ranges.plan },
       agentAddresses: agentAddresses(),
+      policy: hub.policy.summary(),
     };
   }
 

@@ -28,12 +28,17 @@ interface Declared<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType
   readonly body?: B;
   /** What success answers, for the OpenAPI document. */
   readonly answer: z.ZodType | 'text';
+  /** Where more may be sent than to others. */
+  readonly maxBodyBytes?: number;
   /** Of success; default 200. */
   readonly status?: 201;
   handle(input: OperationInput<z.output<P>, z.output<Q>, z.output<B>>): unknown;
 }
 
-export type Operation = Required<Omit<Declared<z.ZodType, z.ZodType, z.ZodType>, 'status' | 'handle'>> & {
+export type Operation = Required<
+  Omit<Declared<z.ZodType, z.ZodType, z.ZodType>, 'status' | 'handle' | 'maxBodyBytes'>
+> & {
+  readonly maxBodyBytes?: number;
   readonly status: 200 | 201;
   handle(input: OperationInput<unknown, unknown, unknown>): unknown;
 };

@@ -28,7 +28,7 @@ export interface PairVerdict {
 /**
  * Verdicts for every ordered pair of two different nodes that the selectors name, alike ones together. Where a selector
  * names no node there is, one is imagined that has just these labels (or this name), so that a policy can be tested before
- * its nodes have joined; its index is 0.
+ * its nodes have joined; its index is 0. So too for the sender where the only node that is named is the receiver.
  */
 export function pairVerdicts(
   policy: Policy,
@@ -37,8 +37,12 @@ export function pairVerdicts(
 ): PairVerdict[] {
   const { probe } = question;
   const relevant = policy.rules.filter(({ services }) => services.some((service) => servesProbe(service, probe)));
-  const from = alike(nodesOf(question.from, nodes), relevant, 'from');
-  const to = alike(nodesOf(question.to, nodes), relevant, 'to');
+  const targetNodes = nodesOf(question.to, nodes);
+  const named = nodesOf(question.from, nodes);
+  const isAlone = named.length === 1 && targetNodes.length === 1 && named[0] === targetNodes[0];
+  const isByName = question.from.some(({ kind }) => kind === 'name');
+  const from = alike(isAlone && !isByName ? [imagined(question.from)] : named, relevant, 'from');
+  const to = alike(targetNodes, relevant, 'to');
   const verdicts: PairVerdict[] = [];
   for (const sources of from) {
     const senders = new Set(sources);

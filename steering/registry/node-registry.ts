@@ -144,6 +144,12 @@ export class NodeRegistry {
     return this.#keep(changed);
   }
 
+  /** All labels of the node, from now on. `change`: what and who, for the audit. */
+  setLabels(node: NodeRecord, labels: Labels, change: { readonly detail: string; readonly by: Actor }): NodeRecord {
+    this.#store.setLabels(node.id, labels, this.#clock.nowMs(), change);
+    return this.#keep({ ...node, labels });
+  }
+
   setHost(node: NodeRecord, host: NodeHost): NodeRecord {
     const lastSeenAtMs = this.#clock.nowMs();
     this.#store.setHost(node.id, host, lastSeenAtMs);

@@ -8,6 +8,7 @@ import { routeDeltaToMessage } from '../../protocol/frame-codec.ts';
 import type { Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
+import { policyUpdateToMessage } from '../../protocol/policy-message.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { MeshAuthority } from '../identity/mesh-authority.ts';
@@ -19,29 +20,22 @@ import type { Actor, NodeHost, NodeRecord, Store } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
+import type { HubOptions } from './hub-options.ts';
 import { checkVersion } from './join-service.ts';
 import { letGo } from './leaving-session.ts';
+import type { LiveNode } from './live-node.ts';
+import { MeshPolicy } from './mesh-policy.ts';
 import { NodeRenewal } from './node-renewal.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
 import { accessLimits, linkObservations, type PeerInit, paceMessage, peerMessage } from './session-messages.ts';
-import { type PlanningOptions, SessionPlanning } from './session-planning.ts';
+import { SessionPlanning } from './session-planning.ts';
 import { knowsNoLeaves, replaced } from './session-refusal.ts';
 import type { SteeringLoop } from './steering-loop.ts';
 
 /** Two devices with one identity would throw each other out at this pace. */
 const REPLACED_RETRY_MS = 30_000;
-
-export interface HubOptions {
-  readonly heartbeatMs: number;
-  readonly probeIntervalMs: number;
-  readonly deadAfterMs: number;
-  readonly reportIntervalMs: number;
-  readonly demandIntervalMs: number;
-  readonly certificateLifetimeMs: number;
-  readonly sessionPlan: PlanningOptions;
-}
 
 export interface HubDeps {
   readonly registry: NodeRegistry;
@@ -53,13 +47,6 @@ export interface HubDeps {
   readonly store: Store;
   readonly commits: GroupCommit;
   readonly plans: PlanMaking;
-}
-
-/** What is known of a node that is online. */
-export interface LiveNode {
-  readonly session: AgentSession;
-  readonly sinceMs: number;
-  clockSkewMs: number | null;
 }
 
 export class SessionHub implements SessionOwner {
@@ -75,12 +62,18 @@ export class SessionHub implements SessionOwner {
   readonly drained: DrainedNodes;
   readonly renewal: NodeRenewal;
   #isStarted = false;
+  readonly policy: MeshPolicy;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
     this.#options = options;
     this.drained = new DrainedNodes(deps);
     this.renewal = new NodeRenewal(deps, options);
+    this.policy = new MeshPolicy({
+      ...deps,
+      send: (index, update) =>
+        this.#live.get(index)?.session.send({ case: 'policyUpdate', value: policyUpdateToMessage(update) }),
+    });
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
     this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
@@ -104,6 +97,7 @@ export class SessionHub implements SessionOwner {
     this.drained.reload();
     if (loop.engine.sessionPeers === undefined) this.planning.restore((index) => registry.byIndex(index) !== undefined);
     for (const node of registry.nodes()) this.#upsert(node);
+    this.policy.load(registry.nodes());
   }
 
   /** Ends every session; agents reconnect by themselves. Idempotent. */
@@ -112,6 +106,7 @@ export class SessionHub implements SessionOwner {
     const planned = this.planning.stop();
     for (const session of [...this.#all]) session.restart();
     this.#updates.stop();
+    this.policy.push.stop();
     this.#seen.flush();
     await planned;
   }
@@ -132,15 +127,19 @@ export class SessionHub implements SessionOwner {
   /** A node joined: steering and the API know it from now on; peers learn of it with its first Hello. */
   joined(node: NodeRecord): void {
     if (this.#isStarted) this.#upsert(node);
+    this.policy.upserted(node);
   }
 
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
   remove(node: NodeRecord, by: Actor): void {
-    if (this.#deps.registry.remove(node, by)) this.#gone(node);
+    if (!this.#deps.registry.remove(node, by)) return;
+    this.policy.removed(node.index);
+    this.#gone(node);
   }
 
   /** Another core has changed these nodes: those that it removed lose their sessions here. */
   changedElsewhere(changes: readonly NodeChange[]): void {
+    this.policy.changedElsewhere(changes);
     if (!this.#isStarted) return;
     for (const { before, after } of changes) {
       if (before !== undefined && after === undefined) this.#gone(before);
@@ -233,6 +232,7 @@ export class SessionHub implements SessionOwner {
       engine.nodeConnected(node.index, hello.tableGeneration, hello.tableChecksum, nowMs);
       engine.accessConfigured(node.index, accessLimits(hello), nowMs);
     });
+    this.policy.push.opened(node.index, node.name, hello);
     this.#sendAllPeers(session, node.index);
     this.renewal.reported(session, hello.trust);
     log.info('session opened', {
@@ -273,6 +273,9 @@ export class SessionHub implements SessionOwner {
         );
         return;
       }
+      case 'policyStatus':
+        this.policy.push.status(index, this.#node(session).name, body.value);
+        return;
       case 'tableRequest':
         loop.event((engine, nowMs) => engine.tableRequested(index, nowMs));
         return;
@@ -320,6 +323,7 @@ export class SessionHub implements SessionOwner {
     this.#seen.soon();
     if (isCurrent) {
       this.#live.delete(index);
+      this.policy.push.closed(index);
       if (node?.host != null) this.planning.node(index, node.host.transit, false);
       loop.disconnected(index);
       loop.event((engine, nowMs) => engine.nodeDisconnected(index, nowMs));

@@ -64,4 +64,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE audit ADD COLUMN key_id TEXT;
   ALTER TABLE audit ADD COLUMN actor TEXT;
   `,
+  `
+  ALTER TABLE audit ADD COLUMN detail TEXT;
+  `,
 ];

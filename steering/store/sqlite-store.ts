@@ -7,7 +7,17 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId } from '../../protocol/identifier.ts';
 import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
-import type { Actor, AuditEntry, KeyRecord, NodeHost, NodeRecord, RemovedNode, Store, TokenRecord } from './store.ts';
+import type {
+  Actor,
+  AuditEntry,
+  KeyRecord,
+  Labels,
+  NodeHost,
+  NodeRecord,
+  RemovedNode,
+  Store,
+  TokenRecord,
+} from './store.ts';
 import { auditFromRow, keyFromRow, nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
 import { tokenRefusal } from './token-state.ts';
 
@@ -217,6 +227,15 @@ export class SqliteStore implements Store {
     );
   }
 
+  setLabels(id: NodeId, labels: Labels, atMs: number, change: { readonly detail: string; readonly by: Actor }): void {
+    this.#commit('save the labels of a node', () => {
+      const row = this.#get('SELECT name FROM nodes WHERE id = ?', id);
+      if (row === undefined) return;
+      this.#run('UPDATE nodes SET labels = ? WHERE id = ?', JSON.stringify(labels), id);
+      this.#note({ ...NOTHING, atMs, kind: 'node_labelled', nodeId: id, name: String(row['name']), ...change });
+    });
+  }
+
   setHost(id: NodeId, host: NodeHost, lastSeenAtMs: number): void {
     this.#commit('save what a node said of its host', () =>
       this.#run('UPDATE nodes SET host = ?, last_seen_at_ms = ? WHERE id = ?', JSON.stringify(host), lastSeenAtMs, id),
@@ -275,8 +294,9 @@ export class SqliteStore implements Store {
 
   #note(entry: AuditEntry): void {
     this.#run(
-      'INSERT INTO audit (at_ms, kind, node_id, name, token_id, key_id, actor) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO audit (at_ms, kind, node_id, name, token_id, key_id, actor, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ...[entry.atMs, entry.kind, entry.nodeId, entry.name, entry.tokenId, entry.keyId, entry.by],
+      entry.detail ?? null,
     );
   }
 

@@ -39,6 +39,7 @@ export function auditFromRow(row: Row): AuditEntry {
     tokenId: textOrNull(row['token_id']),
     keyId: textOrNull(row['key_id']),
     by: textOrNull(row['actor']),
+    ...(row['detail'] === null ? {} : { detail: String(row['detail']) }),
   };
 }
 

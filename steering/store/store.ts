@@ -126,6 +126,8 @@ export interface Store {
   /** The same device asked again with the same token and keys: replaces its certificate's serial. */
   readmitNode(node: NodeRecord): void;
   setCertificate(id: NodeId, serial: string, previousSerial: string | null, expiresAtMs: number): void;
+  /** One commit: all labels of the node, and the audit with what changed. */
+  setLabels(id: NodeId, labels: Labels, atMs: number, change: { readonly detail: string; readonly by: Actor }): void;
   setHost(id: NodeId, host: NodeHost, lastSeenAtMs: number): void;
   /** Node id -> time, in one commit. */
   setLastSeen(times: ReadonlyMap<NodeId, number>): void;

@@ -1,6 +1,6 @@
 /** What every Overlay must do, whatever kernel is behind it. Disturbances are commands that both kernels take. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { DesiredOverlay, Overlay, OverlayNextHop, Standby } from '../../overlay/overlay-state.ts';
+import type { DesiredOverlay, Overlay, OverlayNextHop, OverlayPolicy, Standby } from '../../overlay/overlay-state.ts';
 import { standbyHop } from '../../overlay/route/standby-hop.ts';
 import { DEFAULT_ADDRESS_PLAN } from '../../protocol/address-plan.ts';
 import type { PublicKey } from '../../protocol/identifier.ts';
@@ -44,7 +44,25 @@ export function desiredOverlay(changes: Partial<DesiredOverlay> = {}): DesiredOv
       { table: 'transitA', prefix: '100.96.0.3/32', nextHops: [{ ...viaA, via: '100.112.0.3' }] },
       { table: 'transitB', prefix: 'fd74:6861:6c77::3/128', nextHops: [{ ...viaA, plane: 'b', via: '100.112.0.3' }] },
     ],
+    policy: null,
     ...changes,
+  };
+}
+
+/** Lets those nodes open some ports, and everybody others. */
+export function aPolicy(...indexes: readonly number[]): OverlayPolicy {
+  const node4 = new Set(indexes.map((index) => `100.96.0.${index}`));
+  const node6 = new Set(indexes.map((index) => `fd74:6861:6c77::${index}`));
+  const ranges: [number, number][] = [
+    [22, 22],
+    [8000, 8100],
+  ];
+  return {
+    rules: [
+      { senders: { name: '1f', node4, node6 }, services: [{ protocol: 'tcp', ports: ranges }, { protocol: 'icmp', ports: [] }] }, // biome-ignore format: one thing a line
+      { senders: null, services: [{ protocol: 'udp', ports: [[0, 65_535]] }] },
+      { senders: { name: '2e', node4, node6 }, services: [{ protocol: 'any', ports: [] }] },
+    ],
   };
 }
 
@@ -142,6 +160,33 @@ export function overlayContract(open: () => Promise<OverlayHarness>): void {
     expect((await harness.overlay.apply(forwarding(3))).changes).toEqual(['nft table inet thalweg']);
     expect((await harness.overlay.apply(forwarding(2))).changes).toEqual(['nft table inet thalweg']);
     expect((await harness.overlay.apply(forwarding(2))).changes).toEqual([]);
+  });
+
+  it('follows a policy: senders in place, other rules at once, and repairs what somebody makes of it', async () => {
+    const [none, web, both] = [aPolicy(), aPolicy(2), aPolicy(2, 3)].map((policy) => desiredOverlay({ policy }));
+    if (none === undefined || web === undefined || both === undefined) throw new Error('unreachable');
+    await harness.overlay.apply(none);
+    expect(await harness.overlay.deniedTraffic()).toEqual({ packets: 0, bytes: 0 });
+    for (const wanted of [both, web, both]) {
+      const { changes } = await harness.overlay.apply(wanted);
+      expect(changes.map((change) => change.split(' ').slice(0, 2).join(' '))).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^nft (add|delete)$/)]),
+      );
+      expect(changes).not.toContain('nft table inet thalweg');
+      expect((await harness.overlay.apply(wanted)).changes).toEqual([]);
+    }
+    for (const command of [
+      ['nft', 'add', 'element', 'inet', 'thalweg', 'p4_1f', '{ 100.96.0.9 }'],
+      ['nft', 'delete', 'element', 'inet', 'thalweg', 'p6_1f', '{ fd74:6861:6c77::3 }'],
+    ]) {
+      await harness.run(...command);
+      expect((await harness.overlay.apply(both)).changes).toHaveLength(1);
+      expect((await harness.overlay.apply(both)).changes).toEqual([]);
+    }
+    const open = desiredOverlay();
+    expect((await harness.overlay.apply(open)).changes).toEqual(['nft table inet thalweg']);
+    expect((await harness.overlay.apply(open)).changes).toEqual([]);
+    expect(await harness.overlay.deniedTraffic()).toBeNull();
   });
 
   it('changes the weights of a group in place: same id, no route touched, and reads them back as they are wanted', async () => {

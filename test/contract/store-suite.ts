@@ -158,6 +158,19 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
       expect(store.nodes()[0]).toMatchObject({ serial: '3', previousSerial: '2', host: HOST });
     });
 
+    it('keeps the labels of a node, and says in the audit what became of them', () => {
+      store.insertToken(aToken('t'), 'socket');
+      store.admitNode(aNode(1));
+      const { id, name } = aNode(1);
+      store.setLabels(id, { app: 'web', env: '' }, 2500, { detail: 'app=web env= x-', by: 'socket' });
+      store.setLabels(aNode(2).id, { app: 'db' }, 2600, { detail: 'app=db', by: 'socket' });
+      reopen();
+      expect(store.nodes()).toEqual([aNode(1, { labels: { app: 'web', env: '' } })]);
+      const about = { nodeId: id, name, tokenId: null, keyId: null };
+      const entry = { atMs: 2500, kind: 'node_labelled', ...about, by: 'socket', detail: 'app=web env= x-' };
+      expect(store.audit(1)).toEqual([entry]);
+    });
+
     it('remembers who was removed, and since when', () => {
       store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));

@@ -1,11 +1,14 @@
 /** A host's kernel as far as the overlay is concerned, in memory: holds state, reports differences, can be tampered with. */
+import { isDeepStrictEqual } from 'node:util';
 import type {
   ApplyReport,
   DemandCounter,
   DesiredOverlay,
   Overlay,
   OverlayPeer,
+  OverlayPolicy,
   PeerStatus,
+  TrafficCount,
 } from '../../overlay/overlay-state.ts';
 import { standbyHop } from '../../overlay/route/standby-hop.ts';
 import type { HostPort } from '../../protocol/endpoint.ts';
@@ -19,6 +22,8 @@ export class FakeOverlay implements Overlay {
   readonly peers = new Map<PublicKey, { peer: OverlayPeer; endpoint: HostPort | null }>();
   readonly handshakes = new Map<PublicKey, number>();
   demand: DemandCounter[] = [];
+  policy: OverlayPolicy | null = null;
+  denied: TrafficCount | null = null;
   underlay = ['192.0.2.10'];
   mtuBytes = 1500;
   /** Thrown by apply while set. */
@@ -49,6 +54,8 @@ export class FakeOverlay implements Overlay {
     const base = JSON.stringify([desired.addresses, desired.listenPort, desired.tunnelMtuBytes, desired.transit]);
     if (base !== this.base) changes.push('link tw0');
     this.base = base;
+    if (!isDeepStrictEqual(desired.policy, this.policy)) changes.push('nft table inet thalweg');
+    this.policy = desired.policy;
     const wanted = new Map(desired.routes.map((r) => [`${r.table} ${r.prefix}`, JSON.stringify(r.nextHops)]));
     if (wanted.size !== desired.routes.length) throw new Error('two routes for one prefix in one table');
     for (const [key, hops] of wanted) {
@@ -102,6 +109,10 @@ export class FakeOverlay implements Overlay {
 
   async demandCounters(): Promise<readonly DemandCounter[]> {
     return this.demand;
+  }
+
+  async deniedTraffic(): Promise<TrafficCount | null> {
+    return this.denied;
   }
 
   async underlayMtuBytes(): Promise<number> {

@@ -40,10 +40,12 @@ export class KernelNft {
       const hook = /^ {4}type filter hook (\w+) priority (-?\d+); policy (\w+);$/.exec(text);
       const rule = /^ {4}.* comment "([^"]*)"$/.exec(text);
       if (set !== null) items.push({ set: { name: set[1], ...this.#elementsOf(set[1] ?? '', line.includes(' -t ')) } });
-      else if (open !== null) chain = open[1] ?? '';
-      else if (hook !== null) {
-        items.push({ chain: { name: chain, hook: hook[1], prio: Number(hook[2]), policy: hook[3] } });
-      } else if (rule !== null) items.push({ rule: { chain, comment: rule[1] } });
+      else if (open !== null) {
+        chain = open[1] ?? '';
+        items.push({ chain: { name: chain } });
+      } else if (hook !== null) {
+        items[items.length - 1] = { chain: { name: chain, hook: hook[1], prio: Number(hook[2]), policy: hook[3] } };
+      } else if (rule !== null) items.push({ rule: { chain, comment: rule[1], expr: droppedOf(text) } });
     }
     return JSON.stringify({ nftables: items });
   }
@@ -76,4 +78,9 @@ export class KernelNft {
       }),
     };
   }
+}
+
+/** Nothing passes the fake kernel, so its counters stay at nothing. */
+function droppedOf(rule: string): unknown[] {
+  return rule.includes(' counter drop ') ? [{ counter: { packets: 0, bytes: 0 } }, { drop: null }] : [{ accept: null }];
 }

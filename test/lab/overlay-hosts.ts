@@ -189,6 +189,7 @@ export class OverlayLab {
       stampPort: 862,
       peers: this.peersOf(host, options.ends),
       routes: routes.map((route) => overrides.get(`${route.table} ${route.prefix}`) ?? route),
+      policy: null,
     };
   }
 

@@ -12,7 +12,11 @@ import {
 } from '../../protocol/frame-codec.ts';
 import { parseNodeIndex, parseNodeName, parsePublicKey, publicKeyFromBytes } from '../../protocol/identifier.ts';
 import { formatJoinToken, parseJoinToken } from '../../protocol/join-token.ts';
+import { applyPolicyUpdate, NO_POLICY } from '../../protocol/node-policy.ts';
+import { policyUpdateFromMessage, policyUpdateToMessage } from '../../protocol/policy-message.ts';
 import { checksumOf, deltaFrom, type RouteRow, RouteTable, rowKeyText } from '../../protocol/route-table.ts';
+import { mergeServices } from '../../protocol/service.ts';
+import { arbitraryPolicy } from '../oracle/policy-oracle.ts';
 
 const index = fc.integer({ min: 1, max: 4000 });
 const rowArbitrary: fc.Arbitrary<RouteRow> = fc
@@ -72,6 +76,41 @@ describe('decoders of untrusted bytes', () => {
 });
 
 describe('round trips', () => {
+  it('of policies through the wire, also with any one byte changed', () => {
+    const update = fc.record({
+      generation: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      baseGeneration: fc.bigInt({ min: 0n, max: 9n }),
+      full: fc.boolean(),
+      active: fc.boolean(),
+      rules: arbitraryPolicy.map(({ rules }) =>
+        rules.map(({ services }, i) => ({ set: i === 0 ? null : BigInt(i), services: mergeServices(services) })),
+      ),
+      sets: fc.array(
+        fc.record({
+          id: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
+          reset: fc.boolean(),
+          add: fc.array(index),
+          remove: fc.array(index),
+        }),
+        { maxLength: 3 },
+      ),
+      checksum: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    });
+    fc.assert(
+      fc.property(update, fc.nat(), fc.nat(255), (value, at, byte) => {
+        const bytes = encodeCoreFrame(1n, { case: 'policyUpdate', value: policyUpdateToMessage(value) });
+        const frame = decodeCoreFrame(bytes);
+        if (!frame.ok || frame.value.body.case !== 'policyUpdate') throw new Error('not decoded');
+        expect(policyUpdateFromMessage(frame.value.body.value)).toEqual({ ok: true, value });
+        bytes[at % bytes.length] = byte;
+        const changed = decodeCoreFrame(bytes);
+        if (!changed.ok || changed.value.body.case !== 'policyUpdate') return;
+        const parsed = policyUpdateFromMessage(changed.value.body.value);
+        if (parsed.ok) applyPolicyUpdate(NO_POLICY, parsed.value);
+      }),
+    );
+  });
+
   it('of deltas through the wire', () => {
     fc.assert(
       fc.property(rowsArbitrary, rowsArbitrary, (first, second) => {

@@ -158,6 +158,7 @@ describe('metrics', () => {
       tableRows: 3,
       tableAgeS: 1.5,
       repairedRows: 0,
+      policy: { generation: 3n, active: true, rules: 2, denied: { packets: 5, bytes: 300 } },
       sessionState: 'established',
       eventLoopLagMs: 2,
       proberLagMs: 1,

@@ -15,6 +15,7 @@ const desired: DesiredOverlay = {
   stampPort: 862,
   peers: [],
   routes: [{ table: 'source', prefix: '100.96.0.2/32', nextHops: [{ kind: 'direct', weight: 1 }] }],
+  policy: null,
 };
 
 const setUp = (reconcileIntervalMs: number) => {

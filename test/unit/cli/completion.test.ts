@@ -28,6 +28,7 @@ describe.skipIf(!has('bash'))('bash', () => {
       [
         'list',
         'show',
+        'label',
         'drain',
         'resume',
         'remove',

@@ -35,6 +35,7 @@ const node: NodeView = {
   wireguardBackend: 'wireguard-go',
   tableGeneration: '41',
   wantedGeneration: '41',
+  policy: null,
   clockSkewMs: 3,
   certificateExpiresAtMs: NOW_MS + 3_600_000 * 20,
 };
@@ -120,6 +121,13 @@ const status: StatusView = {
   converged: 2,
   addressPlan: { tunnel: '100.112.0.0/12', node4: '100.96.0.0/12', node6: 'fd74:6861:6c77::/64' },
   agentAddresses: ['192.0.2.9:8470'],
+  policy: {
+    active: false,
+    rules: 0,
+    appliedAtMs: null,
+    enforcement: { enforced: 0, pending: 0, refused: 0, too_old: 0, offline: 0 },
+    deniedPackets: 0,
+  },
 };
 
 const token: TokenView = {
@@ -163,11 +171,11 @@ async function page(...argv: string[]): Promise<string> {
 
 test('node list', async () =>
   expect(await page('node', 'list')).toMatchInlineSnapshot(`
-  "NAME    STATE    SINCE  IPV4        IPV6               KIND     TABLE
-  aws     online   3 min  100.96.0.1  fd74:6861:6c77::1  transit  generation 41
-  onprem  offline  3 min  100.96.0.1  fd74:6861:6c77::1  leaf     generation 41, wants 42
-  "
-`));
+    "NAME    STATE    SINCE  IPV4        IPV6               KIND     TABLE                    LABELS
+    aws     online   3 min  100.96.0.1  fd74:6861:6c77::1  transit  generation 41            site=dublin
+    onprem  offline  3 min  100.96.0.1  fd74:6861:6c77::1  leaf     generation 41, wants 42  site=dublin
+    "
+  `));
 test('node list and show, in a mesh with leaves', () => {
   const home: NodeView = { ...node, leaves: 12, leafCapacity: 2000 };
   const leaf: NodeView = { ...node, name: 'till', transit: false, home: 'aws' };
@@ -245,14 +253,15 @@ test('path of every pair', async () =>
 `));
 test('status', async () =>
   expect(await page('status')).toMatchInlineSnapshot(`
-  "core       version 0.1.0, up 5 h, agents at 192.0.2.9:8470
-  nodes      3: 2 online, 1 offline, 3 transit
-  links      4 up, 2 down, 0 unmeasured
-  paths      1 direct, 1 detour, 4 unreachable
-  tables     generation 41, 2 of 3 nodes up to date
-  addresses  node 100.96.0.0/12 and fd74:6861:6c77::/64, tunnel 100.112.0.0/12
-  "
-`));
+    "core       version 0.1.0, up 5 h, agents at 192.0.2.9:8470
+    nodes      3: 2 online, 1 offline, 3 transit
+    links      4 up, 2 down, 0 unmeasured
+    paths      1 direct, 1 detour, 4 unreachable
+    tables     generation 41, 2 of 3 nodes up to date
+    policy     none: every node may open everything towards every other
+    addresses  node 100.96.0.0/12 and fd74:6861:6c77::/64, tunnel 100.112.0.0/12
+    "
+  `));
 test('token list', async () =>
   expect(await page('token', 'list')).toMatchInlineSnapshot(`
   "ID            STATE  USED  EXPIRES  CREATED    LABELS

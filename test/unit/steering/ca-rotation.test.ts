@@ -90,6 +90,7 @@ class Device {
           onWelcome: () => {},
           onPeerUpdate: () => {},
           onRouteDelta: () => {},
+          onPolicyUpdate: () => {},
           onProbePlan: () => {},
           onCoreClock: (unixMs) => void this.keeper.heardCore(unixMs),
           onCertificate: (der) => void this.keeper.accept(der),

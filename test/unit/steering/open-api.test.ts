@@ -131,6 +131,8 @@ describe('a real core', () => {
       'POST /v1/nodes/:name': { drained: true },
       'POST /v1/load': { aware: false },
       'POST /v1/ca': { action: 'rotate' },
+      'POST /v1/policy': { text: 'allow any -> any icmp' },
+      'POST /v1/policy/test': { from: 'any', to: 'a', service: 'icmp' },
       'POST /v1/tokens': {},
       'POST /v1/keys': { role: 'viewer' },
     };

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file thalweg/v1/session.proto.
  */
 export const file_thalweg_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEi7AMKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSAASLwoMdHJ1c3RfcmVwb3J0GBAgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEgAQgYKBGJvZHkigAMKCUNvcmVGcmFtZRILCgNzZXEYASABKAQSJgoHd2VsY29tZRgCIAEoCzITLnRoYWx3ZWcudjEuV2VsY29tZUgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLcGVlcl91cGRhdGUYBCABKAsyFi50aGFsd2VnLnYxLlBlZXJVcGRhdGVIABItCgtyb3V0ZV9kZWx0YRgFIAEoCzIWLnRoYWx3ZWcudjEuUm91dGVEZWx0YUgAEjMKDnJlbmV3X3Jlc3BvbnNlGAYgASgLMhkudGhhbHdlZy52MS5SZW5ld1Jlc3BvbnNlSAASJgoHcmVmdXNhbBgHIAEoCzITLnRoYWx3ZWcudjEuUmVmdXNhbEgAEisKCnByb2JlX3BsYW4YCCABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbkgAEiIKBXRydXN0GBAgASgLMhEudGhhbHdlZy52MS5UcnVzdEgAQgYKBGJvZHkiIgoJSGVhcnRiZWF0EhUKDWNsb2NrX3VuaXhfbXMYASABKAMiQAoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iKQoIRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoDBIMCgRwb3J0GAIgASgNIvsDCgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEhAKCHNvZnR3YXJlGAMgASgJEhIKCnB1YmxpY19rZXkYBCABKAwSEwoLbGlzdGVuX3BvcnQYBSABKA0SJwoJZW5kcG9pbnRzGAYgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYByABKA0SDwoHdHJhbnNpdBgIIAEoCBIYChB0YWJsZV9nZW5lcmF0aW9uGAkgASgEEhYKDnRhYmxlX2NoZWNrc3VtGAogASgGEhUKDWNsb2NrX3VuaXhfbXMYCyABKAMSEwoLaW5zdGFuY2VfaWQYDCABKAwSEgoKc3RhbXBfcG9ydBgNIAEoDRIZChF3aXJlZ3VhcmRfYmFja2VuZBgOIAEoCRIaCg1sZWFmX2NhcGFjaXR5GA8gASgNSACIAQESFwoKdXBsaW5rX2JwcxgQIAEoBEgBiAEBEhkKDGRvd25saW5rX2JwcxgRIAEoBEgCiAEBEiYKBXRydXN0GBQgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEIQCg5fbGVhZl9jYXBhY2l0eUINCgtfdXBsaW5rX2Jwc0IPCg1fZG93bmxpbmtfYnBzIncKCkhvc3RVcGRhdGUSJwoJZW5kcG9pbnRzGAEgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBITCgtsaXN0ZW5fcG9ydBgCIAEoDRIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYAyABKA0SDwoHdHJhbnNpdBgEIAEoCCLYAwoPTGlua01lYXN1cmVtZW50EhIKCnBlZXJfaW5kZXgYASABKA0SJgoGaGVhbHRoGAIgASgOMhYudGhhbHdlZy52MS5MaW5rSGVhbHRoEhMKBnJ0dF91cxgDIAEoDUgAiAEBEhcKCm1pbl9ydHRfdXMYBCABKA1IAYgBARIWCglqaXR0ZXJfdXMYBSABKA1IAogBARIZCgxsb3NzX291dF9wcG0YBiABKA1IA4gBARIYCgtsb3NzX2luX3BwbRgHIAEoDUgEiAEBEg8KB3NhbXBsZXMYCCABKA0SHAoPaGFuZHNoYWtlX2FnZV9zGAkgASgNSAWIAQESIgoVc2VudF9ieXRlc19wZXJfc2Vjb25kGAogASgESAaIAQESJgoZcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZBgLIAEoBEgHiAEBQgkKB19ydHRfdXNCDQoLX21pbl9ydHRfdXNCDAoKX2ppdHRlcl91c0IPCg1fbG9zc19vdXRfcHBtQg4KDF9sb3NzX2luX3BwbUISChBfaGFuZHNoYWtlX2FnZV9zQhgKFl9zZW50X2J5dGVzX3Blcl9zZWNvbmRCHAoaX3JlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQiOAoKTGlua1JlcG9ydBIqCgVsaW5rcxgBIAMoCzIbLnRoYWx3ZWcudjEuTGlua01lYXN1cmVtZW50IjYKBkRlbWFuZBISCgpwZWVyX2luZGV4GAEgASgNEhgKEGJ5dGVzX3Blcl9zZWNvbmQYAiABKAQiMwoMRGVtYW5kUmVwb3J0EiMKB2RlbWFuZHMYASADKAsyEi50aGFsd2VnLnYxLkRlbWFuZCJQCghUYWJsZUFjaxISCgpnZW5lcmF0aW9uGAEgASgEEhAKCGNoZWNrc3VtGAIgASgGEg0KBWVycm9yGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiPgoMVGFibGVSZXF1ZXN0EhcKD2hhdmVfZ2VuZXJhdGlvbhgBIAEoBBIVCg1oYXZlX2NoZWNrc3VtGAIgASgGIisKDFJlbmV3UmVxdWVzdBIbChNzaWduaW5nX3JlcXVlc3RfZGVyGAEgASgMIkIKC1RydXN0UmVwb3J0EhcKD2NhX2ZpbmdlcnByaW50cxgBIAMoDBIaChJpc3N1ZXJfZmluZ2VycHJpbnQYAiABKAwiGQoHR29vZGJ5ZRIOCgZyZWFzb24YASABKAkingIKB1dlbGNvbWUSEAoIcHJvdG9jb2wYASABKA0SDwoHbm9kZV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBWluZGV4GAQgASgNEi0KDGFkZHJlc3NfcGxhbhgFIAEoCzIXLnRoYWx3ZWcudjEuQWRkcmVzc1BsYW4SFAoMaGVhcnRiZWF0X21zGAYgASgNEhUKDWNsb2NrX3VuaXhfbXMYByABKAMSFAoMY29yZV92ZXJzaW9uGAggASgJEikKCnByb2JlX3BsYW4YCSABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbhIaChJyZXBvcnRfaW50ZXJ2YWxfbXMYCiABKA0SGgoSZGVtYW5kX2ludGVydmFsX21zGAsgASgNIjsKC0FkZHJlc3NQbGFuEg4KBnR1bm5lbBgBIAEoCRINCgVub2RlNBgCIAEoCRINCgVub2RlNhgDIAEoCSI3CglQcm9iZVBsYW4SEwoLaW50ZXJ2YWxfbXMYASABKA0SFQoNZGVhZF9hZnRlcl9tcxgCIAEoDSKkAQoEUGVlchINCgVpbmRleBgBIAEoDRIPCgdub2RlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBInCgllbmRwb2ludHMYBSADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50Eg8KB3RyYW5zaXQYBiABKAgSEgoKc3RhbXBfcG9ydBgHIAEoDRIMCgRsZWFmGAggASgIIkkKClBlZXJVcGRhdGUSDAoEZnVsbBgBIAEoCBIdCgNzZXQYAiADKAsyEC50aGFsd2VnLnYxLlBlZXISDgoGcmVtb3ZlGAMgAygNIiwKB05leHRIb3ASEQoJbmVpZ2hib3VyGAEgASgNEg4KBndlaWdodBgCIAEoDSK0AQoIUm91dGVSb3cSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNEiAKBXBsYW5lGAQgASgOMhEudGhhbHdlZy52MS5QbGFuZRImCgluZXh0X2hvcHMYBSADKAsyEy50aGFsd2VnLnYxLk5leHRIb3ASDwoHYmFja3VwcxgGIAMoDSJXCgZSb3dLZXkSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNIqABCgpSb3V0ZURlbHRhEhIKCmdlbmVyYXRpb24YASABKAQSFwoPYmFzZV9nZW5lcmF0aW9uGAIgASgEEgwKBGZ1bGwYAyABKAgSIQoDc2V0GAQgAygLMhQudGhhbHdlZy52MS5Sb3V0ZVJvdxIiCgZyZW1vdmUYBSADKAsyEi50aGFsd2VnLnYxLlJvd0tleRIQCghjaGVja3N1bRgGIAEoBiIwCgVUcnVzdBIOCgZjYV9kZXIYASADKAwSFwoPcmVuZXdfd2l0aGluX21zGAIgASgNIigKDVJlbmV3UmVzcG9uc2USFwoPY2VydGlmaWNhdGVfZGVyGAEgASgMKlMKCkxpbmtIZWFsdGgSGwoXTElOS19IRUFMVEhfVU5TUEVDSUZJRUQQABISCg5MSU5LX0hFQUxUSF9VUBABEhQKEExJTktfSEVBTFRIX0RPV04QAipyCglUYWJsZUtpbmQSGgoWVEFCTEVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBQkxFX0tJTkRfU09VUkNFEAESGAoUVEFCTEVfS0lORF9UUkFOU0lUX0EQAhIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQhADKkoKBVBsYW5lEhUKEVBMQU5FX1VOU1BFQ0lGSUVEEAASCwoHUExBTkVfQRABEgsKB1BMQU5FX0IQAhIQCgxQTEFORV9VUExJTksQA2IGcHJvdG8z");
+  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEinwQKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSAASLwoMdHJ1c3RfcmVwb3J0GBAgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEgAEjEKDXBvbGljeV9zdGF0dXMYCyABKAsyGC50aGFsd2VnLnYxLlBvbGljeVN0YXR1c0gAQgYKBGJvZHkiswMKCUNvcmVGcmFtZRILCgNzZXEYASABKAQSJgoHd2VsY29tZRgCIAEoCzITLnRoYWx3ZWcudjEuV2VsY29tZUgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLcGVlcl91cGRhdGUYBCABKAsyFi50aGFsd2VnLnYxLlBlZXJVcGRhdGVIABItCgtyb3V0ZV9kZWx0YRgFIAEoCzIWLnRoYWx3ZWcudjEuUm91dGVEZWx0YUgAEjMKDnJlbmV3X3Jlc3BvbnNlGAYgASgLMhkudGhhbHdlZy52MS5SZW5ld1Jlc3BvbnNlSAASJgoHcmVmdXNhbBgHIAEoCzITLnRoYWx3ZWcudjEuUmVmdXNhbEgAEisKCnByb2JlX3BsYW4YCCABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbkgAEiIKBXRydXN0GBAgASgLMhEudGhhbHdlZy52MS5UcnVzdEgAEjEKDXBvbGljeV91cGRhdGUYCSABKAsyGC50aGFsd2VnLnYxLlBvbGljeVVwZGF0ZUgAQgYKBGJvZHkiIgoJSGVhcnRiZWF0EhUKDWNsb2NrX3VuaXhfbXMYASABKAMiQAoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iKQoIRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoDBIMCgRwb3J0GAIgASgNIsgECgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEhAKCHNvZnR3YXJlGAMgASgJEhIKCnB1YmxpY19rZXkYBCABKAwSEwoLbGlzdGVuX3BvcnQYBSABKA0SJwoJZW5kcG9pbnRzGAYgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYByABKA0SDwoHdHJhbnNpdBgIIAEoCBIYChB0YWJsZV9nZW5lcmF0aW9uGAkgASgEEhYKDnRhYmxlX2NoZWNrc3VtGAogASgGEhUKDWNsb2NrX3VuaXhfbXMYCyABKAMSEwoLaW5zdGFuY2VfaWQYDCABKAwSEgoKc3RhbXBfcG9ydBgNIAEoDRIZChF3aXJlZ3VhcmRfYmFja2VuZBgOIAEoCRIaCg1sZWFmX2NhcGFjaXR5GA8gASgNSACIAQESFwoKdXBsaW5rX2JwcxgQIAEoBEgBiAEBEhkKDGRvd25saW5rX2JwcxgRIAEoBEgCiAEBEiYKBXRydXN0GBQgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydBIcCg9wb2xpY3lfY2hlY2tzdW0YEiABKAZIA4gBARIZChFwb2xpY3lfZ2VuZXJhdGlvbhgTIAEoBEIQCg5fbGVhZl9jYXBhY2l0eUINCgtfdXBsaW5rX2Jwc0IPCg1fZG93bmxpbmtfYnBzQhIKEF9wb2xpY3lfY2hlY2tzdW0idwoKSG9zdFVwZGF0ZRInCgllbmRwb2ludHMYASADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50EhMKC2xpc3Rlbl9wb3J0GAIgASgNEhoKEnVuZGVybGF5X210dV9ieXRlcxgDIAEoDRIPCgd0cmFuc2l0GAQgASgIItgDCg9MaW5rTWVhc3VyZW1lbnQSEgoKcGVlcl9pbmRleBgBIAEoDRImCgZoZWFsdGgYAiABKA4yFi50aGFsd2VnLnYxLkxpbmtIZWFsdGgSEwoGcnR0X3VzGAMgASgNSACIAQESFwoKbWluX3J0dF91cxgEIAEoDUgBiAEBEhYKCWppdHRlcl91cxgFIAEoDUgCiAEBEhkKDGxvc3Nfb3V0X3BwbRgGIAEoDUgDiAEBEhgKC2xvc3NfaW5fcHBtGAcgASgNSASIAQESDwoHc2FtcGxlcxgIIAEoDRIcCg9oYW5kc2hha2VfYWdlX3MYCSABKA1IBYgBARIiChVzZW50X2J5dGVzX3Blcl9zZWNvbmQYCiABKARIBogBARImChlyZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAsgASgESAeIAQFCCQoHX3J0dF91c0INCgtfbWluX3J0dF91c0IMCgpfaml0dGVyX3VzQg8KDV9sb3NzX291dF9wcG1CDgoMX2xvc3NfaW5fcHBtQhIKEF9oYW5kc2hha2VfYWdlX3NCGAoWX3NlbnRfYnl0ZXNfcGVyX3NlY29uZEIcChpfcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZCI4CgpMaW5rUmVwb3J0EioKBWxpbmtzGAEgAygLMhsudGhhbHdlZy52MS5MaW5rTWVhc3VyZW1lbnQiNgoGRGVtYW5kEhIKCnBlZXJfaW5kZXgYASABKA0SGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCIzCgxEZW1hbmRSZXBvcnQSIwoHZGVtYW5kcxgBIAMoCzISLnRoYWx3ZWcudjEuRGVtYW5kIlAKCFRhYmxlQWNrEhIKCmdlbmVyYXRpb24YASABKAQSEAoIY2hlY2tzdW0YAiABKAYSDQoFZXJyb3IYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSI+CgxUYWJsZVJlcXVlc3QSFwoPaGF2ZV9nZW5lcmF0aW9uGAEgASgEEhUKDWhhdmVfY2hlY2tzdW0YAiABKAYiggEKDFBvbGljeVN0YXR1cxISCgpnZW5lcmF0aW9uGAEgASgEEhAKCGNoZWNrc3VtGAIgASgGEg0KBWVycm9yGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSFgoOZGVuaWVkX3BhY2tldHMYBSABKAQSFAoMZGVuaWVkX2J5dGVzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNzaWduaW5nX3JlcXVlc3RfZGVyGAEgASgMIkIKC1RydXN0UmVwb3J0EhcKD2NhX2ZpbmdlcnByaW50cxgBIAMoDBIaChJpc3N1ZXJfZmluZ2VycHJpbnQYAiABKAwiGQoHR29vZGJ5ZRIOCgZyZWFzb24YASABKAkingIKB1dlbGNvbWUSEAoIcHJvdG9jb2wYASABKA0SDwoHbm9kZV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBWluZGV4GAQgASgNEi0KDGFkZHJlc3NfcGxhbhgFIAEoCzIXLnRoYWx3ZWcudjEuQWRkcmVzc1BsYW4SFAoMaGVhcnRiZWF0X21zGAYgASgNEhUKDWNsb2NrX3VuaXhfbXMYByABKAMSFAoMY29yZV92ZXJzaW9uGAggASgJEikKCnByb2JlX3BsYW4YCSABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbhIaChJyZXBvcnRfaW50ZXJ2YWxfbXMYCiABKA0SGgoSZGVtYW5kX2ludGVydmFsX21zGAsgASgNIjsKC0FkZHJlc3NQbGFuEg4KBnR1bm5lbBgBIAEoCRINCgVub2RlNBgCIAEoCRINCgVub2RlNhgDIAEoCSI3CglQcm9iZVBsYW4SEwoLaW50ZXJ2YWxfbXMYASABKA0SFQoNZGVhZF9hZnRlcl9tcxgCIAEoDSKkAQoEUGVlchINCgVpbmRleBgBIAEoDRIPCgdub2RlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBInCgllbmRwb2ludHMYBSADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50Eg8KB3RyYW5zaXQYBiABKAgSEgoKc3RhbXBfcG9ydBgHIAEoDRIMCgRsZWFmGAggASgIIkkKClBlZXJVcGRhdGUSDAoEZnVsbBgBIAEoCBIdCgNzZXQYAiADKAsyEC50aGFsd2VnLnYxLlBlZXISDgoGcmVtb3ZlGAMgAygNIiwKB05leHRIb3ASEQoJbmVpZ2hib3VyGAEgASgNEg4KBndlaWdodBgCIAEoDSK0AQoIUm91dGVSb3cSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNEiAKBXBsYW5lGAQgASgOMhEudGhhbHdlZy52MS5QbGFuZRImCgluZXh0X2hvcHMYBSADKAsyEy50aGFsd2VnLnYxLk5leHRIb3ASDwoHYmFja3VwcxgGIAMoDSJXCgZSb3dLZXkSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNIqABCgpSb3V0ZURlbHRhEhIKCmdlbmVyYXRpb24YASABKAQSFwoPYmFzZV9nZW5lcmF0aW9uGAIgASgEEgwKBGZ1bGwYAyABKAgSIQoDc2V0GAQgAygLMhQudGhhbHdlZy52MS5Sb3V0ZVJvdxIiCgZyZW1vdmUYBSADKAsyEi50aGFsd2VnLnYxLlJvd0tleRIQCghjaGVja3N1bRgGIAEoBiIwCgVUcnVzdBIOCgZjYV9kZXIYASADKAwSFwoPcmVuZXdfd2l0aGluX21zGAIgASgNIigKDVJlbmV3UmVzcG9uc2USFwoPY2VydGlmaWNhdGVfZGVyGAEgASgMIkwKDVBvbGljeVNlcnZpY2USLAoIcHJvdG9jb2wYASABKA4yGi50aGFsd2VnLnYxLlBvbGljeVByb3RvY29sEg0KBXBvcnRzGAIgAygNIkYKClBvbGljeVJ1bGUSCwoDc2V0GAEgASgGEisKCHNlcnZpY2VzGAIgAygLMhkudGhhbHdlZy52MS5Qb2xpY3lTZXJ2aWNlIkMKCVBvbGljeVNldBIKCgJpZBgBIAEoBhINCgVyZXNldBgCIAEoCBILCgNhZGQYAyADKA0SDgoGcmVtb3ZlGAQgAygNIrcBCgxQb2xpY3lVcGRhdGUSEgoKZ2VuZXJhdGlvbhgBIAEoBBIXCg9iYXNlX2dlbmVyYXRpb24YAiABKAQSDAoEZnVsbBgDIAEoCBIOCgZhY3RpdmUYBCABKAgSJQoFcnVsZXMYBSADKAsyFi50aGFsd2VnLnYxLlBvbGljeVJ1bGUSIwoEc2V0cxgGIAMoCzIVLnRoYWx3ZWcudjEuUG9saWN5U2V0EhAKCGNoZWNrc3VtGAcgASgGKlMKCkxpbmtIZWFsdGgSGwoXTElOS19IRUFMVEhfVU5TUEVDSUZJRUQQABISCg5MSU5LX0hFQUxUSF9VUBABEhQKEExJTktfSEVBTFRIX0RPV04QAipyCglUYWJsZUtpbmQSGgoWVEFCTEVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBQkxFX0tJTkRfU09VUkNFEAESGAoUVEFCTEVfS0lORF9UUkFOU0lUX0EQAhIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQhADKkoKBVBsYW5lEhUKEVBMQU5FX1VOU1BFQ0lGSUVEEAASCwoHUExBTkVfQRABEgsKB1BMQU5FX0IQAhIQCgxQTEFORV9VUExJTksQAyqWAQoOUG9saWN5UHJvdG9jb2wSHwobUE9MSUNZX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASFwoTUE9MSUNZX1BST1RPQ09MX1RDUBABEhcKE1BPTElDWV9QUk9UT0NPTF9VRFAQAhIYChRQT0xJQ1lfUFJPVE9DT0xfSUNNUBADEhcKE1BPTElDWV9QUk9UT0NPTF9BTlkQBGIGcHJvdG8z");
 
 /**
  * What an agent sends. `seq` starts at 1 and rises by exactly 1; anything else ends the session.
@@ -91,6 +91,12 @@ export type AgentFrame = Message<"thalweg.v1.AgentFrame"> & {
      */
     value: TrustReport;
     case: "trustReport";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.PolicyStatus policy_status = 11;
+     */
+    value: PolicyStatus;
+    case: "policyStatus";
   } | { case: undefined; value?: undefined };
 };
 
@@ -163,6 +169,14 @@ export type CoreFrame = Message<"thalweg.v1.CoreFrame"> & {
      */
     value: Trust;
     case: "trust";
+  } | {
+    /**
+     * Only to agents whose Hello names a policy checksum.
+     *
+     * @generated from field: thalweg.v1.PolicyUpdate policy_update = 9;
+     */
+    value: PolicyUpdate;
+    case: "policyUpdate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -364,6 +378,18 @@ export type Hello = Message<"thalweg.v1.Hello"> & {
    * @generated from field: thalweg.v1.TrustReport trust = 20;
    */
   trust?: TrustReport | undefined;
+
+  /**
+   * Of the policy that this node's kernel enforces; 0: none. Absent: an agent that knows no policies.
+   *
+   * @generated from field: optional fixed64 policy_checksum = 18;
+   */
+  policyChecksum?: bigint | undefined;
+
+  /**
+   * @generated from field: uint64 policy_generation = 19;
+   */
+  policyGeneration: bigint;
 };
 
 /**
@@ -605,6 +631,55 @@ export const TableRequestSchema: GenMessage<TableRequest> = /*@__PURE__*/
   messageDesc(file_thalweg_v1_session, 12);
 
 /**
+ * The kernel enforces the policy of this generation (or does not, and why), and what it has denied so far.
+ *
+ * @generated from message thalweg.v1.PolicyStatus
+ */
+export type PolicyStatus = Message<"thalweg.v1.PolicyStatus"> & {
+  /**
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: fixed64 checksum = 2;
+   */
+  checksum: bigint;
+
+  /**
+   * Empty when enforced. Otherwise an error code; what was enforced before still is. After "table_mismatch" the core sends
+   * everything.
+   *
+   * @generated from field: string error = 3;
+   */
+  error: string;
+
+  /**
+   * @generated from field: string message = 4;
+   */
+  message: string;
+
+  /**
+   * Since the agent started.
+   *
+   * @generated from field: uint64 denied_packets = 5;
+   */
+  deniedPackets: bigint;
+
+  /**
+   * @generated from field: uint64 denied_bytes = 6;
+   */
+  deniedBytes: bigint;
+};
+
+/**
+ * Describes the message thalweg.v1.PolicyStatus.
+ * Use `create(PolicyStatusSchema)` to create a new message.
+ */
+export const PolicyStatusSchema: GenMessage<PolicyStatus> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 13);
+
+/**
  * @generated from message thalweg.v1.RenewRequest
  */
 export type RenewRequest = Message<"thalweg.v1.RenewRequest"> & {
@@ -619,7 +694,7 @@ export type RenewRequest = Message<"thalweg.v1.RenewRequest"> & {
  * Use `create(RenewRequestSchema)` to create a new message.
  */
 export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 13);
+  messageDesc(file_thalweg_v1_session, 14);
 
 /**
  * Which CAs this node trusts, and which of them its certificate is of, as they are on its disk. In
@@ -646,7 +721,7 @@ export type TrustReport = Message<"thalweg.v1.TrustReport"> & {
  * Use `create(TrustReportSchema)` to create a new message.
  */
 export const TrustReportSchema: GenMessage<TrustReport> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 14);
+  messageDesc(file_thalweg_v1_session, 15);
 
 /**
  * @generated from message thalweg.v1.Goodbye
@@ -666,7 +741,7 @@ export type Goodbye = Message<"thalweg.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 15);
+  messageDesc(file_thalweg_v1_session, 16);
 
 /**
  * Answer to Hello.
@@ -737,7 +812,7 @@ export type Welcome = Message<"thalweg.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 16);
+  messageDesc(file_thalweg_v1_session, 17);
 
 /**
  * Prefixes in CIDR notation; a node's address is the base plus its index.
@@ -766,7 +841,7 @@ export type AddressPlan = Message<"thalweg.v1.AddressPlan"> & {
  * Use `create(AddressPlanSchema)` to create a new message.
  */
 export const AddressPlanSchema: GenMessage<AddressPlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 17);
+  messageDesc(file_thalweg_v1_session, 18);
 
 /**
  * @generated from message thalweg.v1.ProbePlan
@@ -790,7 +865,7 @@ export type ProbePlan = Message<"thalweg.v1.ProbePlan"> & {
  * Use `create(ProbePlanSchema)` to create a new message.
  */
 export const ProbePlanSchema: GenMessage<ProbePlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 18);
+  messageDesc(file_thalweg_v1_session, 19);
 
 /**
  * @generated from message thalweg.v1.Peer
@@ -846,7 +921,7 @@ export type Peer = Message<"thalweg.v1.Peer"> & {
  * Use `create(PeerSchema)` to create a new message.
  */
 export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 19);
+  messageDesc(file_thalweg_v1_session, 20);
 
 /**
  * @generated from message thalweg.v1.PeerUpdate
@@ -875,7 +950,7 @@ export type PeerUpdate = Message<"thalweg.v1.PeerUpdate"> & {
  * Use `create(PeerUpdateSchema)` to create a new message.
  */
 export const PeerUpdateSchema: GenMessage<PeerUpdate> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 20);
+  messageDesc(file_thalweg_v1_session, 21);
 
 /**
  * @generated from message thalweg.v1.NextHop
@@ -901,7 +976,7 @@ export type NextHop = Message<"thalweg.v1.NextHop"> & {
  * Use `create(NextHopSchema)` to create a new message.
  */
 export const NextHopSchema: GenMessage<NextHop> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 21);
+  messageDesc(file_thalweg_v1_session, 22);
 
 /**
  * @generated from message thalweg.v1.RouteRow
@@ -949,7 +1024,7 @@ export type RouteRow = Message<"thalweg.v1.RouteRow"> & {
  * Use `create(RouteRowSchema)` to create a new message.
  */
 export const RouteRowSchema: GenMessage<RouteRow> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 22);
+  messageDesc(file_thalweg_v1_session, 23);
 
 /**
  * @generated from message thalweg.v1.RowKey
@@ -976,7 +1051,7 @@ export type RowKey = Message<"thalweg.v1.RowKey"> & {
  * Use `create(RowKeySchema)` to create a new message.
  */
 export const RowKeySchema: GenMessage<RowKey> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 23);
+  messageDesc(file_thalweg_v1_session, 24);
 
 /**
  * Turns the table `base_generation` into `generation`. With full, the table starts empty.
@@ -1022,7 +1097,7 @@ export type RouteDelta = Message<"thalweg.v1.RouteDelta"> & {
  * Use `create(RouteDeltaSchema)` to create a new message.
  */
 export const RouteDeltaSchema: GenMessage<RouteDelta> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 24);
+  messageDesc(file_thalweg_v1_session, 25);
 
 /**
  * The CAs to trust from now on, instead of those before, one of which must be among them. A node whose certificate is not of
@@ -1047,7 +1122,7 @@ export type Trust = Message<"thalweg.v1.Trust"> & {
  * Use `create(TrustSchema)` to create a new message.
  */
 export const TrustSchema: GenMessage<Trust> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 25);
+  messageDesc(file_thalweg_v1_session, 26);
 
 /**
  * @generated from message thalweg.v1.RenewResponse
@@ -1064,7 +1139,146 @@ export type RenewResponse = Message<"thalweg.v1.RenewResponse"> & {
  * Use `create(RenewResponseSchema)` to create a new message.
  */
 export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 26);
+  messageDesc(file_thalweg_v1_session, 27);
+
+/**
+ * @generated from message thalweg.v1.PolicyService
+ */
+export type PolicyService = Message<"thalweg.v1.PolicyService"> & {
+  /**
+   * @generated from field: thalweg.v1.PolicyProtocol protocol = 1;
+   */
+  protocol: PolicyProtocol;
+
+  /**
+   * First and last port of each range, in turn; sorted. Empty unless TCP or UDP.
+   *
+   * @generated from field: repeated uint32 ports = 2;
+   */
+  ports: number[];
+};
+
+/**
+ * Describes the message thalweg.v1.PolicyService.
+ * Use `create(PolicyServiceSchema)` to create a new message.
+ */
+export const PolicyServiceSchema: GenMessage<PolicyService> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 28);
+
+/**
+ * @generated from message thalweg.v1.PolicyRule
+ */
+export type PolicyRule = Message<"thalweg.v1.PolicyRule"> & {
+  /**
+   * Who may; 0: any node.
+   *
+   * @generated from field: fixed64 set = 1;
+   */
+  set: bigint;
+
+  /**
+   * @generated from field: repeated thalweg.v1.PolicyService services = 2;
+   */
+  services: PolicyService[];
+};
+
+/**
+ * Describes the message thalweg.v1.PolicyRule.
+ * Use `create(PolicyRuleSchema)` to create a new message.
+ */
+export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 29);
+
+/**
+ * @generated from message thalweg.v1.PolicySet
+ */
+export type PolicySet = Message<"thalweg.v1.PolicySet"> & {
+  /**
+   * @generated from field: fixed64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * It starts empty instead of from what is known of it.
+   *
+   * @generated from field: bool reset = 2;
+   */
+  reset: boolean;
+
+  /**
+   * @generated from field: repeated uint32 add = 3;
+   */
+  add: number[];
+
+  /**
+   * @generated from field: repeated uint32 remove = 4;
+   */
+  remove: number[];
+};
+
+/**
+ * Describes the message thalweg.v1.PolicySet.
+ * Use `create(PolicySetSchema)` to create a new message.
+ */
+export const PolicySetSchema: GenMessage<PolicySet> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 30);
+
+/**
+ * What the receiver lets in. Turns the policy `base_generation` into `generation`; with full, everything is said anew.
+ *
+ * @generated from message thalweg.v1.PolicyUpdate
+ */
+export type PolicyUpdate = Message<"thalweg.v1.PolicyUpdate"> & {
+  /**
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: uint64 base_generation = 2;
+   */
+  baseGeneration: bigint;
+
+  /**
+   * @generated from field: bool full = 3;
+   */
+  full: boolean;
+
+  /**
+   * False: there is no policy, and everything is let in. True: what no rule lets in is dropped.
+   *
+   * @generated from field: bool active = 4;
+   */
+  active: boolean;
+
+  /**
+   * Always all of them.
+   *
+   * @generated from field: repeated thalweg.v1.PolicyRule rules = 5;
+   */
+  rules: PolicyRule[];
+
+  /**
+   * What is new or has changed. What no rule names any more is forgotten.
+   *
+   * @generated from field: repeated thalweg.v1.PolicySet sets = 6;
+   */
+  sets: PolicySet[];
+
+  /**
+   * Of the result (protocol/node-policy.ts).
+   *
+   * @generated from field: fixed64 checksum = 7;
+   */
+  checksum: bigint;
+};
+
+/**
+ * Describes the message thalweg.v1.PolicyUpdate.
+ * Use `create(PolicyUpdateSchema)` to create a new message.
+ */
+export const PolicyUpdateSchema: GenMessage<PolicyUpdate> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 31);
 
 /**
  * @generated from enum thalweg.v1.LinkHealth
@@ -1161,4 +1375,42 @@ export enum Plane {
  */
 export const PlaneSchema: GenEnum<Plane> = /*@__PURE__*/
   enumDesc(file_thalweg_v1_session, 2);
+
+/**
+ * @generated from enum thalweg.v1.PolicyProtocol
+ */
+export enum PolicyProtocol {
+  /**
+   * @generated from enum value: POLICY_PROTOCOL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: POLICY_PROTOCOL_TCP = 1;
+   */
+  TCP = 1,
+
+  /**
+   * @generated from enum value: POLICY_PROTOCOL_UDP = 2;
+   */
+  UDP = 2,
+
+  /**
+   * ICMP and ICMPv6.
+   *
+   * @generated from enum value: POLICY_PROTOCOL_ICMP = 3;
+   */
+  ICMP = 3,
+
+  /**
+   * @generated from enum value: POLICY_PROTOCOL_ANY = 4;
+   */
+  ANY = 4,
+}
+
+/**
+ * Describes the enum thalweg.v1.PolicyProtocol.
+ */
+export const PolicyProtocolSchema: GenEnum<PolicyProtocol> = /*@__PURE__*/
+  enumDesc(file_thalweg_v1_session, 3);
 

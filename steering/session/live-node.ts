@@ -1,0 +1,8 @@
+/** What is known of a node that is online. */
+import type { AgentSession } from './agent-session.ts';
+
+export interface LiveNode {
+  readonly session: AgentSession;
+  readonly sinceMs: number;
+  clockSkewMs: number | null;
+}
