@@ -63,6 +63,19 @@ describe('the document', () => {
     expect(ids).toContain('getPathsByFromByTo');
   });
 
+  it('wants a key for every change, and an admin for keys, the CA and the end of a node', () => {
+    const changes = operations.filter(({ method }) => method !== 'GET');
+    for (const { method, path, need } of changes) {
+      expect(need.keyless, `${method} ${path}`).toBe('nobody');
+      const isGrave =
+        path.startsWith('/v1/keys') || path.startsWith('/v1/ca') || `${method} ${path}` === 'DELETE /v1/nodes/:name';
+      if (isGrave) expect(need.role, `${method} ${path}`).toBe('admin');
+    }
+    expect(changes.length).toBeGreaterThan(6);
+    const secrets = operations.filter(({ path }) => /^\/v1\/(keys|tokens|audit)/.test(path));
+    expect(secrets.map(({ need }) => need.keyless)).toEqual(secrets.map(() => 'nobody'));
+  });
+
   it('refers only to what is in it', () => {
     const found = new Set(references(document));
     expect(found.size).toBeGreaterThan(10);
