@@ -20,7 +20,7 @@
  *   GET    /v1/policy                  PolicyView (protocol/policy-api.ts)
  *   POST   /v1/policy                  PolicyApply -> PolicyChange (admin)
  *   DELETE /v1/policy                  PolicyChange (admin)
- *   POST   /v1/policy/test             PolicyTestQuestion -> PolicyTestAnswer
+ *   POST   /v1/policy/test             PolicyTestQuestion -> PolicyTestAnswer (viewer)
  *   GET    /v1/audit?limit=N           AuditView[], newest first (viewer)
  *   GET    /v1/tokens                  TokenView[] (viewer)
  *   POST   /v1/tokens                  TokenCreate -> TokenCreated (operator)

@@ -73,7 +73,7 @@ export function registerRoutes(
     if (refusal !== undefined) throw refusal;
   });
   app.addHook('onResponse', async (request, reply) => {
-    if (isLooking(request.method) || reply.statusCode >= 400 || request.caller === undefined) return;
+    if (!isChange(request) || reply.statusCode >= 400 || request.caller === undefined) return;
     // Beside the audit: logs are what is sent on to elsewhere as things happen.
     log.info('api change', {
       by: actorOf(request.caller),
@@ -122,8 +122,10 @@ function register(app: FastifyInstance, one: Operation): void {
   });
 }
 
-function isLooking(method: string): boolean {
-  return method === 'GET' || method === 'HEAD';
+/** What viewers may do changes nothing, whatever its method. */
+function isChange({ method, routeOptions }: FastifyRequest): boolean {
+  const { need } = routeOptions.config;
+  return method !== 'GET' && method !== 'HEAD' && need !== undefined && need.role !== 'viewer';
 }
 
 /** Counts and logs it. The key itself is in neither; its id is no secret. */

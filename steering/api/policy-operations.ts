@@ -2,7 +2,7 @@
 import { MAX_POLICY_BYTES } from '../policy/policy-text.ts';
 import type { SessionHub } from '../session/session-hub.ts';
 import { policyApplyInput, policyTestInput } from './api-inputs.ts';
-import { ADMIN, LOOK, type Operation, operation } from './operation.ts';
+import { ADMIN, LOOK, type Operation, operation, VIEWER } from './operation.ts';
 import { policyAnswer, policyChangeAnswer, policyTestAnswer } from './policy-answers.ts';
 
 /** A policy's text with every character escaped, and the rest. */
@@ -41,7 +41,8 @@ export function policyOperations({ hub }: { readonly hub: Pick<SessionHub, 'poli
       path: '/v1/policy/test',
       summary: 'Whether nodes may open a connection, by the policy in force or by another',
       answer: policyTestAnswer,
-      need: LOOK,
+      // A text of somebody's own may be long, and is worked on: not for everybody on this host.
+      need: VIEWER,
       body: policyTestInput,
       maxBodyBytes: MAX_BODY_BYTES,
       handle: ({ body: { text, ...question } }) =>

@@ -191,8 +191,9 @@ describe('a policy', () => {
     await core.agent('db-1');
     await label('web-1', { app: 'web' });
     await label('db-1', { app: 'db' });
+    const viewer = core.apiWith((await core.key('viewer')).key);
     const ask = (from: string, to: string, service: string, text?: string) =>
-      core.readApi.post<PolicyTestAnswer>('/v1/policy/test', { from, to, service, ...(text && { text }) });
+      viewer.post<PolicyTestAnswer>('/v1/policy/test', { from, to, service, ...(text && { text }) });
     expect(await ask('web-1', 'db-1', 'tcp/22')).toMatchObject({
       allowed: true,
       active: false,
