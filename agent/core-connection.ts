@@ -13,6 +13,9 @@ import { CoreSession, type SessionEnd, type SessionListener } from './core-sessi
 import type { OpenCoreStream } from './core-stream.ts';
 import type { Credentials } from './identity.ts';
 
+/** Spreads agents that a core sends on: it waits for a sign of the one that steers before it does. */
+const STANDING_BY_MS = 250;
+
 export type ConnectionState = 'connecting' | 'established' | 'waiting' | 'stopped';
 
 export interface CoreConnectionDeps {
@@ -75,7 +78,11 @@ export class CoreConnection {
       }
       // Staying with a core that worked keeps its cluster balanced; the next address is tried only after a failure.
       if (end.establishedMs > 0) attempt--;
-      const delayMs = this.#reconnect.nextDelayMs(end.establishedMs, end.retryAfterMs ?? 0, this.#deps.random());
+      // that another core steers is no failure: the next one is asked soon, and is the slower to answer the less there is one
+      const delayMs =
+        error.code === 'standing_by'
+          ? (end.retryAfterMs ?? 0) + this.#deps.random() * STANDING_BY_MS
+          : this.#reconnect.nextDelayMs(end.establishedMs, end.retryAfterMs ?? 0, this.#deps.random());
       log.warn('no session with the core', {
         address,
         code: error.code,

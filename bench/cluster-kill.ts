@@ -34,6 +34,8 @@ export interface ClusterKillResult {
   readonly removalsAcknowledged: number;
   readonly tokensAcknowledged: number;
   readonly revocationsAcknowledged: number;
+  /** Cores that lost the lease to another one and ended; they are started again, as systemd would. */
+  readonly endedByThemselves: number;
   /** From SIGKILL of the core that steers until another one does. */
   readonly takeoverMs: SampleSummary;
   /** What must not be; each as a sentence. Empty: all that was acknowledged was kept. */
@@ -87,6 +89,7 @@ class ClusterKill {
   readonly #revoked = new Set<string>();
   readonly #faults: string[] = [];
   readonly #takeoverMs: number[] = [];
+  #ended = 0;
   readonly #killed = { steering: 0, standingBy: 0, natsServers: 0 };
   #refused = 0;
   #inDoubt = 0;
@@ -102,6 +105,11 @@ class ClusterKill {
     let rounds = 0;
     for (; rounds < this.#options.rounds && this.#faults.length <= MAX_FAULTS; rounds++) {
       const doubts = await this.#round(rounds);
+      for (const core of this.#cluster.cores) {
+        if (!core.isOver) continue;
+        this.#ended++;
+        await core.start();
+      }
       this.#inDoubt += doubts.length;
       for (const { door, tokenId, key } of doubts) await this.#settle(door, tokenId, key);
       await this.#check(rounds);
@@ -115,6 +123,7 @@ class ClusterKill {
       removalsAcknowledged: this.#removals,
       tokensAcknowledged: this.#tokens.size,
       revocationsAcknowledged: this.#revoked.size,
+      endedByThemselves: this.#ended,
       takeoverMs: summarise(this.#takeoverMs),
       faults: this.#faults,
     };

@@ -21,6 +21,7 @@ import { benchRemoval, REMOVAL_KEYS } from './removal.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
+import { benchSolverFailover } from './solver-failover.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
@@ -116,6 +117,17 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
         rounds: whole(values, 'rounds', { otherwise: 60, most: 10_000 }),
         seed: whole(values, 'seed', { otherwise: 1 }),
         cores: whole(values, 'cores', { otherwise: 3, most: 9 }),
+        natsServers: whole(values, 'nats', { otherwise: 3, most: 5 }),
+      }),
+  },
+  'solver-failover': {
+    keys: ['rounds', 'seed', 'agents', 'cores', 'nats'],
+    run: (values) =>
+      benchSolverFailover({
+        rounds: whole(values, 'rounds', { otherwise: 30, most: 10_000 }),
+        seed: whole(values, 'seed', { otherwise: 1 }),
+        agents: whole(values, 'agents', { otherwise: 12, least: 3, most: 500 }),
+        cores: whole(values, 'cores', { otherwise: 3, least: 2, most: 9 }),
         natsServers: whole(values, 'nats', { otherwise: 3, most: 5 }),
       }),
   },

@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   'heartbeat_timeout',
   'overloaded',
   'replaced',
+  'standing_by',
   'table_mismatch',
   // the machine
   'missing_program',

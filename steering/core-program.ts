@@ -124,7 +124,7 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
     const agentServer = new AgentServer(
-      { authority, registry, hub, join, clock, log, metrics, isSteering: () => role.isSteering },
+      { authority, registry, hub, join, clock, log, metrics, held: () => role.held },
       { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
     );
     const serverChanged = () => agentServer.identityChanged();

@@ -18,7 +18,7 @@ import {
   type RouteDelta,
   type Welcome,
 } from '../../protocol/gen/thalweg/v1/session_pb.ts';
-import { Reconnect } from '../../protocol/reconnect.ts';
+import { Reconnect, type ReconnectOptions } from '../../protocol/reconnect.ts';
 import { RouteTable } from '../../protocol/route-table.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { LoadDoor } from './load-door.ts';
@@ -29,6 +29,7 @@ import type { LoadUnderlay } from './load-underlay.ts';
 const MEASURE_MS = 1000;
 /** A join that failed on the wire is tried again after this long, times a random number. */
 const JOIN_RETRY_MS = 2000;
+const STANDING_BY_MS = 300;
 const NO_BYTES = new Uint8Array(0);
 
 export interface LoadAgentDeps {
@@ -43,6 +44,8 @@ export interface LoadAgentDeps {
 export interface LoadAgentOptions {
   readonly transit: boolean;
   readonly leafCapacity: number;
+  /** Default: an agent's. */
+  readonly reconnect?: ReconnectOptions;
 }
 
 export class LoadAgent {
@@ -54,7 +57,7 @@ export class LoadAgent {
   readonly #peers = new Set<number>();
   /** Peers whose links the core has heard of in this session. */
   readonly #reported = new Set<number>();
-  readonly #reconnect = new Reconnect();
+  readonly #reconnect: Reconnect;
   readonly #timers = new Set<Timer>();
   #certificateDer: Uint8Array = NO_BYTES;
   #socket: WebSocket | undefined;
@@ -69,6 +72,7 @@ export class LoadAgent {
   constructor(deps: LoadAgentDeps, options: LoadAgentOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#reconnect = new Reconnect(options.reconnect);
   }
 
   /** Resolves when it has joined; what fails on the wire is tried again. */
@@ -200,7 +204,10 @@ export class LoadAgent {
     for (const { index } of set) this.#peers.add(index);
     for (const index of remove) this.#forget(index);
     if ([...this.#peers].every((peer) => this.#reported.has(peer))) return;
-    this.#after(MEASURE_MS, () => this.#report([...this.#peers].filter((peer) => !this.#reported.has(peer))));
+    // who comes back has measured its peers all the time, and says so at once, as a real agent
+    this.#after(this.#returned ? 0 : MEASURE_MS, () =>
+      this.#report([...this.#peers].filter((peer) => !this.#reported.has(peer))),
+    );
   }
 
   #forget(peer: number): void {
@@ -284,7 +291,11 @@ export class LoadAgent {
     tally.failed(`session ${reason}`);
     this.#returned = this.#table.generation > 0n;
     const lastedMs = wasOpen ? clock.monoMs() - this.#welcomedMonoMs : 0;
-    this.#after(this.#reconnect.nextDelayMs(lastedMs, 0, random()), () => this.connect());
+    // as an agent: the core that it was with is tried first, and being sent on is no failure
+    if (wasOpen) this.#deps.door.stay();
+    const delayMs =
+      reason === 'standing_by' ? random() * STANDING_BY_MS : this.#reconnect.nextDelayMs(lastedMs, 0, random());
+    this.#after(delayMs, () => this.connect());
   }
 
   #send(body: AgentBody): void {

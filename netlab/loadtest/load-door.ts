@@ -26,14 +26,15 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 
 export class LoadDoor {
-  readonly port: number;
+  readonly #ports: readonly number[];
+  #opened = 0;
   readonly #token: JoinToken;
   readonly #keyPem: string;
   readonly #signingRequestDer: Uint8Array;
   #pinned: { readonly ca: string; readonly context: SecureContext } | undefined;
 
-  private constructor(port: number, token: JoinToken, keyPem: string, signingRequestDer: Uint8Array) {
-    this.port = port;
+  private constructor(ports: readonly number[], token: JoinToken, keyPem: string, signingRequestDer: Uint8Array) {
+    this.#ports = ports;
     this.#token = token;
     this.#keyPem = keyPem;
     this.#signingRequestDer = signingRequestDer;
@@ -62,12 +63,21 @@ export class LoadDoor {
       signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
     });
     const keyPem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
-    return new LoadDoor(Number(port), token.value, keyPem, new Uint8Array(signingRequest.rawData));
+    return new LoadDoor([Number(port)], token.value, keyPem, new Uint8Array(signingRequest.rawData));
   }
 
-  /** The same token and key at another core on this machine. */
-  through(port: number): LoadDoor {
-    return new LoadDoor(port, this.#token, this.#keyPem, this.#signingRequestDer);
+  /** The same token and key at other cores on this machine: joins go to the first one, sessions to each in turn. */
+  through(...ports: number[]): LoadDoor {
+    return new LoadDoor(ports, this.#token, this.#keyPem, this.#signingRequestDer);
+  }
+
+  /** The next session goes where the last one went. */
+  stay(): void {
+    this.#opened--;
+  }
+
+  get port(): number {
+    return this.#ports[0] ?? 0;
   }
 
   /** Asks for the CA, checks its fingerprint, joins. Rejects with what the connection ended with. */
@@ -108,7 +118,8 @@ export class LoadDoor {
       handshakeTimeout: REQUEST_TIMEOUT_MS,
       perMessageDeflate: false,
     };
-    return new WebSocket(`wss://127.0.0.1:${this.port}/v1/session`, [WEBSOCKET_SUBPROTOCOL], options);
+    const port = this.#ports[this.#opened++ % this.#ports.length];
+    return new WebSocket(`wss://127.0.0.1:${port}/v1/session`, [WEBSOCKET_SUBPROTOCOL], options);
   }
 
   /** A connection of its own for each request, as an agent's. */

@@ -84,6 +84,11 @@ export class OwnCore {
     }
   }
 
+  /** Ended by itself, or killed. */
+  get isOver(): boolean {
+    return this.#program?.ended !== undefined;
+  }
+
   /** SIGKILL: nothing is saved, nobody is told. */
   async kill(): Promise<void> {
     const program = this.#program;

@@ -8,6 +8,7 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { Logger } from '../../protocol/log.ts';
 import { NatsStore } from '../store/nats/nats-store.ts';
 import type { Store } from '../store/store.ts';
+import { HeldConnections } from './held-connections.ts';
 
 /** The lease is taken from a core whose thread says nothing for ten times this. */
 const BEAT_MS = 1000;
@@ -27,12 +28,17 @@ export interface SolverRoleDeps {
 
 export class SolverRole {
   readonly #deps: SolverRoleDeps;
+  /** Agents' connections, until it is known who steers. */
+  readonly held: HeldConnections;
   #isSteering = false;
   #holder: string | null = null;
+  /** The last holder that was logged. */
+  #known: string | null = null;
   #timer: Timer | undefined;
 
   constructor(deps: SolverRoleDeps) {
     this.#deps = deps;
+    this.held = new HeldConnections(deps.clock);
   }
 
   get isSteering(): boolean {
@@ -45,6 +51,7 @@ export class SolverRole {
     if (!(store instanceof NatsStore)) {
       this.#deps.begin();
       this.#isSteering = true;
+      this.held.begin();
       return;
     }
     this.#beat(store);
@@ -65,15 +72,18 @@ export class SolverRole {
       try {
         begin();
         this.#isSteering = true;
+        this.held.begin();
       } catch (cause) {
         failed(cause);
       }
-    } else if (!this.#isSteering && holder !== null && holder !== this.#holder) {
+    } else if (!this.#isSteering && holder !== null && holder !== this.#known) {
+      this.#known = holder;
       log.info('another core steers; standing by', { holder });
     } else if (this.#isSteering && !isHeld) {
       log.warn('the lease could not be renewed; nothing is sent until it is', { epoch });
     }
     this.#holder = holder;
+    if (!this.#isSteering && holder !== null) this.held.sendOn();
   }
 
   /** Why this core does not do what a request asks; undefined: it does. `path` without the query. */

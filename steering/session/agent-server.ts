@@ -13,6 +13,7 @@ import { ThalwegError } from '../../protocol/error.ts';
 import { encodeCoreFrame, MAX_AGENT_FRAME_BYTES } from '../../protocol/frame-codec.ts';
 import type { Logger } from '../../protocol/log.ts';
 import { WEBSOCKET_SUBPROTOCOL } from '../../protocol/version.ts';
+import type { HeldConnection, HeldConnections } from '../cluster/held-connections.ts';
 import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import { type ListenAddress, listen } from '../listen-address.ts';
 import type { CoreMetrics } from '../metrics.ts';
@@ -57,7 +58,7 @@ export interface AgentServerDeps {
   readonly log: Logger;
   readonly metrics: CoreMetrics;
   /** Sessions are with the core that steers. Absent: there is no other core. */
-  readonly isSteering?: () => boolean;
+  readonly held?: () => HeldConnections;
 }
 
 export interface AgentServerOptions {
@@ -208,14 +209,31 @@ export class AgentServer {
         webSocket.close(CLOSE.policy, identity.error.code);
         return;
       }
-      if (this.#deps.isSteering?.() === false) {
+      const { node, serial } = identity;
+      const begin = () =>
+        this.#begin(webSocket, node.id, node.index, serial, plainAddress((socket as Socket).remoteAddress));
+      const held = this.#deps.held?.();
+      if (held === undefined) begin();
+      else this.#wait(held, webSocket, begin);
+    });
+  }
+
+  /** A core that may not steer reads nothing of what an agent says. */
+  #wait(held: HeldConnections, webSocket: WebSocket, begin: () => void): void {
+    const connection: HeldConnection = {
+      begin: () => {
+        begin();
+        webSocket.resume();
+      },
+      sendOn: () => {
+        webSocket.resume();
         webSocket.send(encodeCoreFrame(1n, { case: 'refusal', value: refusalOf(standingBy(), STANDING_BY_RETRY_MS) }));
         webSocket.close(CLOSE.tryLater, 'standing by');
-        return;
-      }
-      const { node, serial } = identity;
-      this.#begin(webSocket, node.id, node.index, serial, plainAddress((socket as Socket).remoteAddress));
-    });
+      },
+    };
+    webSocket.pause();
+    webSocket.on('close', () => held.drop(connection));
+    held.take(connection);
   }
 
   #begin(webSocket: WebSocket, nodeId: string, index: number, serial: string, remoteAddress: string | null): void {

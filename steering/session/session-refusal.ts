@@ -18,7 +18,7 @@ export function replaced(name: string): ThalwegError {
 }
 
 export function standingBy(): ThalwegError {
-  return new ThalwegError('overloaded', 'this core stands by: another one steers', {
+  return new ThalwegError('standing_by', 'this core stands by: another one steers', {
     nextStep: 'nothing: the agent tries the next address of its join token by itself',
   });
 }

@@ -35,7 +35,7 @@ export interface LeaseState {
 export interface LeaseDeps {
   readonly chain: ChainStream;
   readonly clock: Clock;
-  /** Told of each change. */
+  /** Told of each change, and by a core that stands by of each renewal that it sees. */
   readonly tell: (state: LeaseState) => void;
   /** Another core holds what this one held. */
   readonly lost: () => void;
@@ -98,7 +98,8 @@ export class Lease {
       this.#last = last;
       this.#sinceMonoMs = clock.monoMs();
     }
-    const isFree = claim === undefined || claim.released || clock.monoMs() - this.#sinceMonoMs >= LEASE_CLAIM_MS;
+    const seenForMs = clock.monoMs() - this.#sinceMonoMs;
+    const isFree = claim === undefined || claim.released || seenForMs >= LEASE_CLAIM_MS;
     this.#tell({ isHeld: false, holder: isFree ? null : claim.holder, epoch: last });
     if (!isFree || this.#isOver || !this.#deps.isAlive()) return;
     const startedMonoMs = clock.monoMs();
@@ -151,8 +152,7 @@ export class Lease {
 
   #tell(state: LeaseState): void {
     const { isHeld, holder, epoch } = this.#state;
-    const isNews =
-      state.isHeld !== isHeld || state.holder !== holder || (state.holder === this.#id && state.epoch !== epoch);
+    const isNews = state.isHeld !== isHeld || state.holder !== holder || state.epoch !== epoch;
     this.#state = state;
     if (isNews) this.#deps.tell(state);
   }

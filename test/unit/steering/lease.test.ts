@@ -75,6 +75,8 @@ describe('the lease', () => {
     await turn(60_000);
     expect([a.mayAct(), b.mayAct()]).toEqual([true, false]);
     expect(a.states).toHaveLength(1);
+    // each renewal is heard of
+    expect(b.states.length).toBeGreaterThan(100);
     expect(b.states.at(-1)?.holder).toBe('a');
   });
 
