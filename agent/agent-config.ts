@@ -77,6 +77,12 @@ export const agentConfigSchema = z.strictObject({
     .max(600_000)
     .default(4000)
     .describe('how often the kernel is compared with the wanted state even if nothing seems to have changed, in ms'),
+  keyLifetimeDays: z.coerce
+    .number()
+    .min(0)
+    .max(3650)
+    .default(90)
+    .describe('age at which the WireGuard key is changed, give or take a tenth; 0: only when asked'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('least severe level that is logged'),
 });
 

@@ -70,6 +70,7 @@ export async function runAgent(config: AgentConfig, { log }: { readonly log: Log
         processorShare: config.probeCpuPercent / 100,
       },
       reconcileIntervalMs: config.reconcileIntervalMs,
+      keyLifetimeMs: config.keyLifetimeDays * 86_400_000,
     },
   );
   const server =

@@ -178,5 +178,6 @@ function bound(listener: SessionListener): SessionListener {
     onCoreClock: (ms) => listener.onCoreClock(ms),
     onCertificate: (der) => listener.onCertificate(der),
     onTrust: (trust) => listener.onTrust(trust),
+    onKeyTurn: (turn) => listener.onKeyTurn(turn),
   };
 }

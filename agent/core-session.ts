@@ -16,6 +16,7 @@ import { type AgentBody, decodeCoreFrame, encodeAgentFrame, routeDeltaFromMessag
 import type {
   CoreFrame,
   HelloSchema,
+  KeyTurn,
   PeerUpdate,
   ProbePlan,
   Refusal,
@@ -40,6 +41,7 @@ export interface SessionListener {
   onCoreClock(unixMs: number): void;
   onCertificate(certificateDer: Uint8Array): void;
   onTrust(trust: Trust): void;
+  onKeyTurn(turn: KeyTurn): void;
 }
 
 /** How a session ended. `error` undefined: this side closed it. */
@@ -186,6 +188,9 @@ export class CoreSession {
         return;
       case 'trust':
         this.#listener.onTrust(body.value);
+        return;
+      case 'keyTurn':
+        this.#listener.onKeyTurn(body.value);
         return;
       case 'probePlan':
         this.#listener.onProbePlan(body.value);

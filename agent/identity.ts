@@ -3,6 +3,7 @@
  *
  *   identity.json        0600  node id, name, index, address plan, core addresses, CA fingerprint
  *   wireguard.key        0600  WireGuard private key, base64 as `wg` takes it
+ *   wireguard-next.key   0600  while the key is being changed: the one that follows; wireguard-previous.key: the one before
  *   tls.key              0600  EC P-256 private key, PKCS #8 PEM
  *   tls.crt              0600  certificate, PEM
  *   ca.crt               0600  the mesh's CA, PEM; two while one follows the other
@@ -49,6 +50,8 @@ const MAX_FILE_BYTES = 64 * 1024;
 export const IDENTITY_FILES = [
   'identity.json',
   'wireguard.key',
+  'wireguard-next.key',
+  'wireguard-previous.key',
   'tls.key',
   'tls.crt',
   'ca.crt',

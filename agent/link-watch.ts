@@ -234,6 +234,15 @@ export class LinkWatch {
     this.#deps.onSummaries();
   }
 
+  /** Peers are told anew: where one has another key than before, it is still reached at the same place. */
+  keysChanged(before: readonly MeshPeer[]): void {
+    for (const { index, publicKey } of before) {
+      const now = this.#deps.peers().get(index)?.publicKey;
+      const endpoint = this.#statuses.get(publicKey)?.endpoint ?? this.#learned.get(publicKey);
+      if (now !== undefined && now !== publicKey && endpoint != null) this.#learned.set(now, endpoint);
+    }
+  }
+
   /** An endpoint that WireGuard learned by roaming, and that worked, is a candidate too: behind a NAT it is the only one. */
   #withLearned(peer: MeshPeer, works: boolean): MeshPeer {
     const actual = this.#statuses.get(peer.publicKey)?.endpoint ?? null;

@@ -1,55 +1,27 @@
-/**
- * The agent: holds what it knows (identity, peers, table, links) and lets its parts change the kernel and talk to the
- * core. Everything arrives as an event on the main thread, changes that state, and asks the reconciler for an apply.
- *
- *   core session --peers, deltas--> state --> reconciler --> kernel
- *   prober ------summaries-------> state --> link reports --> core session
- */
-import type { Overlay } from '../overlay/overlay-state.ts';
-import type { Prober } from '../overlay/stamp/prober.ts';
 import type { HealthView } from '../protocol/api.ts';
-import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { PeerUpdate, Welcome } from '../protocol/gen/thalweg/v1/session_pb.ts';
-import { publicKeyToBytes } from '../protocol/identifier.ts';
-import type { Logger } from '../protocol/log.ts';
-import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../protocol/version.ts';
 import { agentHealth } from './agent-health.ts';
 import { AgentMemory } from './agent-memory.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
 import { type ConnectionState, CoreConnection } from './core-connection.ts';
 import { CoreReports } from './core-reports.ts';
-import type { OpenCoreStream } from './core-stream.ts';
 import { DataPlane, errorFields } from './data-plane.ts';
 import { EndpointWatch } from './endpoint-watch.ts';
 import { EventLoopLag } from './event-loop-lag.ts';
-import { accessFields, hostFields } from './host-situation.ts';
-import type { IdentityStore } from './identity.ts';
+import { helloMessage } from './hello.ts';
+import { hostFields } from './host-situation.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { LinkWatch } from './link-watch.ts';
-import type { MeshAgentOptions } from './mesh-agent-options.ts';
+import type { MeshAgentDeps, MeshAgentOptions } from './mesh-agent-options.ts';
 import { PeerSet } from './mesh-peer.ts';
-import type { AgentMetrics, AgentSnapshot } from './metrics.ts';
+import type { AgentSnapshot } from './metrics.ts';
 import { NodePlace } from './node-place.ts';
 import { PeriodicTask } from './periodic-task.ts';
 import { PolicyKeeper } from './policy-keeper.ts';
 import { PolicyStore } from './policy-store.ts';
 import { TableKeeper } from './table-keeper.ts';
 import { TableStore } from './table-store.ts';
-
-export interface MeshAgentDeps {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly overlay: Overlay;
-  /** A fresh prober: one is used for as long as the node's tunnel address stays. */
-  readonly createProber: () => Prober;
-  readonly open: OpenCoreStream;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** 16 random bytes that tell this run from the last. */
-  readonly instanceId: Uint8Array;
-  readonly identityStore: IdentityStore;
-  readonly metrics: AgentMetrics;
-}
 
 /** Sessions are read this often while some peer has none, else the second: reading them costs a process. */
 const [STATUS_SEARCHING_MS, STATUS_IDLE_MS] = [1000, 5000];
@@ -70,6 +42,7 @@ export class MeshAgent {
   readonly #certificate: CertificateKeeper;
   readonly #policy: PolicyKeeper;
   readonly #tasks: readonly PeriodicTask[];
+  readonly #keys: KeyRotation;
   readonly #place: NodePlace;
   #peers: PeerSet;
   #wireguardBackend = '';
@@ -105,6 +78,14 @@ export class MeshAgent {
         this.#connection.send({ case: 'renewRequest', value: { signingRequestDer } }),
       sendTrustReport: (value) => this.#connection.send({ case: 'trustReport', value }),
     });
+    this.#keys = new KeyRotation(
+      {
+        ...deps,
+        send: (body) => this.#connection.send(body),
+        apply: async () => (await this.#dataPlane.want()).error === undefined,
+      },
+      { publicKey: options.publicKey, lifetimeMs: options.keyLifetimeMs ?? 0 },
+    );
     this.#memory = new AgentMemory({
       clock,
       log,
@@ -168,6 +149,7 @@ export class MeshAgent {
           onCoreClock: (unixMs) => this.#onCoreClock(unixMs),
           onCertificate: (der) => void this.#certificate.accept(der),
           onTrust: (trust) => void this.#certificate.trust(trust),
+          onKeyTurn: (turn) => this.#keys.turn(turn),
         },
         onState: (state) => {
           this.#state = state;
@@ -267,29 +249,23 @@ export class MeshAgent {
   // ---------------------------------------------------------------- the session
 
   #hello() {
-    return {
-      protocolMin: PROTOCOL_MIN,
-      protocolMax: PROTOCOL_MAX,
-      software: SOFTWARE_VERSION,
-      publicKey: publicKeyToBytes(this.#options.publicKey),
-      ...hostFields(this.#dataPlane.situation, this.#options),
-      tableGeneration: this.#table.told.generation,
-      tableChecksum: this.#table.told.checksum,
-      policyGeneration: this.#policy.state.generation,
-      policyChecksum: this.#policy.toldChecksum,
-      clockUnixMs: BigInt(Math.trunc(this.#deps.clock.nowMs())),
+    const facts = {
+      publicKey: this.#keys.publicKey,
+      situation: this.#dataPlane.situation,
+      table: this.#table.told,
+      clockUnixMs: this.#deps.clock.nowMs(),
+      policy: { generation: this.#policy.state.generation, checksum: this.#policy.toldChecksum },
       instanceId: this.#deps.instanceId,
-      stampPort: this.#options.stampPort,
       wireguardBackend: this.#wireguardBackend,
-      leafCapacity: this.#options.transit ? this.#options.leafCapacity : 0,
-      ...accessFields(this.#options),
-      ...(this.#certificate.report && { trust: this.#certificate.report }),
+      trust: this.#certificate.report,
     };
+    return helloMessage(facts, this.#options);
   }
 
   #onWelcome(welcome: Welcome): void {
     this.#table.sessionBegan();
     this.#policy.sessionBegan();
+    this.#keys.sessionBegan();
     if (welcome.probePlan !== undefined) this.#links.setProbePlan(welcome.probePlan);
     void this.#adoptIdentity(welcome);
     this.#reports.sessionBegan(welcome);
@@ -297,7 +273,9 @@ export class MeshAgent {
 
   #onPeerUpdate(update: PeerUpdate): void {
     const { log } = this.#deps;
+    const before = this.#peers.list();
     const refused = this.#peers.update(update);
+    this.#links.keysChanged(before);
     if (refused > 0) log.warn('the core named peers that cannot be used', { refused });
     log.info('peers changed', { peers: this.#peers.size });
     this.#endpoints.choose();
@@ -308,6 +286,7 @@ export class MeshAgent {
 
   #onCoreClock(unixMs: number): void {
     void this.#certificate.heardCore(unixMs);
+    this.#keys.heardCore();
     this.#memory.confirmed();
   }
 
@@ -366,7 +345,7 @@ export class MeshAgent {
     this.#reports.stop();
     for (const task of this.#tasks) task.stop();
     this.#endpoints.stop();
-    await Promise.all([this.#connection.stop(), this.#links.stop(), this.#dataPlane.stop()]);
+    await Promise.all([this.#connection.stop(), this.#keys.stop(), this.#links.stop(), this.#dataPlane.stop()]);
     await this.#memory.flush();
     this.#deps.log.info('agent stopped');
   }

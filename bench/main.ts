@@ -12,6 +12,7 @@ import { benchCoreKill } from './core-kill.ts';
 import { benchDoNoHarm } from './do-no-harm.ts';
 import { benchFleet, FLEET_KEYS, fleetOptionsOf } from './fleet/fleet-bench.ts';
 import { benchGenerations, GENERATIONS_KEYS } from './generations.ts';
+import { benchKeyRotation, KEY_ROTATION_KEYS } from './key-rotation.ts';
 import { benchLoad } from './load.ts';
 import { benchLocalRepair, LOCAL_REPAIR_KEYS } from './local-repair.ts';
 import { benchOutage, OUTAGE_KEYS } from './outage/outage-bench.ts';
@@ -89,6 +90,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
     },
   },
   abuse: { keys: ABUSE_KEYS, run: benchAbuse },
+  'key-rotation': { keys: KEY_ROTATION_KEYS, run: benchKeyRotation },
   removal: { keys: REMOVAL_KEYS, run: benchRemoval },
   'local-repair': { keys: LOCAL_REPAIR_KEYS, run: benchLocalRepair },
   outage: { keys: OUTAGE_KEYS, run: benchOutage },

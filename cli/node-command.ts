@@ -1,7 +1,8 @@
-/** `thalweg node list|show|label|drain|resume|remove`. */
+/** `thalweg node list|show|label|drain|resume|rotate-key|remove`. */
 import type { Command } from 'commander';
 import type { NodeChange, NodeView } from '../protocol/api.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { EXIT } from './exit-code.ts';
 import { nodeList, nodePage } from './print/node-page.ts';
 import { plain } from './print/table.ts';
 import type { CliSession } from './session.ts';
@@ -56,6 +57,38 @@ export function addNodeCommand(program: Command, session: CliSession): void {
     const global = session.read(resume);
     const view = await session.client(global).post<NodeView>(nodePath(name), { drained: false });
     session.show(global, view, () => `Paths may lead through ${name} again.\n`);
+  });
+  const rotate = node
+    .command('rotate-key')
+    .description('change the WireGuard key of a node, or of all that are online, without losing packets')
+    .argument('[name]', 'name of the node')
+    .option('--all', 'every node that is online, spread in time: five a second');
+  rotate.action(async (name: string | undefined, options: { all?: boolean }) => {
+    const global = session.read(rotate);
+    if ((name === undefined) === (options.all !== true)) {
+      throw new ThalwegError('invalid_argument', 'rotate-key takes either a name or --all', {
+        nextStep: 'thalweg node rotate-key NAME, or thalweg node rotate-key --all',
+      });
+    }
+    const client = session.client(global);
+    const all = name === undefined ? await client.get<NodeView[]>('/v1/nodes') : [];
+    const names = name === undefined ? all.filter(({ online }) => online).map((one) => one.name) : [name];
+    const asked: string[] = [];
+    const failed: { name: string; reason: string }[] = [];
+    for (const one of names) {
+      try {
+        await client.post<NodeView>(`${nodePath(one)}/key`, {});
+        asked.push(one);
+      } catch (cause) {
+        if (name !== undefined) throw cause;
+        failed.push({ name: one, reason: String(cause instanceof Error ? cause.message : cause) });
+      }
+    }
+    session.show(global, { asked, failed }, (value) => {
+      const not = value.failed.map((one) => `Not ${one.name}: ${one.reason}\n`).join('');
+      return `Asked ${value.asked.length === 1 ? value.asked[0] : `${value.asked.length} nodes`} for another WireGuard key.\n${not}`;
+    });
+    if (failed.length > 0) session.exitCode = EXIT.failed;
   });
   const remove = node
     .command('remove')

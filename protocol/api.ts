@@ -10,6 +10,7 @@
  *   GET    /v1/nodes/:name             NodeView
  *   DELETE /v1/nodes/:name             {} (admin)
  *   POST   /v1/nodes/:name             NodeChange -> NodeView (operator)
+ *   POST   /v1/nodes/:name/key         {} -> NodeView, asks for another WireGuard key (operator)
  *   GET    /v1/links                   LinkView[]
  *   GET    /v1/paths                   PathView[]  (every ordered pair)
  *   GET    /v1/paths/:from/:to         PathExplanation
@@ -276,6 +277,7 @@ export const AUDIT_KINDS = [
   'key_created',
   'key_revoked',
   'store_restored',
+  'node_key_changed',
   'ca_rotated',
   'ca_retired',
   'node_labelled',

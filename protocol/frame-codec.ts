@@ -175,6 +175,9 @@ function agentFrameFault({ body }: AgentFrame): string | undefined {
         if (fault !== undefined) return `hello.${field}: ${fault}`;
       }
       return trustFault('hello.trust', body.value.trust) ?? hostFault('hello', body.value);
+    case 'keyProposal':
+    case 'keyInUse':
+      return body.value.publicKey.length === 32 ? undefined : `${body.case}: the key is not 32 bytes`;
     case 'trustReport':
       return trustFault('trust_report', body.value);
     case 'hostUpdate':
@@ -230,6 +233,7 @@ function coreFrameFault({ body }: CoreFrame): string | undefined {
       return caDer.some(({ length }) => length > MAX_CA_BYTES) ? 'trust: a CA is too large' : undefined;
     }
     case 'heartbeat':
+    case 'keyTurn':
     case 'renewResponse':
     case 'refusal':
     case 'probePlan':

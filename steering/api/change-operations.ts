@@ -71,6 +71,20 @@ export function changeOperations({ views, tokens, keys, hub, ca, load, store, cl
       },
     }),
     operation({
+      method: 'POST',
+      path: '/v1/nodes/:name/key',
+      summary: 'Asks a node that is online for another WireGuard key, which it turns to without losing packets',
+      answer: nodeAnswer,
+      need: OPERATOR,
+      params: nameParams,
+      handle: ({ params }) => {
+        const node = views.find(params.name);
+        const live = hub.live(node.index);
+        hub.keys.rotate(node, live?.session, live?.turnsKey === true);
+        return views.node(node);
+      },
+    }),
+    operation({
       method: 'DELETE',
       path: '/v1/nodes/:name',
       summary: 'Removes a node: its certificate is refused from now on, and its key leaves every peer',

@@ -150,6 +150,13 @@ export class NodeRegistry {
     return this.#keep({ ...node, labels });
   }
 
+  /** Throws conflict when another node holds the key. */
+  setPublicKey(node: NodeRecord, publicKey: PublicKey): NodeRecord {
+    this.#store.setPublicKey(node.id, publicKey, this.#clock.nowMs());
+    this.#byKey.delete(node.publicKey);
+    return this.#keep({ ...node, publicKey });
+  }
+
   setHost(node: NodeRecord, host: NodeHost): NodeRecord {
     const lastSeenAtMs = this.#clock.nowMs();
     this.#store.setHost(node.id, host, lastSeenAtMs);

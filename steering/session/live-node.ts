@@ -5,4 +5,6 @@ export interface LiveNode {
   readonly session: AgentSession;
   readonly sinceMs: number;
   clockSkewMs: number | null;
+  /** Its agent can change its WireGuard key. */
+  readonly turnsKey: boolean;
 }

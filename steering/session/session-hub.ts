@@ -1,53 +1,30 @@
-/**
- * All sessions of the core: welcomes agents, keeps everybody's peers up to date, and carries what agents report into
- * the steering engine and what it answers back out.
- */
-import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { routeDeltaToMessage } from '../../protocol/frame-codec.ts';
 import type { Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
-import { publicKeyFromBytes } from '../../protocol/identifier.ts';
-import type { Logger } from '../../protocol/log.ts';
 import { policyUpdateToMessage } from '../../protocol/policy-message.ts';
 import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
-import type { MeshAuthority } from '../identity/mesh-authority.ts';
-import type { CoreMetrics } from '../metrics.ts';
-import type { NodeChange, NodeRegistry } from '../registry/node-registry.ts';
-import type { PlanMaking } from '../session-plan/plan-request.ts';
-import type { GroupCommit } from '../store/group-commit.ts';
-import type { Actor, NodeHost, NodeRecord, Store } from '../store/store.ts';
+import type { NodeChange } from '../registry/node-registry.ts';
+import type { Actor, NodeHost, NodeRecord } from '../store/store.ts';
 import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
-import type { HubOptions } from './hub-options.ts';
+import type { HubDeps, HubOptions } from './hub-options.ts';
 import { checkVersion } from './join-service.ts';
 import { letGo } from './leaving-session.ts';
 import type { LiveNode } from './live-node.ts';
 import { MeshPolicy } from './mesh-policy.ts';
+import { foreignKey, NodeKeys } from './node-keys.ts';
 import { NodeRenewal } from './node-renewal.ts';
 import { PeerUpdates } from './peer-updates.ts';
-import { isSameHost, reportedHost } from './reported-host.ts';
+import { isSameHost, isSamePeer, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
 import { accessLimits, linkObservations, type PeerInit, paceMessage, peerMessage } from './session-messages.ts';
 import { SessionPlanning } from './session-planning.ts';
 import { knowsNoLeaves, replaced } from './session-refusal.ts';
-import type { SteeringLoop } from './steering-loop.ts';
 
 /** Two devices with one identity would throw each other out at this pace. */
 const REPLACED_RETRY_MS = 30_000;
-
-export interface HubDeps {
-  readonly registry: NodeRegistry;
-  readonly authority: MeshAuthority;
-  readonly loop: SteeringLoop;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly metrics: CoreMetrics;
-  readonly store: Store;
-  readonly commits: GroupCommit;
-  readonly plans: PlanMaking;
-}
 
 export class SessionHub implements SessionOwner {
   readonly #deps: HubDeps;
@@ -63,6 +40,7 @@ export class SessionHub implements SessionOwner {
   readonly renewal: NodeRenewal;
   #isStarted = false;
   readonly policy: MeshPolicy;
+  readonly keys: NodeKeys;
 
   constructor(deps: HubDeps, options: HubOptions) {
     this.#deps = deps;
@@ -74,6 +52,7 @@ export class SessionHub implements SessionOwner {
       send: (index, update) =>
         this.#live.get(index)?.session.send({ case: 'policyUpdate', value: policyUpdateToMessage(update) }),
     });
+    this.keys = new NodeKeys({ ...deps, onChanged: (node) => this.#keyChanged(node) });
     this.#filter = new EndpointFilter(deps.registry.ranges.plan);
     this.#seen = new SeenTimes(deps);
     this.#updates = new PeerUpdates({
@@ -143,7 +122,7 @@ export class SessionHub implements SessionOwner {
     if (!this.#isStarted) return;
     for (const { before, after } of changes) {
       if (before !== undefined && after === undefined) this.#gone(before);
-      else if (after !== undefined && (before === undefined || !sameHost(before, after))) this.#hostChanged(after);
+      else if (after !== undefined && (before === undefined || !isSamePeer(before, after))) this.#hostChanged(after);
     }
   }
 
@@ -172,12 +151,7 @@ export class SessionHub implements SessionOwner {
     const { registry, loop } = this.#deps;
     const protocol = checkVersion(hello.protocolMin, hello.protocolMax);
     const node = this.#node(session);
-    const key = publicKeyFromBytes(hello.publicKey);
-    if (!key.ok || key.value !== node.publicKey) {
-      throw new ThalwegError('certificate_invalid', `the WireGuard key is not the one ${node.name} joined with`, {
-        nextStep: 'restore wireguard.key, or remove the node and join the device again',
-      });
-    }
+    if (!this.keys.inUse(node, hello.publicKey)) throw foreignKey(node.name);
     const { stampPort, software, wireguardBackend, leafCapacity } = hello;
     if (leafCapacity === undefined && loop.engine.role !== undefined) throw knowsNoLeaves(node.name, software);
     const host = {
@@ -212,6 +186,7 @@ export class SessionHub implements SessionOwner {
       session,
       sinceMs: clock.nowMs(),
       clockSkewMs: Number(hello.clockUnixMs) - clock.nowMs(),
+      turnsKey: hello.turnsKey,
     });
     session.open();
     session.send({
@@ -281,6 +256,12 @@ export class SessionHub implements SessionOwner {
         return;
       case 'renewRequest':
         this.renewal.renew(session, this.#node(session), body.value.signingRequestDer);
+        return;
+      case 'keyProposal':
+        this.keys.proposed(session, this.#node(session), body.value.publicKey);
+        return;
+      case 'keyInUse':
+        this.keys.confirm(session, this.#node(session), body.value.publicKey);
         return;
       case 'trustReport':
         this.renewal.reported(session, body.value);
@@ -371,6 +352,12 @@ export class SessionHub implements SessionOwner {
     for (const peer of this.#peersOf(node.index)) this.#updates.note(peer, node.index, true);
   }
 
+  /** Peers drop what the node sends until they know: it does not wait for others' news. */
+  #keyChanged(node: NodeRecord): void {
+    this.#hostChanged(node);
+    this.#updates.hurry();
+  }
+
   #upsert(node: NodeRecord): void {
     const { index, name, host } = node;
     const leafCapacity = host === null ? null : (host.leafCapacity ?? 0);
@@ -392,8 +379,4 @@ export class SessionHub implements SessionOwner {
     const node = registry.byIndex(index);
     return node === undefined ? [] : peerMessage(node, loop.engine.role?.(index)?.kind === 'leaf');
   }
-}
-
-function sameHost(before: NodeRecord, after: NodeRecord): boolean {
-  return after.host === null || isSameHost(before.host, after.host);
 }

@@ -152,8 +152,8 @@ function takeOver(database: Database, nowMs: number): Omit<Changes, 'nodes' | 'm
     nowMs,
   );
   const removedSince = run('DELETE FROM main.nodes WHERE id IN (SELECT id FROM main.removed_nodes)');
-  run(`UPDATE main.nodes SET (serial, previous_serial, certificate_expires_at_ms, host) = (
-         SELECT serial, previous_serial, certificate_expires_at_ms, host FROM present.nodes AS p WHERE p.id = nodes.id)
+  run(`UPDATE main.nodes SET (serial, previous_serial, certificate_expires_at_ms, host, public_key) = (
+         SELECT serial, previous_serial, certificate_expires_at_ms, host, public_key FROM present.nodes AS p WHERE p.id = nodes.id)
        WHERE id IN (SELECT id FROM present.nodes)`);
   run('INSERT OR IGNORE INTO main.tokens SELECT * FROM present.tokens');
   run(`UPDATE main.tokens SET

@@ -4,7 +4,7 @@
  * share a state directory, and a lock left by a killed core is gone with its process.
  */
 import { ThalwegError } from '../../protocol/error.ts';
-import type { NodeId } from '../../protocol/identifier.ts';
+import type { NodeId, PublicKey } from '../../protocol/identifier.ts';
 import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
 import type {
@@ -233,6 +233,20 @@ export class SqliteStore implements Store {
       if (row === undefined) return;
       this.#run('UPDATE nodes SET labels = ? WHERE id = ?', JSON.stringify(labels), id);
       this.#note({ ...NOTHING, atMs, kind: 'node_labelled', nodeId: id, name: String(row['name']), ...change });
+    });
+  }
+
+  setPublicKey(id: NodeId, publicKey: PublicKey, atMs: number): void {
+    this.#commit('save a WireGuard key', () => {
+      const holder = this.#get('SELECT name FROM nodes WHERE public_key = ? AND id <> ?', publicKey, id);
+      if (holder !== undefined) {
+        throw new ThalwegError('conflict', `the WireGuard key is held by node ${String(holder['name'])}`);
+      }
+      const row = this.#get('SELECT name FROM nodes WHERE id = ?', id);
+      if (row === undefined) return;
+      this.#run('UPDATE nodes SET public_key = ? WHERE id = ?', publicKey, id);
+      const name = String(row['name']);
+      this.#note({ ...NOTHING, atMs, kind: 'node_key_changed', nodeId: id, name, by: 'device' });
     });
   }
 

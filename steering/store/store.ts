@@ -128,6 +128,8 @@ export interface Store {
   setCertificate(id: NodeId, serial: string, previousSerial: string | null, expiresAtMs: number): void;
   /** One commit: all labels of the node, and the audit with what changed. */
   setLabels(id: NodeId, labels: Labels, atMs: number, change: { readonly detail: string; readonly by: Actor }): void;
+  /** One commit, with the audit. Throws conflict when another node holds the key. */
+  setPublicKey(id: NodeId, publicKey: PublicKey, atMs: number): void;
   setHost(id: NodeId, host: NodeHost, lastSeenAtMs: number): void;
   /** Node id -> time, in one commit. */
   setLastSeen(times: ReadonlyMap<NodeId, number>): void;

@@ -171,6 +171,22 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
       expect(store.audit(1)).toEqual([entry]);
     });
 
+    it('changes the key of a node, to none that another one holds', () => {
+      store.insertToken(aToken('t', { uses: 2 }), 'socket');
+      store.admitNode(aNode(1));
+      store.admitNode(aNode(2));
+      const [one, two] = [aNode(1), aNode(2)];
+      expect(() => store.setPublicKey(one.id, two.publicKey, 3000)).toThrow(
+        expect.objectContaining({ code: 'conflict' }),
+      );
+      const other = aNode(3).publicKey;
+      store.setPublicKey(one.id, other, 3100);
+      reopen();
+      expect(store.nodes()).toEqual([{ ...one, publicKey: other }, two]);
+      const { kind, atMs, nodeId, name, by } = store.audit(1)[0] ?? {};
+      expect([kind, atMs, nodeId, name, by]).toEqual(['node_key_changed', 3100, one.id, one.name, 'device']);
+    });
+
     it('remembers who was removed, and since when', () => {
       store.insertToken(aToken('t'), 'socket');
       store.admitNode(aNode(1));

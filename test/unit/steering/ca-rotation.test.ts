@@ -4,30 +4,23 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CertificateKeeper } from '../../../agent/certificate-keeper.ts';
 import { fetchCa } from '../../../agent/core-ca.ts';
-import { CoreConnection } from '../../../agent/core-connection.ts';
 import { openCoreStream } from '../../../agent/core-stream.ts';
-import { IdentityStore } from '../../../agent/identity.ts';
-import { joinNode } from '../../../agent/join.ts';
 import { nextBundle, readBundle } from '../../../agent/trust-bundle.ts';
-import { wireGuardPublicKey } from '../../../agent/wireguard-key.ts';
 import type { CaView } from '../../../protocol/api.ts';
 import { systemClock } from '../../../protocol/clock.ts';
-import { publicKeyToBytes } from '../../../protocol/identifier.ts';
 import { parseJoinToken } from '../../../protocol/join-token.ts';
-import { silentLogger } from '../../../protocol/log.ts';
-import { PROTOCOL_MAX, PROTOCOL_MIN } from '../../../protocol/version.ts';
 import { CertificateAuthority } from '../../../steering/identity/certificate-authority.ts';
 import { MeshAuthority } from '../../../steering/identity/mesh-authority.ts';
 import { backupStore } from '../../../steering/store/backup.ts';
 import { restoreStore } from '../../../steering/store/restore.ts';
 import { eventually, TestCore } from '../../fake/test-core.ts';
+import { TestDevice } from '../../fake/test-device.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 2);
 let folder: string;
 let core: TestCore;
-const devices: Device[] = [];
+const devices: TestDevice[] = [];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'thalweg-ca-rotation-'));
   core = await new TestCore().start({ heartbeatMs: 100 });
@@ -38,94 +31,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What an agent has of certificates and sessions, without a data plane. */
-class Device {
-  readonly store: IdentityStore;
-  readonly keeper: CertificateKeeper;
-  #connection: CoreConnection | undefined;
-  ended: Promise<string> = Promise.resolve('never began');
-
-  constructor(name: string) {
-    this.store = new IdentityStore(join(folder, name));
-    this.keeper = new CertificateKeeper({
-      clock: systemClock,
-      log: silentLogger,
-      identityStore: this.store,
-      random: () => 0,
-      sendRenewRequest: (signingRequestDer) =>
-        this.#connection?.send({ case: 'renewRequest', value: { signingRequestDer } }),
-      sendTrustReport: (value) => this.#connection?.send({ case: 'trustReport', value }),
-    });
-    devices.push(this);
-  }
-
-  async join(token: string, name: string): Promise<this> {
-    await joinNode({ token, stateDir: this.store.stateDir, name });
-    return this;
-  }
-
-  async connect(): Promise<this> {
-    await this.keeper.load();
-    const publicKey = wireGuardPublicKey(readFileSync(this.store.path('wireguard.key'), 'utf8'));
-    const { coreAddresses } = await this.store.loadJoined();
-    const connection = new CoreConnection(
-      {
-        clock: systemClock,
-        log: silentLogger,
-        random: () => 0.01,
-        open: openCoreStream,
-        credentials: () => this.store.loadCredentials(),
-        hello: async () => ({
-          protocolMin: PROTOCOL_MIN,
-          protocolMax: PROTOCOL_MAX,
-          publicKey: publicKeyToBytes(publicKey),
-          listenPort: 51_820,
-          underlayMtuBytes: 1500,
-          transit: true,
-          stampPort: 862,
-          clockUnixMs: BigInt(Date.now()),
-          ...(this.keeper.report && { trust: this.keeper.report }),
-        }),
-        listener: {
-          onWelcome: () => {},
-          onPeerUpdate: () => {},
-          onRouteDelta: () => {},
-          onPolicyUpdate: () => {},
-          onProbePlan: () => {},
-          onCoreClock: (unixMs) => void this.keeper.heardCore(unixMs),
-          onCertificate: (der) => void this.keeper.accept(der),
-          onTrust: (trust) => void this.keeper.trust(trust),
-        },
-        onState: () => {},
-        onReconnect: () => {},
-      },
-      { addresses: coreAddresses, reconnect: { baseMs: 20, capMs: 50 } },
-    );
-    this.#connection = connection;
-    this.ended = connection.start().then(
-      () => 'stopped',
-      (error: { code?: string }) => String(error.code),
-    );
-    await eventually('a session', () => connection.established);
-    return this;
-  }
-
-  async stop(): Promise<void> {
-    await this.#connection?.stop();
-  }
-
-  get trusted(): readonly string[] {
-    return readBundle(readFileSync(this.store.path('ca.crt'), 'utf8')).map(({ fingerprint }) =>
-      Buffer.from(fingerprint).toString('hex'),
-    );
-  }
-
-  get certificate(): X509Certificate {
-    return new X509Certificate(readFileSync(this.store.path('tls.crt')));
-  }
-}
-
-const device = async (name: string) => await new Device(name).join((await core.token()).token, name);
+const made = (name: string) => {
+  const device = new TestDevice(join(folder, name));
+  devices.push(device);
+  return device;
+};
+const device = async (name: string) => await made(name).join((await core.token()).token, name);
 const ca = () => core.api.get<CaView>('/v1/ca');
 const rotate = () => core.api.post<CaView>('/v1/ca', { action: 'rotate' });
 const finish = (force = false) => core.api.post<CaView>('/v1/ca', { action: 'finish', force });
@@ -150,7 +61,7 @@ describe('a rotation of the CA', () => {
     const port = core.port;
     await core.restart({ heartbeatMs: 100, listen: `127.0.0.1:${port}` });
     await b.connect();
-    await (await new Device('c').join(early, 'c')).connect();
+    await (await made('c').join(early, 'c')).connect();
     await eventually('all have moved', async () => (await ca()).rotation?.moved === 3);
     const after = await finish();
     expect(after).toMatchObject({ fingerprint: next, rotation: null });
@@ -161,7 +72,7 @@ describe('a rotation of the CA', () => {
       await one.stop();
     }
     // a token that pins the old CA, by the old CA's word for the new one
-    const late = await (await new Device('d').join(early, 'd')).connect();
+    const late = await (await made('d').join(early, 'd')).connect();
     expect(late.trusted).toEqual([next]);
     const kinds = (await core.api.get<{ kind: string }[]>('/v1/audit')).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind.startsWith('ca_'))).toEqual(['ca_retired', 'ca_rotated']);

@@ -118,7 +118,7 @@ describe('a real core', () => {
   let core: TestCore;
   beforeAll(async () => {
     core = await new TestCore({ hasRealEngine: true }).start();
-    const agents = await Promise.all(['a', 'b'].map(async (name) => (await core.agent(name)).open()));
+    const agents = await Promise.all(['a', 'b'].map(async (name) => (await core.agent(name)).open({ turnsKey: true })));
     for (const [i, session] of agents.entries()) {
       const link = { peerIndex: 2 - i, health: LinkHealth.UP, rttUs: 5000, jitterUs: 10, lossOutPpm: 100, samples: 5 };
       session.send({ case: 'linkReport', value: { links: [link] } });
@@ -143,6 +143,7 @@ describe('a real core', () => {
     const bodies: Record<string, unknown> = {
       'POST /v1/nodes/:name': { drained: true },
       'POST /v1/load': { aware: false },
+      'POST /v1/nodes/:name/key': {},
       'POST /v1/ca': { action: 'rotate' },
       'POST /v1/policy': { text: 'allow any -> any icmp' },
       'POST /v1/policy/test': { from: 'any', to: 'a', service: 'icmp' },

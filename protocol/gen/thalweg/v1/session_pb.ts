@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file thalweg/v1/session.proto.
  */
 export const file_thalweg_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEinwQKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSAASLwoMdHJ1c3RfcmVwb3J0GBAgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEgAEjEKDXBvbGljeV9zdGF0dXMYCyABKAsyGC50aGFsd2VnLnYxLlBvbGljeVN0YXR1c0gAQgYKBGJvZHkiswMKCUNvcmVGcmFtZRILCgNzZXEYASABKAQSJgoHd2VsY29tZRgCIAEoCzITLnRoYWx3ZWcudjEuV2VsY29tZUgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLcGVlcl91cGRhdGUYBCABKAsyFi50aGFsd2VnLnYxLlBlZXJVcGRhdGVIABItCgtyb3V0ZV9kZWx0YRgFIAEoCzIWLnRoYWx3ZWcudjEuUm91dGVEZWx0YUgAEjMKDnJlbmV3X3Jlc3BvbnNlGAYgASgLMhkudGhhbHdlZy52MS5SZW5ld1Jlc3BvbnNlSAASJgoHcmVmdXNhbBgHIAEoCzITLnRoYWx3ZWcudjEuUmVmdXNhbEgAEisKCnByb2JlX3BsYW4YCCABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbkgAEiIKBXRydXN0GBAgASgLMhEudGhhbHdlZy52MS5UcnVzdEgAEjEKDXBvbGljeV91cGRhdGUYCSABKAsyGC50aGFsd2VnLnYxLlBvbGljeVVwZGF0ZUgAQgYKBGJvZHkiIgoJSGVhcnRiZWF0EhUKDWNsb2NrX3VuaXhfbXMYASABKAMiQAoHUmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iKQoIRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoDBIMCgRwb3J0GAIgASgNIsgECgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEhAKCHNvZnR3YXJlGAMgASgJEhIKCnB1YmxpY19rZXkYBCABKAwSEwoLbGlzdGVuX3BvcnQYBSABKA0SJwoJZW5kcG9pbnRzGAYgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBIaChJ1bmRlcmxheV9tdHVfYnl0ZXMYByABKA0SDwoHdHJhbnNpdBgIIAEoCBIYChB0YWJsZV9nZW5lcmF0aW9uGAkgASgEEhYKDnRhYmxlX2NoZWNrc3VtGAogASgGEhUKDWNsb2NrX3VuaXhfbXMYCyABKAMSEwoLaW5zdGFuY2VfaWQYDCABKAwSEgoKc3RhbXBfcG9ydBgNIAEoDRIZChF3aXJlZ3VhcmRfYmFja2VuZBgOIAEoCRIaCg1sZWFmX2NhcGFjaXR5GA8gASgNSACIAQESFwoKdXBsaW5rX2JwcxgQIAEoBEgBiAEBEhkKDGRvd25saW5rX2JwcxgRIAEoBEgCiAEBEiYKBXRydXN0GBQgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydBIcCg9wb2xpY3lfY2hlY2tzdW0YEiABKAZIA4gBARIZChFwb2xpY3lfZ2VuZXJhdGlvbhgTIAEoBEIQCg5fbGVhZl9jYXBhY2l0eUINCgtfdXBsaW5rX2Jwc0IPCg1fZG93bmxpbmtfYnBzQhIKEF9wb2xpY3lfY2hlY2tzdW0idwoKSG9zdFVwZGF0ZRInCgllbmRwb2ludHMYASADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50EhMKC2xpc3Rlbl9wb3J0GAIgASgNEhoKEnVuZGVybGF5X210dV9ieXRlcxgDIAEoDRIPCgd0cmFuc2l0GAQgASgIItgDCg9MaW5rTWVhc3VyZW1lbnQSEgoKcGVlcl9pbmRleBgBIAEoDRImCgZoZWFsdGgYAiABKA4yFi50aGFsd2VnLnYxLkxpbmtIZWFsdGgSEwoGcnR0X3VzGAMgASgNSACIAQESFwoKbWluX3J0dF91cxgEIAEoDUgBiAEBEhYKCWppdHRlcl91cxgFIAEoDUgCiAEBEhkKDGxvc3Nfb3V0X3BwbRgGIAEoDUgDiAEBEhgKC2xvc3NfaW5fcHBtGAcgASgNSASIAQESDwoHc2FtcGxlcxgIIAEoDRIcCg9oYW5kc2hha2VfYWdlX3MYCSABKA1IBYgBARIiChVzZW50X2J5dGVzX3Blcl9zZWNvbmQYCiABKARIBogBARImChlyZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAsgASgESAeIAQFCCQoHX3J0dF91c0INCgtfbWluX3J0dF91c0IMCgpfaml0dGVyX3VzQg8KDV9sb3NzX291dF9wcG1CDgoMX2xvc3NfaW5fcHBtQhIKEF9oYW5kc2hha2VfYWdlX3NCGAoWX3NlbnRfYnl0ZXNfcGVyX3NlY29uZEIcChpfcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZCI4CgpMaW5rUmVwb3J0EioKBWxpbmtzGAEgAygLMhsudGhhbHdlZy52MS5MaW5rTWVhc3VyZW1lbnQiNgoGRGVtYW5kEhIKCnBlZXJfaW5kZXgYASABKA0SGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCIzCgxEZW1hbmRSZXBvcnQSIwoHZGVtYW5kcxgBIAMoCzISLnRoYWx3ZWcudjEuRGVtYW5kIlAKCFRhYmxlQWNrEhIKCmdlbmVyYXRpb24YASABKAQSEAoIY2hlY2tzdW0YAiABKAYSDQoFZXJyb3IYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSI+CgxUYWJsZVJlcXVlc3QSFwoPaGF2ZV9nZW5lcmF0aW9uGAEgASgEEhUKDWhhdmVfY2hlY2tzdW0YAiABKAYiggEKDFBvbGljeVN0YXR1cxISCgpnZW5lcmF0aW9uGAEgASgEEhAKCGNoZWNrc3VtGAIgASgGEg0KBWVycm9yGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSFgoOZGVuaWVkX3BhY2tldHMYBSABKAQSFAoMZGVuaWVkX2J5dGVzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNzaWduaW5nX3JlcXVlc3RfZGVyGAEgASgMIkIKC1RydXN0UmVwb3J0EhcKD2NhX2ZpbmdlcnByaW50cxgBIAMoDBIaChJpc3N1ZXJfZmluZ2VycHJpbnQYAiABKAwiGQoHR29vZGJ5ZRIOCgZyZWFzb24YASABKAkingIKB1dlbGNvbWUSEAoIcHJvdG9jb2wYASABKA0SDwoHbm9kZV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBWluZGV4GAQgASgNEi0KDGFkZHJlc3NfcGxhbhgFIAEoCzIXLnRoYWx3ZWcudjEuQWRkcmVzc1BsYW4SFAoMaGVhcnRiZWF0X21zGAYgASgNEhUKDWNsb2NrX3VuaXhfbXMYByABKAMSFAoMY29yZV92ZXJzaW9uGAggASgJEikKCnByb2JlX3BsYW4YCSABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbhIaChJyZXBvcnRfaW50ZXJ2YWxfbXMYCiABKA0SGgoSZGVtYW5kX2ludGVydmFsX21zGAsgASgNIjsKC0FkZHJlc3NQbGFuEg4KBnR1bm5lbBgBIAEoCRINCgVub2RlNBgCIAEoCRINCgVub2RlNhgDIAEoCSI3CglQcm9iZVBsYW4SEwoLaW50ZXJ2YWxfbXMYASABKA0SFQoNZGVhZF9hZnRlcl9tcxgCIAEoDSKkAQoEUGVlchINCgVpbmRleBgBIAEoDRIPCgdub2RlX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBInCgllbmRwb2ludHMYBSADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50Eg8KB3RyYW5zaXQYBiABKAgSEgoKc3RhbXBfcG9ydBgHIAEoDRIMCgRsZWFmGAggASgIIkkKClBlZXJVcGRhdGUSDAoEZnVsbBgBIAEoCBIdCgNzZXQYAiADKAsyEC50aGFsd2VnLnYxLlBlZXISDgoGcmVtb3ZlGAMgAygNIiwKB05leHRIb3ASEQoJbmVpZ2hib3VyGAEgASgNEg4KBndlaWdodBgCIAEoDSK0AQoIUm91dGVSb3cSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNEiAKBXBsYW5lGAQgASgOMhEudGhhbHdlZy52MS5QbGFuZRImCgluZXh0X2hvcHMYBSADKAsyEy50aGFsd2VnLnYxLk5leHRIb3ASDwoHYmFja3VwcxgGIAMoDSJXCgZSb3dLZXkSJAoFdGFibGUYASABKA4yFS50aGFsd2VnLnYxLlRhYmxlS2luZBITCgtkZXN0aW5hdGlvbhgCIAEoDRISCgpibG9ja19iaXRzGAMgASgNIqABCgpSb3V0ZURlbHRhEhIKCmdlbmVyYXRpb24YASABKAQSFwoPYmFzZV9nZW5lcmF0aW9uGAIgASgEEgwKBGZ1bGwYAyABKAgSIQoDc2V0GAQgAygLMhQudGhhbHdlZy52MS5Sb3V0ZVJvdxIiCgZyZW1vdmUYBSADKAsyEi50aGFsd2VnLnYxLlJvd0tleRIQCghjaGVja3N1bRgGIAEoBiIwCgVUcnVzdBIOCgZjYV9kZXIYASADKAwSFwoPcmVuZXdfd2l0aGluX21zGAIgASgNIigKDVJlbmV3UmVzcG9uc2USFwoPY2VydGlmaWNhdGVfZGVyGAEgASgMIkwKDVBvbGljeVNlcnZpY2USLAoIcHJvdG9jb2wYASABKA4yGi50aGFsd2VnLnYxLlBvbGljeVByb3RvY29sEg0KBXBvcnRzGAIgAygNIkYKClBvbGljeVJ1bGUSCwoDc2V0GAEgASgGEisKCHNlcnZpY2VzGAIgAygLMhkudGhhbHdlZy52MS5Qb2xpY3lTZXJ2aWNlIkMKCVBvbGljeVNldBIKCgJpZBgBIAEoBhINCgVyZXNldBgCIAEoCBILCgNhZGQYAyADKA0SDgoGcmVtb3ZlGAQgAygNIrcBCgxQb2xpY3lVcGRhdGUSEgoKZ2VuZXJhdGlvbhgBIAEoBBIXCg9iYXNlX2dlbmVyYXRpb24YAiABKAQSDAoEZnVsbBgDIAEoCBIOCgZhY3RpdmUYBCABKAgSJQoFcnVsZXMYBSADKAsyFi50aGFsd2VnLnYxLlBvbGljeVJ1bGUSIwoEc2V0cxgGIAMoCzIVLnRoYWx3ZWcudjEuUG9saWN5U2V0EhAKCGNoZWNrc3VtGAcgASgGKlMKCkxpbmtIZWFsdGgSGwoXTElOS19IRUFMVEhfVU5TUEVDSUZJRUQQABISCg5MSU5LX0hFQUxUSF9VUBABEhQKEExJTktfSEVBTFRIX0RPV04QAipyCglUYWJsZUtpbmQSGgoWVEFCTEVfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBQkxFX0tJTkRfU09VUkNFEAESGAoUVEFCTEVfS0lORF9UUkFOU0lUX0EQAhIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQhADKkoKBVBsYW5lEhUKEVBMQU5FX1VOU1BFQ0lGSUVEEAASCwoHUExBTkVfQRABEgsKB1BMQU5FX0IQAhIQCgxQTEFORV9VUExJTksQAyqWAQoOUG9saWN5UHJvdG9jb2wSHwobUE9MSUNZX1BST1RPQ09MX1VOU1BFQ0lGSUVEEAASFwoTUE9MSUNZX1BST1RPQ09MX1RDUBABEhcKE1BPTElDWV9QUk9UT0NPTF9VRFAQAhIYChRQT0xJQ1lfUFJPVE9DT0xfSUNNUBADEhcKE1BPTElDWV9QUk9UT0NPTF9BTlkQBGIGcHJvdG8z");
+  fileDesc("Chh0aGFsd2VnL3YxL3Nlc3Npb24ucHJvdG8SCnRoYWx3ZWcudjEi/AQKCkFnZW50RnJhbWUSCwoDc2VxGAEgASgEEiIKBWhlbGxvGAIgASgLMhEudGhhbHdlZy52MS5IZWxsb0gAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLbGlua19yZXBvcnQYBCABKAsyFi50aGFsd2VnLnYxLkxpbmtSZXBvcnRIABIxCg1kZW1hbmRfcmVwb3J0GAUgASgLMhgudGhhbHdlZy52MS5EZW1hbmRSZXBvcnRIABIpCgl0YWJsZV9hY2sYBiABKAsyFC50aGFsd2VnLnYxLlRhYmxlQWNrSAASMQoNdGFibGVfcmVxdWVzdBgHIAEoCzIYLnRoYWx3ZWcudjEuVGFibGVSZXF1ZXN0SAASMQoNcmVuZXdfcmVxdWVzdBgIIAEoCzIYLnRoYWx3ZWcudjEuUmVuZXdSZXF1ZXN0SAASJgoHZ29vZGJ5ZRgJIAEoCzITLnRoYWx3ZWcudjEuR29vZGJ5ZUgAEi0KC2hvc3RfdXBkYXRlGAogASgLMhYudGhhbHdlZy52MS5Ib3N0VXBkYXRlSAASLwoMdHJ1c3RfcmVwb3J0GBAgASgLMhcudGhhbHdlZy52MS5UcnVzdFJlcG9ydEgAEjEKDXBvbGljeV9zdGF0dXMYCyABKAsyGC50aGFsd2VnLnYxLlBvbGljeVN0YXR1c0gAEi8KDGtleV9wcm9wb3NhbBgRIAEoCzIXLnRoYWx3ZWcudjEuS2V5UHJvcG9zYWxIABIqCgprZXlfaW5fdXNlGBIgASgLMhQudGhhbHdlZy52MS5LZXlJblVzZUgAQgYKBGJvZHki3AMKCUNvcmVGcmFtZRILCgNzZXEYASABKAQSJgoHd2VsY29tZRgCIAEoCzITLnRoYWx3ZWcudjEuV2VsY29tZUgAEioKCWhlYXJ0YmVhdBgDIAEoCzIVLnRoYWx3ZWcudjEuSGVhcnRiZWF0SAASLQoLcGVlcl91cGRhdGUYBCABKAsyFi50aGFsd2VnLnYxLlBlZXJVcGRhdGVIABItCgtyb3V0ZV9kZWx0YRgFIAEoCzIWLnRoYWx3ZWcudjEuUm91dGVEZWx0YUgAEjMKDnJlbmV3X3Jlc3BvbnNlGAYgASgLMhkudGhhbHdlZy52MS5SZW5ld1Jlc3BvbnNlSAASJgoHcmVmdXNhbBgHIAEoCzITLnRoYWx3ZWcudjEuUmVmdXNhbEgAEisKCnByb2JlX3BsYW4YCCABKAsyFS50aGFsd2VnLnYxLlByb2JlUGxhbkgAEiIKBXRydXN0GBAgASgLMhEudGhhbHdlZy52MS5UcnVzdEgAEjEKDXBvbGljeV91cGRhdGUYCSABKAsyGC50aGFsd2VnLnYxLlBvbGljeVVwZGF0ZUgAEicKCGtleV90dXJuGBEgASgLMhMudGhhbHdlZy52MS5LZXlUdXJuSABCBgoEYm9keSIiCglIZWFydGJlYXQSFQoNY2xvY2tfdW5peF9tcxgBIAEoAyJACgdSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDSIpCghFbmRwb2ludBIPCgdhZGRyZXNzGAEgASgMEgwKBHBvcnQYAiABKA0i2wQKBUhlbGxvEhQKDHByb3RvY29sX21pbhgBIAEoDRIUCgxwcm90b2NvbF9tYXgYAiABKA0SEAoIc29mdHdhcmUYAyABKAkSEgoKcHVibGljX2tleRgEIAEoDBITCgtsaXN0ZW5fcG9ydBgFIAEoDRInCgllbmRwb2ludHMYBiADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50EhoKEnVuZGVybGF5X210dV9ieXRlcxgHIAEoDRIPCgd0cmFuc2l0GAggASgIEhgKEHRhYmxlX2dlbmVyYXRpb24YCSABKAQSFgoOdGFibGVfY2hlY2tzdW0YCiABKAYSFQoNY2xvY2tfdW5peF9tcxgLIAEoAxITCgtpbnN0YW5jZV9pZBgMIAEoDBISCgpzdGFtcF9wb3J0GA0gASgNEhkKEXdpcmVndWFyZF9iYWNrZW5kGA4gASgJEhoKDWxlYWZfY2FwYWNpdHkYDyABKA1IAIgBARIXCgp1cGxpbmtfYnBzGBAgASgESAGIAQESGQoMZG93bmxpbmtfYnBzGBEgASgESAKIAQESJgoFdHJ1c3QYFCABKAsyFy50aGFsd2VnLnYxLlRydXN0UmVwb3J0EhwKD3BvbGljeV9jaGVja3N1bRgSIAEoBkgDiAEBEhkKEXBvbGljeV9nZW5lcmF0aW9uGBMgASgEEhEKCXR1cm5zX2tleRgVIAEoCEIQCg5fbGVhZl9jYXBhY2l0eUINCgtfdXBsaW5rX2Jwc0IPCg1fZG93bmxpbmtfYnBzQhIKEF9wb2xpY3lfY2hlY2tzdW0idwoKSG9zdFVwZGF0ZRInCgllbmRwb2ludHMYASADKAsyFC50aGFsd2VnLnYxLkVuZHBvaW50EhMKC2xpc3Rlbl9wb3J0GAIgASgNEhoKEnVuZGVybGF5X210dV9ieXRlcxgDIAEoDRIPCgd0cmFuc2l0GAQgASgIItgDCg9MaW5rTWVhc3VyZW1lbnQSEgoKcGVlcl9pbmRleBgBIAEoDRImCgZoZWFsdGgYAiABKA4yFi50aGFsd2VnLnYxLkxpbmtIZWFsdGgSEwoGcnR0X3VzGAMgASgNSACIAQESFwoKbWluX3J0dF91cxgEIAEoDUgBiAEBEhYKCWppdHRlcl91cxgFIAEoDUgCiAEBEhkKDGxvc3Nfb3V0X3BwbRgGIAEoDUgDiAEBEhgKC2xvc3NfaW5fcHBtGAcgASgNSASIAQESDwoHc2FtcGxlcxgIIAEoDRIcCg9oYW5kc2hha2VfYWdlX3MYCSABKA1IBYgBARIiChVzZW50X2J5dGVzX3Blcl9zZWNvbmQYCiABKARIBogBARImChlyZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAsgASgESAeIAQFCCQoHX3J0dF91c0INCgtfbWluX3J0dF91c0IMCgpfaml0dGVyX3VzQg8KDV9sb3NzX291dF9wcG1CDgoMX2xvc3NfaW5fcHBtQhIKEF9oYW5kc2hha2VfYWdlX3NCGAoWX3NlbnRfYnl0ZXNfcGVyX3NlY29uZEIcChpfcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZCI4CgpMaW5rUmVwb3J0EioKBWxpbmtzGAEgAygLMhsudGhhbHdlZy52MS5MaW5rTWVhc3VyZW1lbnQiNgoGRGVtYW5kEhIKCnBlZXJfaW5kZXgYASABKA0SGAoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoBCIzCgxEZW1hbmRSZXBvcnQSIwoHZGVtYW5kcxgBIAMoCzISLnRoYWx3ZWcudjEuRGVtYW5kIlAKCFRhYmxlQWNrEhIKCmdlbmVyYXRpb24YASABKAQSEAoIY2hlY2tzdW0YAiABKAYSDQoFZXJyb3IYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSI+CgxUYWJsZVJlcXVlc3QSFwoPaGF2ZV9nZW5lcmF0aW9uGAEgASgEEhUKDWhhdmVfY2hlY2tzdW0YAiABKAYiggEKDFBvbGljeVN0YXR1cxISCgpnZW5lcmF0aW9uGAEgASgEEhAKCGNoZWNrc3VtGAIgASgGEg0KBWVycm9yGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSFgoOZGVuaWVkX3BhY2tldHMYBSABKAQSFAoMZGVuaWVkX2J5dGVzGAYgASgEIisKDFJlbmV3UmVxdWVzdBIbChNzaWduaW5nX3JlcXVlc3RfZGVyGAEgASgMIiEKC0tleVByb3Bvc2FsEhIKCnB1YmxpY19rZXkYASABKAwiHgoIS2V5SW5Vc2USEgoKcHVibGljX2tleRgBIAEoDCJCCgtUcnVzdFJlcG9ydBIXCg9jYV9maW5nZXJwcmludHMYASADKAwSGgoSaXNzdWVyX2ZpbmdlcnByaW50GAIgASgMIhkKB0dvb2RieWUSDgoGcmVhc29uGAEgASgJIp4CCgdXZWxjb21lEhAKCHByb3RvY29sGAEgASgNEg8KB25vZGVfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRINCgVpbmRleBgEIAEoDRItCgxhZGRyZXNzX3BsYW4YBSABKAsyFy50aGFsd2VnLnYxLkFkZHJlc3NQbGFuEhQKDGhlYXJ0YmVhdF9tcxgGIAEoDRIVCg1jbG9ja191bml4X21zGAcgASgDEhQKDGNvcmVfdmVyc2lvbhgIIAEoCRIpCgpwcm9iZV9wbGFuGAkgASgLMhUudGhhbHdlZy52MS5Qcm9iZVBsYW4SGgoScmVwb3J0X2ludGVydmFsX21zGAogASgNEhoKEmRlbWFuZF9pbnRlcnZhbF9tcxgLIAEoDSI7CgtBZGRyZXNzUGxhbhIOCgZ0dW5uZWwYASABKAkSDQoFbm9kZTQYAiABKAkSDQoFbm9kZTYYAyABKAkiNwoJUHJvYmVQbGFuEhMKC2ludGVydmFsX21zGAEgASgNEhUKDWRlYWRfYWZ0ZXJfbXMYAiABKA0ipAEKBFBlZXISDQoFaW5kZXgYASABKA0SDwoHbm9kZV9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEhIKCnB1YmxpY19rZXkYBCABKAwSJwoJZW5kcG9pbnRzGAUgAygLMhQudGhhbHdlZy52MS5FbmRwb2ludBIPCgd0cmFuc2l0GAYgASgIEhIKCnN0YW1wX3BvcnQYByABKA0SDAoEbGVhZhgIIAEoCCJJCgpQZWVyVXBkYXRlEgwKBGZ1bGwYASABKAgSHQoDc2V0GAIgAygLMhAudGhhbHdlZy52MS5QZWVyEg4KBnJlbW92ZRgDIAMoDSIsCgdOZXh0SG9wEhEKCW5laWdoYm91chgBIAEoDRIOCgZ3ZWlnaHQYAiABKA0itAEKCFJvdXRlUm93EiQKBXRhYmxlGAEgASgOMhUudGhhbHdlZy52MS5UYWJsZUtpbmQSEwoLZGVzdGluYXRpb24YAiABKA0SEgoKYmxvY2tfYml0cxgDIAEoDRIgCgVwbGFuZRgEIAEoDjIRLnRoYWx3ZWcudjEuUGxhbmUSJgoJbmV4dF9ob3BzGAUgAygLMhMudGhhbHdlZy52MS5OZXh0SG9wEg8KB2JhY2t1cHMYBiADKA0iVwoGUm93S2V5EiQKBXRhYmxlGAEgASgOMhUudGhhbHdlZy52MS5UYWJsZUtpbmQSEwoLZGVzdGluYXRpb24YAiABKA0SEgoKYmxvY2tfYml0cxgDIAEoDSKgAQoKUm91dGVEZWx0YRISCgpnZW5lcmF0aW9uGAEgASgEEhcKD2Jhc2VfZ2VuZXJhdGlvbhgCIAEoBBIMCgRmdWxsGAMgASgIEiEKA3NldBgEIAMoCzIULnRoYWx3ZWcudjEuUm91dGVSb3cSIgoGcmVtb3ZlGAUgAygLMhIudGhhbHdlZy52MS5Sb3dLZXkSEAoIY2hlY2tzdW0YBiABKAYiUwoHS2V5VHVybhIhCgRzdGVwGAEgASgOMhMudGhhbHdlZy52MS5LZXlTdGVwEhIKCnB1YmxpY19rZXkYAiABKAwSEQoJd2l0aGluX21zGAMgASgNIjAKBVRydXN0Eg4KBmNhX2RlchgBIAMoDBIXCg9yZW5ld193aXRoaW5fbXMYAiABKA0iKAoNUmVuZXdSZXNwb25zZRIXCg9jZXJ0aWZpY2F0ZV9kZXIYASABKAwiTAoNUG9saWN5U2VydmljZRIsCghwcm90b2NvbBgBIAEoDjIaLnRoYWx3ZWcudjEuUG9saWN5UHJvdG9jb2wSDQoFcG9ydHMYAiADKA0iRgoKUG9saWN5UnVsZRILCgNzZXQYASABKAYSKwoIc2VydmljZXMYAiADKAsyGS50aGFsd2VnLnYxLlBvbGljeVNlcnZpY2UiQwoJUG9saWN5U2V0EgoKAmlkGAEgASgGEg0KBXJlc2V0GAIgASgIEgsKA2FkZBgDIAMoDRIOCgZyZW1vdmUYBCADKA0itwEKDFBvbGljeVVwZGF0ZRISCgpnZW5lcmF0aW9uGAEgASgEEhcKD2Jhc2VfZ2VuZXJhdGlvbhgCIAEoBBIMCgRmdWxsGAMgASgIEg4KBmFjdGl2ZRgEIAEoCBIlCgVydWxlcxgFIAMoCzIWLnRoYWx3ZWcudjEuUG9saWN5UnVsZRIjCgRzZXRzGAYgAygLMhUudGhhbHdlZy52MS5Qb2xpY3lTZXQSEAoIY2hlY2tzdW0YByABKAYqUwoKTGlua0hlYWx0aBIbChdMSU5LX0hFQUxUSF9VTlNQRUNJRklFRBAAEhIKDkxJTktfSEVBTFRIX1VQEAESFAoQTElOS19IRUFMVEhfRE9XThACKnIKCVRhYmxlS2luZBIaChZUQUJMRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRVEFCTEVfS0lORF9TT1VSQ0UQARIYChRUQUJMRV9LSU5EX1RSQU5TSVRfQRACEhgKFFRBQkxFX0tJTkRfVFJBTlNJVF9CEAMqSgoFUGxhbmUSFQoRUExBTkVfVU5TUEVDSUZJRUQQABILCgdQTEFORV9BEAESCwoHUExBTkVfQhACEhAKDFBMQU5FX1VQTElOSxADKngKB0tleVN0ZXASGAoUS0VZX1NURVBfVU5TUEVDSUZJRUQQABITCg9LRVlfU1RFUF9ST1RBVEUQARIVChFLRVlfU1RFUF9BQ0NFUFRFRBACEhEKDUtFWV9TVEVQX0RPTkUQAxIUChBLRVlfU1RFUF9SRUZVU0VEEAQqlgEKDlBvbGljeVByb3RvY29sEh8KG1BPTElDWV9QUk9UT0NPTF9VTlNQRUNJRklFRBAAEhcKE1BPTElDWV9QUk9UT0NPTF9UQ1AQARIXChNQT0xJQ1lfUFJPVE9DT0xfVURQEAISGAoUUE9MSUNZX1BST1RPQ09MX0lDTVAQAxIXChNQT0xJQ1lfUFJPVE9DT0xfQU5ZEARiBnByb3RvMw");
 
 /**
  * What an agent sends. `seq` starts at 1 and rises by exactly 1; anything else ends the session.
@@ -97,6 +97,18 @@ export type AgentFrame = Message<"thalweg.v1.AgentFrame"> & {
      */
     value: PolicyStatus;
     case: "policyStatus";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.KeyProposal key_proposal = 17;
+     */
+    value: KeyProposal;
+    case: "keyProposal";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.KeyInUse key_in_use = 18;
+     */
+    value: KeyInUse;
+    case: "keyInUse";
   } | { case: undefined; value?: undefined };
 };
 
@@ -177,6 +189,12 @@ export type CoreFrame = Message<"thalweg.v1.CoreFrame"> & {
      */
     value: PolicyUpdate;
     case: "policyUpdate";
+  } | {
+    /**
+     * @generated from field: thalweg.v1.KeyTurn key_turn = 17;
+     */
+    value: KeyTurn;
+    case: "keyTurn";
   } | { case: undefined; value?: undefined };
 };
 
@@ -390,6 +408,13 @@ export type Hello = Message<"thalweg.v1.Hello"> & {
    * @generated from field: uint64 policy_generation = 19;
    */
   policyGeneration: bigint;
+
+  /**
+   * It can change its WireGuard key (KeyTurn).
+   *
+   * @generated from field: bool turns_key = 21;
+   */
+  turnsKey: boolean;
 };
 
 /**
@@ -697,6 +722,44 @@ export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
   messageDesc(file_thalweg_v1_session, 14);
 
 /**
+ * The WireGuard public key that this node wants next. It is not in use before the core has accepted it.
+ *
+ * @generated from message thalweg.v1.KeyProposal
+ */
+export type KeyProposal = Message<"thalweg.v1.KeyProposal"> & {
+  /**
+   * @generated from field: bytes public_key = 1;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message thalweg.v1.KeyProposal.
+ * Use `create(KeyProposalSchema)` to create a new message.
+ */
+export const KeyProposalSchema: GenMessage<KeyProposal> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 15);
+
+/**
+ * The node's WireGuard device has the key: peers are to use it from now on.
+ *
+ * @generated from message thalweg.v1.KeyInUse
+ */
+export type KeyInUse = Message<"thalweg.v1.KeyInUse"> & {
+  /**
+   * @generated from field: bytes public_key = 1;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message thalweg.v1.KeyInUse.
+ * Use `create(KeyInUseSchema)` to create a new message.
+ */
+export const KeyInUseSchema: GenMessage<KeyInUse> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 16);
+
+/**
  * Which CAs this node trusts, and which of them its certificate is of, as they are on its disk. In
  * Hello, and after each Trust.
  *
@@ -721,7 +784,7 @@ export type TrustReport = Message<"thalweg.v1.TrustReport"> & {
  * Use `create(TrustReportSchema)` to create a new message.
  */
 export const TrustReportSchema: GenMessage<TrustReport> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 15);
+  messageDesc(file_thalweg_v1_session, 17);
 
 /**
  * @generated from message thalweg.v1.Goodbye
@@ -741,7 +804,7 @@ export type Goodbye = Message<"thalweg.v1.Goodbye"> & {
  * Use `create(GoodbyeSchema)` to create a new message.
  */
 export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 16);
+  messageDesc(file_thalweg_v1_session, 18);
 
 /**
  * Answer to Hello.
@@ -812,7 +875,7 @@ export type Welcome = Message<"thalweg.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 17);
+  messageDesc(file_thalweg_v1_session, 19);
 
 /**
  * Prefixes in CIDR notation; a node's address is the base plus its index.
@@ -841,7 +904,7 @@ export type AddressPlan = Message<"thalweg.v1.AddressPlan"> & {
  * Use `create(AddressPlanSchema)` to create a new message.
  */
 export const AddressPlanSchema: GenMessage<AddressPlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 18);
+  messageDesc(file_thalweg_v1_session, 20);
 
 /**
  * @generated from message thalweg.v1.ProbePlan
@@ -865,7 +928,7 @@ export type ProbePlan = Message<"thalweg.v1.ProbePlan"> & {
  * Use `create(ProbePlanSchema)` to create a new message.
  */
 export const ProbePlanSchema: GenMessage<ProbePlan> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 19);
+  messageDesc(file_thalweg_v1_session, 21);
 
 /**
  * @generated from message thalweg.v1.Peer
@@ -921,7 +984,7 @@ export type Peer = Message<"thalweg.v1.Peer"> & {
  * Use `create(PeerSchema)` to create a new message.
  */
 export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 20);
+  messageDesc(file_thalweg_v1_session, 22);
 
 /**
  * @generated from message thalweg.v1.PeerUpdate
@@ -950,7 +1013,7 @@ export type PeerUpdate = Message<"thalweg.v1.PeerUpdate"> & {
  * Use `create(PeerUpdateSchema)` to create a new message.
  */
 export const PeerUpdateSchema: GenMessage<PeerUpdate> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 21);
+  messageDesc(file_thalweg_v1_session, 23);
 
 /**
  * @generated from message thalweg.v1.NextHop
@@ -976,7 +1039,7 @@ export type NextHop = Message<"thalweg.v1.NextHop"> & {
  * Use `create(NextHopSchema)` to create a new message.
  */
 export const NextHopSchema: GenMessage<NextHop> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 22);
+  messageDesc(file_thalweg_v1_session, 24);
 
 /**
  * @generated from message thalweg.v1.RouteRow
@@ -1024,7 +1087,7 @@ export type RouteRow = Message<"thalweg.v1.RouteRow"> & {
  * Use `create(RouteRowSchema)` to create a new message.
  */
 export const RouteRowSchema: GenMessage<RouteRow> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 23);
+  messageDesc(file_thalweg_v1_session, 25);
 
 /**
  * @generated from message thalweg.v1.RowKey
@@ -1051,7 +1114,7 @@ export type RowKey = Message<"thalweg.v1.RowKey"> & {
  * Use `create(RowKeySchema)` to create a new message.
  */
 export const RowKeySchema: GenMessage<RowKey> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 24);
+  messageDesc(file_thalweg_v1_session, 26);
 
 /**
  * Turns the table `base_generation` into `generation`. With full, the table starts empty.
@@ -1097,7 +1160,38 @@ export type RouteDelta = Message<"thalweg.v1.RouteDelta"> & {
  * Use `create(RouteDeltaSchema)` to create a new message.
  */
 export const RouteDeltaSchema: GenMessage<RouteDelta> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 25);
+  messageDesc(file_thalweg_v1_session, 27);
+
+/**
+ * A turn of the node's WireGuard key.
+ *
+ * @generated from message thalweg.v1.KeyTurn
+ */
+export type KeyTurn = Message<"thalweg.v1.KeyTurn"> & {
+  /**
+   * @generated from field: thalweg.v1.KeyStep step = 1;
+   */
+  step: KeyStep;
+
+  /**
+   * The key that is meant; empty with ROTATE.
+   *
+   * @generated from field: bytes public_key = 2;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * @generated from field: uint32 within_ms = 3;
+   */
+  withinMs: number;
+};
+
+/**
+ * Describes the message thalweg.v1.KeyTurn.
+ * Use `create(KeyTurnSchema)` to create a new message.
+ */
+export const KeyTurnSchema: GenMessage<KeyTurn> = /*@__PURE__*/
+  messageDesc(file_thalweg_v1_session, 28);
 
 /**
  * The CAs to trust from now on, instead of those before, one of which must be among them. A node whose certificate is not of
@@ -1122,7 +1216,7 @@ export type Trust = Message<"thalweg.v1.Trust"> & {
  * Use `create(TrustSchema)` to create a new message.
  */
 export const TrustSchema: GenMessage<Trust> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 26);
+  messageDesc(file_thalweg_v1_session, 29);
 
 /**
  * @generated from message thalweg.v1.RenewResponse
@@ -1139,7 +1233,7 @@ export type RenewResponse = Message<"thalweg.v1.RenewResponse"> & {
  * Use `create(RenewResponseSchema)` to create a new message.
  */
 export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 27);
+  messageDesc(file_thalweg_v1_session, 30);
 
 /**
  * @generated from message thalweg.v1.PolicyService
@@ -1163,7 +1257,7 @@ export type PolicyService = Message<"thalweg.v1.PolicyService"> & {
  * Use `create(PolicyServiceSchema)` to create a new message.
  */
 export const PolicyServiceSchema: GenMessage<PolicyService> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 28);
+  messageDesc(file_thalweg_v1_session, 31);
 
 /**
  * @generated from message thalweg.v1.PolicyRule
@@ -1187,7 +1281,7 @@ export type PolicyRule = Message<"thalweg.v1.PolicyRule"> & {
  * Use `create(PolicyRuleSchema)` to create a new message.
  */
 export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 29);
+  messageDesc(file_thalweg_v1_session, 32);
 
 /**
  * @generated from message thalweg.v1.PolicySet
@@ -1221,7 +1315,7 @@ export type PolicySet = Message<"thalweg.v1.PolicySet"> & {
  * Use `create(PolicySetSchema)` to create a new message.
  */
 export const PolicySetSchema: GenMessage<PolicySet> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 30);
+  messageDesc(file_thalweg_v1_session, 33);
 
 /**
  * What the receiver lets in. Turns the policy `base_generation` into `generation`; with full, everything is said anew.
@@ -1278,7 +1372,7 @@ export type PolicyUpdate = Message<"thalweg.v1.PolicyUpdate"> & {
  * Use `create(PolicyUpdateSchema)` to create a new message.
  */
 export const PolicyUpdateSchema: GenMessage<PolicyUpdate> = /*@__PURE__*/
-  messageDesc(file_thalweg_v1_session, 31);
+  messageDesc(file_thalweg_v1_session, 34);
 
 /**
  * @generated from enum thalweg.v1.LinkHealth
@@ -1377,6 +1471,50 @@ export const PlaneSchema: GenEnum<Plane> = /*@__PURE__*/
   enumDesc(file_thalweg_v1_session, 2);
 
 /**
+ * @generated from enum thalweg.v1.KeyStep
+ */
+export enum KeyStep {
+  /**
+   * @generated from enum value: KEY_STEP_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Make a new key and propose it, at a moment of your own choice within that time.
+   *
+   * @generated from enum value: KEY_STEP_ROTATE = 1;
+   */
+  ROTATE = 1,
+
+  /**
+   * The proposed key is on the core's disk: use it, and say so.
+   *
+   * @generated from enum value: KEY_STEP_ACCEPTED = 2;
+   */
+  ACCEPTED = 2,
+
+  /**
+   * Peers are being told of the key: the one before is of no use any more.
+   *
+   * @generated from enum value: KEY_STEP_DONE = 3;
+   */
+  DONE = 3,
+
+  /**
+   * The proposed key cannot be taken: make another one.
+   *
+   * @generated from enum value: KEY_STEP_REFUSED = 4;
+   */
+  REFUSED = 4,
+}
+
+/**
+ * Describes the enum thalweg.v1.KeyStep.
+ */
+export const KeyStepSchema: GenEnum<KeyStep> = /*@__PURE__*/
+  enumDesc(file_thalweg_v1_session, 3);
+
+/**
  * @generated from enum thalweg.v1.PolicyProtocol
  */
 export enum PolicyProtocol {
@@ -1412,5 +1550,5 @@ export enum PolicyProtocol {
  * Describes the enum thalweg.v1.PolicyProtocol.
  */
 export const PolicyProtocolSchema: GenEnum<PolicyProtocol> = /*@__PURE__*/
-  enumDesc(file_thalweg_v1_session, 3);
+  enumDesc(file_thalweg_v1_session, 4);
 
