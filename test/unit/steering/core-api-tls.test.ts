@@ -1,5 +1,6 @@
 /** The API over TLS, and the addresses on which it refuses to speak without. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -52,6 +53,26 @@ describe('with a certificate', () => {
     });
     expect(old).toMatch(/PROTOCOL_VERSION/);
     await expect(core.readApi.get('/healthz')).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  it('is unharmed by what is no TLS, and by connections that say nothing', async () => {
+    const { cert, key, pem: ca } = await writeSelfSigned(directory);
+    await core.start({ apiTlsCert: cert, apiTlsKey: key });
+    const port = core.running?.ports.api ?? 0;
+    const silent = Array.from({ length: 50 }, () => connectPlain({ port, host: '127.0.0.1' }).on('error', () => {}));
+    const ended = await Promise.all(
+      ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01\xff\xff', '\x00'.repeat(5000)].map(
+        (bytes) =>
+          new Promise<string>((resolve) => {
+            const socket = connectPlain({ port, host: '127.0.0.1' }, () => socket.end(bytes, 'latin1'));
+            socket.on('error', () => {}).on('close', () => resolve('closed'));
+            socket.resume();
+          }),
+      ),
+    );
+    expect(ended).toEqual(['closed', 'closed', 'closed']);
+    expect(await new ApiClient(target(), { ca }).get('/healthz')).toMatchObject({ ok: true });
+    for (const socket of silent) socket.destroy();
   });
 
   it('that the client does not trust, it says so', async () => {
