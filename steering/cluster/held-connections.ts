@@ -44,6 +44,11 @@ export class HeldConnections {
     return this.#held.delete(connection);
   }
 
+  /** Whether this core still steers is not certain at the moment: who comes now waits. */
+  doubt(): void {
+    this.#isSteering = false;
+  }
+
   /** This core steers from now on. */
   begin(): void {
     this.#isSteering = true;

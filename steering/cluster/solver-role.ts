@@ -81,6 +81,9 @@ export class SolverRole {
       log.info('another core steers; standing by', { holder });
     } else if (this.#isSteering && !isHeld) {
       log.warn('the lease could not be renewed; nothing is sent until it is', { epoch });
+      this.held.doubt();
+    } else if (this.#isSteering) {
+      this.held.begin();
     }
     this.#holder = holder;
     if (!this.#isSteering && holder !== null) this.held.sendOn();

@@ -14,12 +14,12 @@ import { z } from 'zod';
 import type { Clock, Timer } from '../../../protocol/clock.ts';
 import type { ChainStream } from './chain-stream.ts';
 
-const RENEW_MS = 300;
+const RENEW_MS = 250;
 const LOOK_MS = 150;
 /** Without a renewal for this long the holder does nothing that others would see, whatever it can reach itself. */
-export const LEASE_HOLD_MS = 1200;
+export const LEASE_HOLD_MS = 1000;
 /** Without a renewal for this long somebody else may claim: after the holder has noticed, with room for a late timer. */
-export const LEASE_CLAIM_MS = 1600;
+export const LEASE_CLAIM_MS = 1350;
 
 const claimSchema = z.object({ holder: z.string().max(64), released: z.boolean() });
 

@@ -51,6 +51,16 @@ describe('connections at a core that may not steer', () => {
     expect(said).toEqual(['b is sent on']);
   });
 
+  it('wait where this core is not certain that it still steers, and begin when it is', () => {
+    const { door, said, connection } = held();
+    door.begin();
+    door.doubt();
+    door.take(connection('a'));
+    expect(said).toEqual([]);
+    door.begin();
+    expect(said).toEqual(['a begins']);
+  });
+
   it('are not kept without bound', () => {
     const { door, said, connection } = held();
     for (let i = 0; i < 3000; i++) door.take(connection('x'));
