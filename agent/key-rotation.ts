@@ -27,8 +27,8 @@ export interface KeyRotationDeps {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly send: (body: AgentBody) => void;
-  /** Makes the kernel hold what wireguard.key says; resolves to whether it does. */
-  readonly apply: () => Promise<boolean>;
+  /** Makes the kernel hold what wireguard.key says. */
+  readonly apply: () => Promise<void>;
 }
 
 export interface KeyRotationOptions {
@@ -138,8 +138,10 @@ export class KeyRotation {
     await writeFileAtomically(identityStore.path('wireguard.key'), next, 0o600);
     await this.#drop('wireguard-next.key');
     this.#publicKey = publicKey;
-    // where the kernel does not take it now, it is tried again and again, and the next session says which key it is
-    if (!(await apply())) log.error('the kernel did not take the new WireGuard key at once');
+    // where the kernel does not take it now, comparing it with what is wanted does it within seconds
+    await apply().catch((cause: unknown) =>
+      log.error('the kernel did not take the new key at once', { reason: String(cause) }),
+    );
     send({ case: 'keyInUse', value: { publicKey: publicKeyToBytes(publicKey) } });
     log.info('WireGuard key changed');
   }

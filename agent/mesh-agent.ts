@@ -82,7 +82,7 @@ export class MeshAgent {
       {
         ...deps,
         send: (body) => this.#connection.send(body),
-        apply: async () => (await this.#dataPlane.want()).error === undefined,
+        apply: () => deps.overlay.takeKey(),
       },
       { publicKey: options.publicKey, lifetimeMs: options.keyLifetimeMs ?? 0 },
     );

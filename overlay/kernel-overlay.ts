@@ -251,6 +251,10 @@ export class KernelOverlay implements Overlay {
     return changes;
   }
 
+  takeKey(): Promise<void> {
+    return this.#exclusive(() => this.#wireguard.takeKey());
+  }
+
   async peerStatus(): Promise<readonly PeerStatus[]> {
     const device = await this.#wireguard.read();
     return (device?.peers ?? []).map(({ publicKey, endpoint, lastHandshakeAtMs, receivedBytes, sentBytes }) => ({

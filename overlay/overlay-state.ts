@@ -143,6 +143,8 @@ export interface Overlay {
   preflight(ranges: DesiredOverlay['ranges']): Promise<{ readonly wireguardBackend: 'kernel' | 'wireguard-go' }>;
   /** Makes the kernel hold `desired`. Idempotent. The private key is read from the file given at construction. */
   apply(desired: DesiredOverlay): Promise<ApplyReport>;
+  /** The tunnel device takes the private key that the file holds now, and nothing else is looked at: packets wait. Idempotent. */
+  takeKey(): Promise<void>;
   /**
    * Moves every route whose neighbour is down (tunnel addresses) to its standby, by changing next-hop objects alone: the
    * time does not depend on how many routes there are. The next `apply` is to want the same.

@@ -63,6 +63,11 @@ export class WireGuardDevice {
     return 'wireguard-go';
   }
 
+  /** Throws command_failed, also where there is no device. */
+  async takeKey(): Promise<void> {
+    await runChecked(this.#runner, ['wg', 'set', TUNNEL_DEVICE, 'private-key', this.#keyFile]);
+  }
+
   /** Makes key, port and peers agree. Returns one line per change. */
   async apply(
     wanted: { readonly listenPort: number; readonly peers: readonly OverlayPeer[] },

@@ -45,6 +45,10 @@ export class FakeOverlay implements Overlay {
     return { wireguardBackend: 'wireguard-go' };
   }
 
+  async takeKey(): Promise<void> {
+    if (this.fault !== undefined) throw this.fault;
+  }
+
   async apply(desired: DesiredOverlay): Promise<ApplyReport> {
     this.applies++;
     this.lastDesired = desired;

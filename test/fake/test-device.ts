@@ -25,7 +25,6 @@ export class TestDevice {
   /** In the place of the kernel taking the key: throws, to be killed there. */
   apply: KeyRotationDeps['apply'] = async () => {
     this.kernelKey = this.fileKey;
-    return true;
   };
   lifetimeMs = 0;
   #connection: CoreConnection | undefined;

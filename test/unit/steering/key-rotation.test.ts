@@ -58,7 +58,6 @@ it('is changed when an operator asks: device first, then the peers, and the audi
       expect(statSync(path(file)).mode & 0o777, file).toBe(0o600);
     }
     device.kernelKey = device.fileKey;
-    return true;
   };
   await rotate();
   await eventually('another key', async () => (await coreKey()) !== before);
