@@ -21,7 +21,7 @@ interface Server {
 }
 
 export class OwnNats {
-  readonly directory = mkdtempSync(join(tmpdir(), 'thalweg-nats-'));
+  #directory: string | undefined;
   readonly #servers: Server[] = [];
   readonly #more: string;
 
@@ -37,6 +37,7 @@ export class OwnNats {
 
   /** Starts servers that know each other; 1 is one on its own. Resolves when all take connections. Throws missing_program. */
   async start(count: number): Promise<void> {
+    this.#directory = mkdtempSync(join(tmpdir(), 'thalweg-nats-'));
     for (let i = 1; i <= count; i++) {
       const [port, routePort] = [await freePort(), await freePort()];
       this.#servers.push({ name: `n${i}`, port, routePort, program: undefined });
@@ -48,7 +49,7 @@ export class OwnNats {
   /** Starts a server that is not there, with what it has on its disk. */
   async restart(index: number): Promise<void> {
     const server = this.#at(index);
-    const folder = join(this.directory, server.name);
+    const folder = join(this.#directory ?? '', server.name);
     mkdirSync(folder, { recursive: true });
     const file = join(folder, 'nats.conf');
     writeFileSync(file, this.#configuration(server, folder), { mode: 0o600 });
@@ -71,7 +72,7 @@ export class OwnNats {
   /** Ends them and removes their folder. Idempotent. */
   async stop(): Promise<void> {
     for (let i = 0; i < this.#servers.length; i++) await this.kill(i);
-    rmSync(this.directory, { recursive: true, force: true });
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #configuration({ name, port, routePort }: Server, folder: string): string {
