@@ -14,7 +14,7 @@
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { KeyStep } from '../../protocol/gen/thalweg/v1/session_pb.ts';
-import { type PublicKey, publicKeyFromBytes, publicKeyToBytes } from '../../protocol/identifier.ts';
+import { publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { NodeRecord, Store } from '../store/store.ts';
@@ -93,11 +93,6 @@ export function foreignKey(name: string): ThalwegError {
   return new ThalwegError('certificate_invalid', `the WireGuard key is not the one ${name} joined with or turned to`, {
     nextStep: 'restore wireguard.key, or remove the node and join the device again',
   });
-}
-
-/** For tests of what is on the wire. */
-export function keyBytes(key: PublicKey): Uint8Array {
-  return publicKeyToBytes(key);
 }
 
 function answer(session: AgentSession, step: KeyStep, publicKey: Uint8Array): void {

@@ -2,7 +2,6 @@
  * Certificates of nodes that are there: renewed over the session, and moved to another CA while one follows the other. A
  * node's certificate is only ever of a CA that the node has said it trusts: what its disk holds is never worth less than before.
  */
-import { createHash } from 'node:crypto';
 import type { Clock } from '../../protocol/clock.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import type { TrustReport } from '../../protocol/gen/thalweg/v1/session_pb.ts';
@@ -86,11 +85,6 @@ export class NodeRenewal {
     const renewWithinMs = Math.min(MAX_SPREAD_MS, registry.size * RENEWAL_MS);
     session.send({ case: 'trust', value: { caDer, renewWithinMs } });
   }
-}
-
-/** SHA-256 of a DER, as reports name it. */
-export function fingerprintOf(der: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(der).digest());
 }
 
 function hex(bytes: Uint8Array): string {
