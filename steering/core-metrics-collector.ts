@@ -19,6 +19,10 @@ export function collectCoreMetrics(
     for (const [kind, count] of Object.entries(paths)) metrics.paths.set({ kind }, count);
     setCoverage(metrics, parts.loop.engine.backupCounts());
     metrics.sessions.set(parts.hub.sessions);
+    const policy = parts.hub.policy.summary();
+    metrics.policyRules.set(policy.rules);
+    metrics.policyDenied.set(policy.deniedPackets);
+    for (const [state, nodes] of Object.entries(policy.enforcement)) metrics.policyNodes.set({ state }, nodes);
     metrics.nodes.set(parts.registry.size);
     metrics.generation.set(Number(parts.loop.engine.generation));
     metrics.behindNodes.set(views.convergence().behind);

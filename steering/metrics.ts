@@ -13,6 +13,12 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 export class CoreMetrics {
   readonly registry = new Registry();
   readonly sessions = this.#gauge('thalweg_core_sessions', 'Agent sessions that are open.');
+  readonly policyRules = this.#gauge('thalweg_core_policy_rules', 'Rules of the policy; 0: none, everything is open.');
+  readonly policyDenied = this.#gauge(
+    'thalweg_core_policy_denied_packets',
+    'What nodes denied since their agents started.',
+  );
+  readonly policyNodes = this.#gauge('thalweg_core_policy_nodes', 'Nodes by what they do about the policy.', ['state']);
   readonly nodes = this.#gauge('thalweg_core_nodes', 'Nodes of the mesh, online or not.');
   readonly links = this.#gauge('thalweg_core_links', 'Directed links by state.', ['state']);
   readonly paths = this.#gauge('thalweg_core_paths', 'Ordered pairs of nodes by kind of path.', ['kind']);
