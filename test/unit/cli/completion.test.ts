@@ -31,6 +31,7 @@ describe.skipIf(!has('bash'))('bash', () => {
         'label',
         'drain',
         'resume',
+        'rotate-key',
         'remove',
         '--json',
         '--core',
