@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -18,6 +19,8 @@ export default defineConfig({
           include: ['test/{unit,property,contract}/**/*.test.ts'],
           setupFiles: ['test/property-seed.ts'],
           sequence: { groupOrder: 0 },
+          // The default leaves one processor free; test files wait for ports, disks and timers half of their time.
+          maxWorkers: Math.max(2, availableParallelism()),
           // Loading a whole program takes seconds on a small machine that runs other tests beside it.
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -37,6 +40,16 @@ export default defineConfig({
           globalSetup: ['test/lab/build-programs.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'guest',
+          include: ['test/guest/**/*.test.ts'],
+          // Last: where there is a limit of time (THALWEG_TEST_UNTIL), an emulated machine that would pass it is left out.
+          sequence: { groupOrder: 2 },
+          globalSetup: ['test/lab/build-programs.ts'],
         },
       },
     ],

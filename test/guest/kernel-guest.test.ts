@@ -9,10 +9,10 @@
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ScenarioResult } from '../../../netlab/scenario/scenario-result.ts';
+import type { ScenarioResult } from '../../netlab/scenario/scenario-result.ts';
 import { missingForGuest, runGuest, runtimePackages } from './guest.ts';
 
-const CHECKOUT = join(import.meta.dirname, '../../..');
+const CHECKOUT = join(import.meta.dirname, '../..');
 /** wireguard-go is not among them: a mesh that comes up there runs on the kernel's WireGuard. */
 const PROGRAMS = ['ip', 'tc', 'nft', 'wg', 'sysctl', 'ping', 'nsenter', 'unshare', 'chrt', 'node', 'socat'];
 const MODULES = [
@@ -30,10 +30,18 @@ const MODULES = [
 /** Emulated, with 24 s of scenario: about a minute and a half here. */
 const TIMEOUT_MS = 300_000;
 
-const missing = await missingForGuest();
-if (missing.length > 0) console.warn(`SKIPPED kernel WireGuard and netem: this machine lacks ${missing.join(', ')}`);
+/** Seconds since 1970 by which all tests have to be over; without it they take what they take. */
+const until = Number(process.env.THALWEG_TEST_UNTIL ?? Number.POSITIVE_INFINITY);
 
-describe.skipIf(missing.length > 0)('in a guest whose kernel has WireGuard and netem', () => {
+const missing = await missingForGuest();
+const late = Date.now() + TIMEOUT_MS > until * 1000;
+const lacks = [
+  ...(missing.length > 0 ? [`this machine lacks ${missing.join(', ')}`] : []),
+  ...(late ? ['no time is left'] : []),
+];
+if (lacks.length > 0) console.warn(`SKIPPED kernel WireGuard and netem: ${lacks.join('; ')}`);
+
+describe.skipIf(lacks.length > 0)('in a guest whose kernel has WireGuard and netem', () => {
   it(
     'the mesh joins on kernel WireGuard and steers around a degraded netem link',
     async () => {
