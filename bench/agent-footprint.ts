@@ -134,6 +134,15 @@ function commandOf(pid: number): string {
   }
 }
 
+/** Empty where it has ended: an agent starts short programs too. */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 function middle(costs: readonly ProcessCost[]): ProcessCost {
   return {
     rssMegabytes: median(costs.map((c) => c.rssMegabytes)),
@@ -165,6 +174,6 @@ function cpuSeconds(pid: number): number {
 }
 
 function rssMegabytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(match?.[1] ?? Number.NaN) / 1024;
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(statusOf(pid));
+  return Number(match?.[1] ?? 0) / 1024;
 }
