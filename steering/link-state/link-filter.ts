@@ -8,7 +8,8 @@
  *                      improvement
  *   within dead band   stays, unless the same small difference lasts for settleMs
  *   down               no cost, at once
- *   up after down      usable at a penalty as a last resort for recoverHoldMs, then in full
+ *   up after down      usable at a penalty as a last resort for recoverHoldMs, then in full; at once in full when it was
+ *                      down for less than confirmMs, the first time in forgiveMs: a host stalled, its links did not fail
  */
 import type { CostTerms } from '../../protocol/api.ts';
 
@@ -24,6 +25,8 @@ export interface LinkFilterOptions {
   readonly youngMs: number;
   /** A rise that is gone again within this time was one bad reading: it is forgotten, without a hold. */
   readonly confirmMs: number;
+  /** A link that was down for less than `confirmMs` is taken back at once, but only once in this time. */
+  readonly forgiveMs: number;
   /** How long a degraded or dead link must be good before traffic is risked on it: longer than a flap's period. */
   readonly recoverHoldMs: number;
   /** A difference inside the dead band but above these two that lasts `settleMs` is a bias, not noise, and is taken. */
@@ -40,6 +43,7 @@ export const DEFAULT_LINK_FILTER_OPTIONS: LinkFilterOptions = {
   rampMs: 10_000,
   youngMs: 8_000,
   confirmMs: 1_500,
+  forgiveMs: 60_000,
   recoverHoldMs: 8_000,
   settleUs: 150,
   settleRatio: 0.01,
@@ -76,6 +80,7 @@ export class LinkFilter {
   #recovered: LinkStep | null = null;
   #downSinceMs: number | null = null;
   #firstUpMs: number | null = null;
+  #forgivenAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LinkFilterOptions) {
     this.#options = options;
@@ -149,6 +154,10 @@ export class LinkFilter {
       this.#effective = reading.cost;
       this.#rampBase = reading.cost;
       this.#forgetDegradation();
+      if (this.#mustHold && this.#mayForgive(nowMs)) {
+        this.#mustHold = false;
+        this.#forgivenAtMs = nowMs;
+      }
       this.#downSinceMs = null;
       this.#heldSinceMs = this.#mustHold ? nowMs : null;
       return true;
@@ -159,6 +168,11 @@ export class LinkFilter {
     this.#mustHold = false;
     this.#recovered = { atMs: nowMs, fromRttUs: 0, toRttUs: this.#effective.rttUs };
     return true;
+  }
+
+  #mayForgive(nowMs: number): boolean {
+    const { confirmMs, forgiveMs } = this.#options;
+    return nowMs < (this.#downSinceMs ?? nowMs) + confirmMs && nowMs >= this.#forgivenAtMs + forgiveMs;
   }
 
   #follow(now: CostTerms, effective: CostTerms, nowMs: number): boolean {

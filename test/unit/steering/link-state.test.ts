@@ -136,11 +136,25 @@ describe('link filter', () => {
     const filter = run([
       [0, up(5_000), 5_000],
       [500, { health: 'down' }, null],
-      [1_000, up(5_000), 5_000],
+      [2_500, up(5_000), 5_000],
     ]);
-    expect([filter.held, filter.dueMs]).toEqual([true, 9_000]);
-    expect(filter.tick(9_000)).toBe(true);
+    expect([filter.held, filter.dueMs]).toEqual([true, 10_500]);
+    expect(filter.tick(10_500)).toBe(true);
     expect(filter.held).toBe(false);
+  });
+
+  it('takes a link back at once that was down for a moment, as when a host stalled, but once in a minute', () => {
+    const down: LinkReading = { health: 'down' };
+    const heldAfter = (secondMs: number) =>
+      run([
+        [0, up(5_000), 5_000],
+        [500, down, null],
+        [900, up(5_000), 5_000],
+        [secondMs, down, null],
+        [secondMs + 400, up(5_000), 5_000],
+      ]).held;
+    expect(heldAfter(30_000)).toBe(true);
+    expect(heldAfter(62_000)).toBe(false);
   });
 });
 
