@@ -49,6 +49,7 @@ export default defineConfig({
           include: ['test/guest/**/*.test.ts'],
           // Last: where there is a limit of time (THALWEG_TEST_UNTIL), an emulated machine that would pass it is left out.
           sequence: { groupOrder: 2 },
+          retry: 1,
           globalSetup: ['test/lab/build-programs.ts'],
         },
       },
