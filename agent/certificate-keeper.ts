@@ -9,6 +9,7 @@ import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import type { Trust, TrustReportSchema } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import type { Logger } from '../protocol/log.ts';
+import { SerialWork } from '../protocol/serial-work.ts';
 import { CertificateRenewal, CoreClock } from './certificate-renewal.ts';
 import { clockSkewError, MAX_CLOCK_SKEW_MS } from './core-error.ts';
 import type { IdentityStore } from './identity.ts';
@@ -39,7 +40,7 @@ export class CertificateKeeper {
   #moveAtMonoMs: number | undefined;
   #clockIsOff = false;
   /** Files are changed one after the other. */
-  #work: Promise<void> = Promise.resolve();
+  readonly #work = new SerialWork();
 
   constructor(deps: CertificateKeeperDeps) {
     this.#deps = deps;
@@ -148,9 +149,8 @@ export class CertificateKeeper {
   }
 
   #next(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work).catch((cause: unknown) => {
+    return this.#work.run(work).catch((cause: unknown) => {
       this.#deps.log.error('what the core sent about certificates cannot be used', { reason: String(cause) });
     });
-    return this.#work;
   }
 }

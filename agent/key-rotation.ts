@@ -16,6 +16,7 @@ import type { AgentBody } from '../protocol/frame-codec.ts';
 import { KeyStep, type KeyTurn } from '../protocol/gen/thalweg/v1/session_pb.ts';
 import { type PublicKey, publicKeyToBytes } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
+import { SerialWork } from '../protocol/serial-work.ts';
 import { readSmallFile, writeFileAtomically } from './atomic-file.ts';
 import type { IdentityStore } from './identity.ts';
 import { generateWireGuardKey, wireGuardPublicKey } from './wireguard-key.ts';
@@ -49,7 +50,7 @@ export class KeyRotation {
   #lookedAtMonoMs = Number.NEGATIVE_INFINITY;
   #wait: Timer | undefined;
   /** Files are changed one after the other. */
-  #work: Promise<void> = Promise.resolve();
+  readonly #work = new SerialWork();
 
   constructor(deps: KeyRotationDeps, options: KeyRotationOptions) {
     this.#deps = deps;
@@ -107,7 +108,7 @@ export class KeyRotation {
   /** Resolves when no file is being changed. Idempotent. */
   stop(): Promise<void> {
     this.#wait?.cancel();
-    return this.#work;
+    return this.#work.idle();
   }
 
   async #begin(): Promise<void> {
@@ -155,7 +156,7 @@ export class KeyRotation {
   }
 
   #next(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((cause: unknown) => {
+    this.#work.run(work).catch((cause: unknown) => {
       this.#deps.log.error('the WireGuard key cannot be changed', { reason: String(cause) });
     });
   }

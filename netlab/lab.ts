@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
+import { SerialWork } from '../protocol/serial-work.ts';
 import { configureHost, resetHost } from './host-network.ts';
 import { namespaceName, underlayAddressOf } from './host-plan.ts';
 import { buildLab, defaultDistDir, openUnderlay, preflight, underlayHosts } from './lab-builder.ts';
@@ -75,7 +76,7 @@ export class Lab {
   readonly #log: Logger;
   readonly #reaper: Reaper | undefined;
   readonly #onSignal = new Map<NodeJS.Signals, () => void>();
-  #linkChange: Promise<void> = Promise.resolve();
+  readonly #linkChanges = new SerialWork();
   #removal: Promise<RemovalReport> | undefined;
 
   private constructor(record: LabRecord, underlay: Underlay, log: Logger, reaper: Reaper | undefined) {
@@ -147,7 +148,7 @@ export class Lab {
 
   /** As setLink, for several at one moment: the `plain` driver's switch takes them in one transaction. */
   setLinks(patches: readonly LinkPatch[]): Promise<void> {
-    const change = this.#linkChange.then(async () => {
+    return this.#linkChanges.run(async () => {
       const changed = patches.map(({ from, to, patch }) => {
         const shape = checkShape(from, to, { ...this.link(from, to), ...patch });
         if (this.driver === 'plain' && (shape.oneWayDelayUs > 0 || shape.jitterUs > 0)) {
@@ -163,8 +164,6 @@ export class Lab {
         this.#record.numberedLinks(),
       );
     });
-    this.#linkChange = change.catch(() => {}); // the caller hears of it; the next change goes ahead
-    return change;
   }
 
   underlayAddress(host: string): string {
@@ -252,7 +251,7 @@ export class Lab {
 
   async #remove(): Promise<RemovalReport> {
     for (const [signal, listener] of this.#onSignal) process.off(signal, listener);
-    await this.#linkChange;
+    await this.#linkChanges.idle();
     this.#record.markRemoved();
     const report = await removeLab(this.name);
     this.#reaper?.release();

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { type Logger, silentLogger } from '../protocol/log.ts';
+import { SerialWork } from '../protocol/serial-work.ts';
 import { type CommandRunner, runChecked } from './command-runner.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { KernelNftTable } from './nft/nft-table.ts';
@@ -59,8 +60,8 @@ export class KernelOverlay implements Overlay {
   readonly #wireguard: WireGuardDevice;
   readonly #settings: HostSettings;
   readonly #nft: KernelNftTable;
-  /** Tail of the queue: at most one apply or remove touches the kernel at a time. */
-  #queue: Promise<unknown> = Promise.resolve();
+  /** At most one apply or remove touches the kernel at a time. */
+  readonly #turns = new SerialWork();
   #ranges: DesiredOverlay['ranges'] | undefined;
   /** The last apply, and what the kernel holds of ours since, if nobody else touched it. Undefined after a failure. */
   #applied: Applied | undefined;
@@ -95,7 +96,7 @@ export class KernelOverlay implements Overlay {
   }
 
   async preflight(ranges: DesiredOverlay['ranges']): Promise<{ readonly wireguardBackend: WireGuardBackend }> {
-    return this.#exclusive(async () => {
+    return this.#turns.run(async () => {
       await checkPrograms(this.#runner);
       const snapshot = await readSnapshot(this.#runner, 'all');
       const wireguardBackend = await findWireGuard(this.#runner, snapshot);
@@ -112,7 +113,7 @@ export class KernelOverlay implements Overlay {
    * compared; only what no monitor announces (peers, settings) while the monitors are silent.
    */
   apply(desired: DesiredOverlay): Promise<ApplyReport> {
-    return this.#exclusive(async () => {
+    return this.#turns.run(async () => {
       const applied = this.#applied;
       this.#applied = undefined;
       if (applied !== undefined && onlyTablesDiffer(applied.desired, desired)) {
@@ -213,7 +214,7 @@ export class KernelOverlay implements Overlay {
 
   /** Nothing is done where the kernel may not be as it was left: the apply that follows will find out. */
   repair(down: ReadonlySet<string>): Promise<ApplyReport> {
-    return this.#exclusive(async () => {
+    return this.#turns.run(async () => {
       const applied = this.#applied;
       const changes: string[] = [];
       if (applied === undefined) return { changes };
@@ -252,7 +253,7 @@ export class KernelOverlay implements Overlay {
   }
 
   takeKey(): Promise<void> {
-    return this.#exclusive(() => this.#wireguard.takeKey());
+    return this.#turns.run(() => this.#wireguard.takeKey());
   }
 
   async peerStatus(): Promise<readonly PeerStatus[]> {
@@ -304,7 +305,7 @@ export class KernelOverlay implements Overlay {
   }
 
   remove(): Promise<ApplyReport> {
-    return this.#exclusive(async () => {
+    return this.#turns.run(async () => {
       this.#applied = undefined;
       const changes: string[] = [];
       const snapshot = await readSnapshot(this.#runner);
@@ -330,12 +331,6 @@ export class KernelOverlay implements Overlay {
     if (commands.length === 0) return;
     await runChecked(this.#runner, ['ip', ...options, '-batch', '-'], { stdin: `${commands.join('\n')}\n` });
     for (const command of commands) changes.push(command);
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work, work);
-    this.#queue = result.catch(() => {});
-    return result;
   }
 }
 

@@ -8,6 +8,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
+import { SerialWork } from '../protocol/serial-work.ts';
 import type { CommandOptions, CommandResult, CommandRunner, CommandStream } from './command-runner.ts';
 import { OutputUntilMark } from './output-until-mark.ts';
 import {
@@ -28,7 +29,7 @@ export class ShellRunner implements CommandRunner {
   readonly #prefix: readonly string[];
   readonly #paths = new Map<string, string>();
   #shell: Shell | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new SerialWork();
 
   constructor(options: ProcessRunnerOptions = {}) {
     this.#direct = new ProcessRunner(options);
@@ -42,9 +43,7 @@ export class ShellRunner implements CommandRunner {
     const isPlain = daemon !== true && env === undefined && niceness === undefined && argv.length > 0;
     const isText = (stdin === '' || stdin.endsWith('\n')) && ![...argv, stdin].some((text) => text.includes('\0'));
     if (!isPlain || !isText) return this.#direct.run(argv, options);
-    const result = this.#queue.then(() => this.#runInShell(argv, options));
-    this.#queue = result.catch(() => {});
-    return result;
+    return this.#turns.run(() => this.#runInShell(argv, options));
   }
 
   stream(argv: readonly string[], onLine: (line: string) => void, onEnd: () => void): CommandStream {

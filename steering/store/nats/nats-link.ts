@@ -4,6 +4,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Clock, Timer } from '../../../protocol/clock.ts';
 import { ThalwegError } from '../../../protocol/error.ts';
+import { SerialWork } from '../../../protocol/serial-work.ts';
 import { BlobStream } from './blob-stream.ts';
 import { ChainStream } from './chain-stream.ts';
 import { Lease } from './lease.ts';
@@ -46,7 +47,7 @@ export class NatsLink {
   #told = 0;
   #isLost = false;
   /** Whoever touches the log waits for whoever does before. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new SerialWork();
   #timer: Timer | undefined;
   #isLooking = false;
 
@@ -67,10 +68,10 @@ export class NatsLink {
       case 'open':
         return { kind: 'opened', tables: await this.#open() };
       case 'catchUp':
-        await this.#inTurn(() => this.#catchUp());
+        await this.#turns.run(() => this.#catchUp());
         return { kind: 'done' };
       case 'append':
-        return this.#inTurn(() => this.#append(request.bytes, request.after));
+        return this.#turns.run(() => this.#append(request.bytes, request.after));
       case 'loadEngine': {
         const { engine } = this.#there();
         await engine.claim(this.#deadline());
@@ -148,7 +149,7 @@ export class NatsLink {
     this.#told = blob?.mark[0] ?? 0;
     this.#streams = { connection, log, lease, tables: saved, engine: new BlobStream(engine, `${subject}.engine`) };
     connection.subscribe(announced, { callback: () => this.#lookNow() });
-    await this.#inTurn(() => this.#catchUp());
+    await this.#turns.run(() => this.#catchUp());
     return blob === undefined ? undefined : { bytes: blob.bytes, seq: blob.mark[0] ?? 0 };
   }
 
@@ -221,18 +222,13 @@ export class NatsLink {
     if (this.#isLooking || this.#streams?.connection.isClosed() === true) return;
     this.#isLooking = true;
     // NATS may be away; the next look finds it again
-    this.#inTurn(() => this.#catchUp())
+    this.#turns
+      .run(() => this.#catchUp())
       .catch(() => {})
       .finally(() => {
         this.#isLooking = false;
         this.#look();
       });
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
-    return result;
   }
 
   #there(): Streams {
