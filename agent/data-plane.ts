@@ -168,12 +168,16 @@ export class DataPlane {
       transit,
       uplink: isLeaf || (transit && peers.some((peer) => peer.leaf)),
       stampPort,
-      peers: peers.map((peer) => ({
-        publicKey: peer.publicKey,
-        allowedIps: allowedIpsOf(ranges, peer.index),
-        ...links.endpointOf(peer.publicKey),
-        wrapsOnly: peer.transit ? null : addressesOf(ranges, peer.index),
-      })),
+      peers: peers.flatMap((peer) => {
+        const chosen = links.endpointOf(peer.publicKey);
+        if (chosen === undefined) return [];
+        return {
+          publicKey: peer.publicKey,
+          allowedIps: allowedIpsOf(ranges, peer.index),
+          ...chosen,
+          wrapsOnly: peer.transit ? null : addressesOf(ranges, peer.index),
+        };
+      }),
       routes,
       policy: policy.wanted(ranges),
     };

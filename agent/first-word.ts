@@ -1,11 +1,14 @@
 /**
  * Which end of a new WireGuard session speaks first. Pure. Two ends that begin at the same time each take the other's
  * initiation, forget their own, drop the answer to it and try again 5 s later (REKEY_TIMEOUT), at the same time again
- * but for a third of a second of jitter: on a path of 200 ms that repeats for half a minute. So one end waits. It has
- * no endpoint for the peer until it is heard from, and therefore sends nothing.
+ * but for a third of a second of jitter: on a path of 200 ms that repeats for half a minute. So one end waits.
  *
- *   lower index    speaks after a moment, in which the other end is told of it too
- *   higher index   listens; speaks when nothing was heard, since the peer may not be able to reach it
+ *   lower index    speaks after a moment, in which the other end is told of it too. Until then its device does not have
+ *                  the peer: WireGuard would try, find no endpoint, and not try again for 5 s
+ *   higher index   listens: it has the peer, without an endpoint until it is heard from. Speaks when nothing was heard,
+ *                  since the peer may not be able to reach it
+ *
+ * A peer that is remembered from before a start has this node already, and takes its old session for good: no waiting.
  */
 import type { PublicKey } from '../protocol/identifier.ts';
 import type { MeshPeer } from './mesh-peer.ts';
@@ -15,30 +18,44 @@ export const SPEAK_AFTER_MS = 1500;
 /** An initiation that came too early, its repetition after 5 s, and the way there. */
 export const LISTEN_FIRST_MS = 8000;
 
+interface Turn {
+  /** Monotonic time from which we may speak; -Infinity: at any time. */
+  readonly fromMonoMs: number;
+  /** Until then the device is to be without the peer. */
+  readonly isApart: boolean;
+}
+
 /** Mutable; owned by the agent. */
 export class FirstWord {
   readonly #ownIndex: number;
-  /** Monotonic time from which we may speak; -Infinity: at any time. */
-  #fromMonoMs = new Map<PublicKey, number>();
+  #turns = new Map<PublicKey, Turn>();
+  #indices = new Set<number>();
   #silent = new Set<PublicKey>();
 
   constructor(ownIndex: number) {
     this.#ownIndex = ownIndex;
   }
 
+  /** Peers that had this node as a peer before the agent started. */
+  remember(peers: readonly MeshPeer[]): void {
+    for (const { publicKey } of peers) this.#turns.set(publicKey, AT_ANY_TIME);
+  }
+
   /** `ages`: of the last handshake, null or absent: never. True when some peer may be spoken to from now on. */
   step(peers: readonly MeshPeer[], ages: ReadonlyMap<PublicKey, number | null>, monoMs: number): boolean {
-    const from = new Map<PublicKey, number>();
+    const turns = new Map<PublicKey, Turn>();
+    const indices = new Set<number>();
     const silent = new Set<PublicKey>();
     for (const { index, publicKey } of peers) {
       const heard = (ages.get(publicKey) ?? null) !== null;
-      const waitMs = this.#ownIndex < index ? SPEAK_AFTER_MS : LISTEN_FIRST_MS;
-      const at = heard ? Number.NEGATIVE_INFINITY : (this.#fromMonoMs.get(publicKey) ?? monoMs + waitMs);
-      from.set(publicKey, at);
-      if (monoMs < at) silent.add(publicKey);
+      const turn = heard ? AT_ANY_TIME : (this.#turns.get(publicKey) ?? this.#firstTurn(index, monoMs));
+      turns.set(publicKey, turn);
+      indices.add(index);
+      if (monoMs < turn.fromMonoMs) silent.add(publicKey);
     }
-    const released = [...this.#silent].some((key) => from.has(key) && !silent.has(key));
-    this.#fromMonoMs = from;
+    const released = [...this.#silent].some((key) => turns.has(key) && !silent.has(key));
+    this.#turns = turns;
+    this.#indices = indices;
     this.#silent = silent;
     return released;
   }
@@ -47,7 +64,7 @@ export class FirstWord {
   waitMs(monoMs: number): number | null {
     let least: number | null = null;
     for (const key of this.#silent) {
-      const wait = Math.max(0, (this.#fromMonoMs.get(key) ?? monoMs) - monoMs);
+      const wait = Math.max(0, (this.#turns.get(key)?.fromMonoMs ?? monoMs) - monoMs);
       if (least === null || wait < least) least = wait;
     }
     return least;
@@ -57,4 +74,20 @@ export class FirstWord {
   maySpeak(key: PublicKey): boolean {
     return !this.#silent.has(key);
   }
+
+  /** False while the device is to be without the peer. */
+  mayListen(key: PublicKey): boolean {
+    return !this.#silent.has(key) || this.#turns.get(key)?.isApart !== true;
+  }
+
+  /** One that only has another key now may speak first, whoever it is: it knows when the key is in use. */
+  #firstTurn(index: number, monoMs: number): Turn {
+    const isLower = this.#ownIndex < index;
+    return {
+      fromMonoMs: monoMs + (isLower ? SPEAK_AFTER_MS : LISTEN_FIRST_MS),
+      isApart: isLower && !this.#indices.has(index),
+    };
+  }
 }
+
+const AT_ANY_TIME: Turn = { fromMonoMs: Number.NEGATIVE_INFINITY, isApart: false };

@@ -143,6 +143,12 @@ export class LinkWatch {
     this.#rates.observe(statuses, this.#deps.clock.monoMs());
   }
 
+  /** Peers of before the start: their sessions may still be in the device, or they may believe so. */
+  async remember(peers: readonly MeshPeer[]): Promise<void> {
+    this.#firstWord.remember(peers);
+    await this.readSessions();
+  }
+
   /** True when an endpoint is to be set anew. */
   chooseEndpoints(plan: AddressPlan, underlayAddresses: readonly string[]): boolean {
     const usable = usableEndpoint(plan, underlayAddresses, this.#options.listenPort);
@@ -167,7 +173,9 @@ export class LinkWatch {
     return this.#firstWord.waitMs(this.#deps.clock.monoMs());
   }
 
-  endpointOf(key: PublicKey): ChosenEndpoint {
+  /** What the device should have for a peer; undefined: it is to be without the peer yet. */
+  endpointOf(key: PublicKey): ChosenEndpoint | undefined {
+    if (!this.#firstWord.mayListen(key)) return undefined;
     return this.#firstWord.maySpeak(key) ? this.#endpoints.endpointOf(key) : { endpoint: null, forceEndpoint: false };
   }
 

@@ -196,6 +196,7 @@ export class MeshAgent {
       await this.#certificate.load();
       await this.#policy.load();
       for (const peer of await this.#memory.load()) this.#peers.add(peer);
+      await this.#links.remember(this.#peers.list());
       await this.#dataPlane.readSituation();
       this.#endpoints.choose();
       await this.#dataPlane.start();

@@ -5,8 +5,9 @@
  *      \  /        every pair on one switch; a-b is cut where a test wants the way through r
  *       r
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Lab } from '../../netlab/lab.ts';
+import { CORE_HOST } from '../../netlab/lab-spec.ts';
 import { pause } from '../../netlab/pause.ts';
 import type { NodeView, PathExplanation, PathView } from '../../protocol/api.ts';
 import { ApiClient } from '../../protocol/api-client.ts';
@@ -33,6 +34,11 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
       return paths.length === 6 && paths.every((path) => path.installed && path.cost !== null);
     });
   }, 120_000);
+
+  /** A test that failed half-way may have left the lab without one. */
+  beforeEach(async () => {
+    if (lab.programPid('core', CORE_HOST) === undefined) await lab.startCore();
+  });
 
   afterAll(async () => {
     await lab?.down();
@@ -68,12 +74,14 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
   });
 
   it('goes round a cut link and explains it', async () => {
+    const pathIs = (path: string) => async () => {
+      const now = await api.get<PathExplanation>('/v1/paths/a/b');
+      return now.installed && now.path.join() === path;
+    };
+    await until('a reaches b directly', 60_000, pathIs('a,b'));
     await lab.setLink('a', 'b', { cut: true });
     await lab.setLink('b', 'a', { cut: true });
-    await until('a reaches b through r', 20_000, async () => {
-      const path = await api.get<PathExplanation>('/v1/paths/a/b');
-      return path.installed && path.path.join() === 'a,r,b';
-    });
+    await until('a reaches b through r', 20_000, pathIs('a,r,b'));
     expect(await reaches('a', (await node('b')).node4)).toBe(true);
     expect(await reaches('a', (await node('b')).node6)).toBe(true);
     const explanation = await api.get<PathExplanation>('/v1/paths/a/b');
@@ -141,7 +149,10 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
     await lab.stopCore('SIGKILL');
     await lab.powerOff('r');
     await lab.powerOn('r');
-    await until('r forwards again from what it remembered', 30_000, () => reaches('a', node4));
+    // A second of it is the agent's start; sessions are there at once, since r speaks first to those it remembers.
+    await until('r forwards again from what it remembered', 20_000, () => reaches('a', node4)).catch(async (cause) => {
+      throw new Error(`${cause}\n${await evidence()}`);
+    });
     await lab.startCore();
     await until('everybody is back', 60_000, async () => {
       const nodes = await api.get<NodeView[]>('/v1/nodes').catch(() => []);
@@ -149,6 +160,15 @@ describe.skipIf(!isRoot)('a mesh of three hosts', () => {
     });
     expect(await reaches('a', node4)).toBe(true);
   }, 150_000);
+
+  /** What a reader of a failed run needs: every host's ways, sessions and last words. */
+  async function evidence(): Promise<string> {
+    const parts = HOSTS.map(async (host) => {
+      const script = `ip route show table 8400; wg show tw0; tail -n 20 ${lab.hostDir(host)}/agent.log`;
+      return `--- ${host}\n${(await lab.exec(host, ['sh', '-c', script])).stdout}`;
+    });
+    return (await Promise.all(parts)).join('\n');
+  }
 
   it('takes a removed node off every peer, and its packets stop', async () => {
     const { node4, publicKey } = await node('r');

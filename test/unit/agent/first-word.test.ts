@@ -25,6 +25,41 @@ describe('FirstWord', () => {
     expect(word.waitMs(1001 + waitMs)).toBeNull();
   });
 
+  it('keeps a new peer out of the device of the lower index alone, until that one may speak', () => {
+    const lower = new FirstWord(1);
+    const higher = new FirstWord(2);
+    lower.step(peer(2), ages(null), 0);
+    higher.step(peer(1), ages(null), 0);
+    expect([lower.mayListen(key), higher.mayListen(key)]).toEqual([false, true]);
+    lower.step(peer(2), ages(null), 1500);
+    expect(lower.mayListen(key)).toBe(true);
+  });
+
+  it('listens at once to a peer that has another key now', () => {
+    const word = new FirstWord(1);
+    word.step(peer(2), ages(100), 0);
+    const changed = 'n'.repeat(43) as PublicKey;
+    word.step(
+      peer(2).map((p) => ({ ...p, publicKey: changed })),
+      new Map(),
+      1000,
+    );
+    expect(word.maySpeak(changed)).toBe(false);
+    expect(word.mayListen(changed)).toBe(true);
+  });
+
+  it('speaks at once to peers that had this node before it started, whoever is the lower', () => {
+    for (const [own, other] of [
+      [1, 2],
+      [2, 1],
+    ] as const) {
+      const word = new FirstWord(own);
+      word.remember(peer(other));
+      word.step(peer(other), ages(null), 0);
+      expect([word.maySpeak(key), word.mayListen(key), word.waitMs(0)]).toEqual([true, true, null]);
+    }
+  });
+
   it('answers at once when it is heard, and does not fall silent afterwards', () => {
     const word = new FirstWord(2);
     word.step(peer(1), ages(null), 0);
