@@ -4,13 +4,12 @@
  */
 import { createHash, verify, X509Certificate } from 'node:crypto';
 import { fromBinary } from '@bufbuild/protobuf';
+import { successionText } from '../protocol/ca-succession.ts';
 import type { Clock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 import { type CaResponse, CaResponseSchema } from '../protocol/gen/thalweg/v1/join_pb.ts';
 import { clockSkewError, MAX_CLOCK_SKEW_MS, notACore } from './core-error.ts';
 import { askCore } from './core-request.ts';
-
-const SUCCESSION = Buffer.from('thalweg ca succession\0', 'latin1');
 
 export interface FoundCore {
   readonly address: string;
@@ -47,7 +46,7 @@ export async function fetchCa(address: string, fingerprint: string, clock: Pick<
 function follows({ caDer, predecessorDer, predecessorSignature }: CaResponse, fingerprint: string): boolean {
   if (predecessorDer.length === 0 || caFingerprint(predecessorDer) !== fingerprint) return false;
   const { publicKey } = new X509Certificate(predecessorDer);
-  return verify('sha256', Buffer.concat([SUCCESSION, caDer]), publicKey, predecessorSignature);
+  return verify('sha256', successionText(caDer), publicKey, predecessorSignature);
 }
 
 /** SHA-256 over the DER of a CA certificate, 64 hex digits. */

@@ -21,8 +21,8 @@ import {
   policyChecksum,
 } from '../protocol/node-policy.ts';
 import { formatService, parseService, type Service } from '../protocol/service.ts';
-import { writeFileAtomically } from './atomic-file.ts';
 import { readCheckedFile } from './checked-file.ts';
+import { LatestWrite, type LatestWriteDeps } from './latest-write.ts';
 
 /** A million members take 8 MB. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -30,20 +30,15 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** Nobody is let in. No core gives this generation. */
 export const CLOSED: NodePolicyState = { ...NO_POLICY, active: true };
 
-export interface PolicyStoreDeps {
-  readonly log: Logger;
-  readonly onWriteFailed: (code: string) => void;
-}
-
 export class PolicyStore {
-  readonly #deps: PolicyStoreDeps;
+  readonly #log: Logger;
   readonly #path: string;
-  #next: NodePolicyState | undefined;
-  #writing: Promise<void> | undefined;
+  readonly #file: LatestWrite<NodePolicyState>;
 
-  constructor(deps: PolicyStoreDeps, options: { readonly stateDir: string }) {
-    this.#deps = deps;
+  constructor(deps: LatestWriteDeps, options: { readonly stateDir: string }) {
+    this.#log = deps.log;
     this.#path = join(options.stateDir, 'policy.json');
+    this.#file = new LatestWrite(deps, { path: this.#path, what: 'the policy', format: formatStoredPolicy });
   }
 
   /** Never throws. Without a file: no policy. */
@@ -52,7 +47,7 @@ export class PolicyStore {
       return (await readCheckedFile(this.#path, { maxBytes: MAX_FILE_BYTES, parse: parseStoredPolicy })) ?? NO_POLICY;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#deps.log.error('the remembered policy cannot be used: nobody is let in until the core is reached', {
+      this.#log.error('the remembered policy cannot be used: nobody is let in until the core is reached', {
         path: this.#path,
         reason,
       });
@@ -66,34 +61,12 @@ export class PolicyStore {
 
   /** Soon; never throws. The last of several is what stays. */
   save(state: NodePolicyState): void {
-    this.#next = state;
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#file.save(state);
   }
 
   /** Resolves when what was last saved is on disk, or could not be. */
-  async flush(): Promise<void> {
-    await this.#writing;
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#next !== undefined) {
-      const text = formatStoredPolicy(this.#next);
-      this.#next = undefined;
-      try {
-        await writeFileAtomically(this.#path, text, 0o600);
-      } catch (cause) {
-        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'internal';
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        this.#deps.onWriteFailed(code);
-        this.#deps.log.warn('the policy cannot be remembered; going on from memory', {
-          path: this.#path,
-          code,
-          reason,
-        });
-      }
-    }
+  flush(): Promise<void> {
+    return this.#file.flush();
   }
 }
 

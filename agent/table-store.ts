@@ -15,8 +15,8 @@ import { MAX_PEERS_PER_UPDATE, MAX_ROWS_PER_DELTA } from '../protocol/frame-code
 import { parseNodeIndex, parsePublicKey } from '../protocol/identifier.ts';
 import type { Logger } from '../protocol/log.ts';
 import { type RouteRow, RouteTable, type RowPlane, rowFault, type TableKind } from '../protocol/route-table.ts';
-import { writeFileAtomically } from './atomic-file.ts';
 import { readCheckedFile } from './checked-file.ts';
+import { LatestWrite, type LatestWriteDeps } from './latest-write.ts';
 import type { MeshPeer } from './mesh-peer.ts';
 
 export interface RememberedState {
@@ -35,23 +35,15 @@ export type StoredState = Omit<RememberedState, 'table'> & {
 /** 100,000 rows take about 6 MB. */
 const MAX_TABLE_BYTES = 64 * 1024 * 1024;
 
-export interface TableStoreDeps {
-  readonly log: Logger;
-  /** A write failed; the agent goes on from memory. */
-  readonly onWriteFailed: (code: string) => void;
-}
-
-/** Writes are serial, and those asked for while one runs are answered by the last of them. */
 export class TableStore {
-  readonly #deps: TableStoreDeps;
+  readonly #log: Logger;
   readonly #path: string;
-  #next: StoredState | undefined;
-  #writing: Promise<void> | undefined;
-  #failing = false;
+  readonly #file: LatestWrite<StoredState>;
 
-  constructor(deps: TableStoreDeps, options: { readonly stateDir: string }) {
-    this.#deps = deps;
+  constructor(deps: LatestWriteDeps, options: { readonly stateDir: string }) {
+    this.#log = deps.log;
     this.#path = join(options.stateDir, 'table.json');
+    this.#file = new LatestWrite(deps, { path: this.#path, what: 'the table', format: formatStoredState });
   }
 
   /** Undefined when there is none, or none that is whole: a damaged file is set aside as table.json.damaged. Never throws. */
@@ -60,46 +52,20 @@ export class TableStore {
       return await readCheckedFile(this.#path, { maxBytes: MAX_TABLE_BYTES, parse: parseStoredState });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#deps.log.warn('the remembered table cannot be used and is set aside', { path: this.#path, reason });
+      this.#log.warn('the remembered table cannot be used and is set aside', { path: this.#path, reason });
     }
     await rename(this.#path, `${this.#path}.damaged`).catch(() => {});
     return undefined;
   }
 
-  /** Remembers `state` soon. Never throws; a failure is logged once per spell of failures, and counted. */
+  /** Remembers `state` soon. Never throws. */
   save(state: StoredState): void {
-    this.#next = state;
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#file.save(state);
   }
 
   /** Resolves when what was last saved is on disk, or could not be. */
-  async flush(): Promise<void> {
-    await this.#writing;
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#next !== undefined) {
-      const text = formatStoredState(this.#next);
-      this.#next = undefined;
-      try {
-        await writeFileAtomically(this.#path, text, 0o600);
-        if (this.#failing) this.#deps.log.info('the table is remembered again', { path: this.#path });
-        this.#failing = false;
-      } catch (cause) {
-        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'internal';
-        this.#deps.onWriteFailed(code);
-        if (!this.#failing) {
-          this.#deps.log.warn('the table cannot be remembered; going on from memory', {
-            path: this.#path,
-            code,
-            reason: cause instanceof Error ? cause.message : String(cause),
-          });
-        }
-        this.#failing = true;
-      }
-    }
+  flush(): Promise<void> {
+    return this.#file.flush();
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { successionText } from '../../protocol/ca-succession.ts';
 import { ThalwegError } from '../../protocol/error.ts';
 import { writeDurably } from './durable-file.ts';
 import { makeCertificate } from './node-certificate.ts';
@@ -30,7 +31,6 @@ const SERVER_LIFETIME_MS = 5 * 365 * DAY_MS;
 const BACKDATE_MS = HOUR_MS;
 
 const SERIAL_TAG_DIGITS = 6;
-const SUCCESSION = Buffer.from('thalweg ca succession\0', 'latin1');
 
 export interface IssuedCertificate {
   readonly der: Uint8Array;
@@ -112,7 +112,7 @@ export class CertificateAuthority {
 
   /** This CA's word that another one follows it (protocol: CaResponse.predecessor_signature). */
   signSuccessor(successorDer: Uint8Array): Uint8Array {
-    return new Uint8Array(sign('sha256', Buffer.concat([SUCCESSION, successorDer]), this.#key));
+    return new Uint8Array(sign('sha256', successionText(successorDer), this.#key));
   }
 
   /** Whether a node certificate with this serial is of this CA; of one that was made before serials said so, false. */
