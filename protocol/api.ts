@@ -277,6 +277,7 @@ export const AUDIT_KINDS = [
   'key_created',
   'key_revoked',
   'store_restored',
+  'node_key_asked',
   'node_key_changed',
   'ca_rotated',
   'ca_retired',

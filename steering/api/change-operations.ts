@@ -7,7 +7,7 @@ import type { JoinTokens } from '../identity/join-tokens.ts';
 import type { CaRotation } from '../session/ca-rotation.ts';
 import type { LoadLoop } from '../session/load-loop.ts';
 import type { SessionHub } from '../session/session-hub.ts';
-import type { Actor, NodeRecord, Store } from '../store/store.ts';
+import { type Actor, NO_SUBJECT, type NodeRecord, type Store } from '../store/store.ts';
 import {
   auditAnswer,
   caAnswer,
@@ -46,7 +46,7 @@ export interface ChangeDeps {
 export function changeOperations({ views, tokens, keys, hub, ca, load, store, clock }: ChangeDeps): Operation[] {
   /** Joins, removals, tokens and keys are written with the change itself, in one commit. */
   const note = (by: Actor, kind: AuditView['kind'], node?: NodeRecord): void => {
-    const subject = { nodeId: node?.id ?? null, name: node?.name ?? null, tokenId: null, keyId: null };
+    const subject = node === undefined ? NO_SUBJECT : { ...NO_SUBJECT, nodeId: node.id, name: node.name };
     store.noteAudit({ atMs: clock.nowMs(), kind, ...subject, by });
   };
   return [
@@ -77,10 +77,10 @@ export function changeOperations({ views, tokens, keys, hub, ca, load, store, cl
       answer: nodeAnswer,
       need: OPERATOR,
       params: nameParams,
-      handle: ({ params }) => {
+      handle: ({ params, by }) => {
         const node = views.find(params.name);
         const live = hub.live(node.index);
-        hub.keys.rotate(node, live?.session, live?.turnsKey === true);
+        hub.keys.rotate(node, live?.session, live?.turnsKey === true, () => note(by, 'node_key_asked', node));
         return views.node(node);
       },
     }),

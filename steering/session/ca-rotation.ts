@@ -5,7 +5,7 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
-import type { Actor, Store } from '../store/store.ts';
+import { type Actor, NO_SUBJECT, type Store } from '../store/store.ts';
 import type { SessionHub } from './session-hub.ts';
 
 /** What ends by itself ends at the hour: nothing waits for it. */
@@ -128,8 +128,7 @@ export class CaRotation {
   }
 
   #note(kind: 'ca_rotated' | 'ca_retired', by: Actor): void {
-    const subject = { nodeId: null, name: null, tokenId: null, keyId: null };
-    this.#deps.store.noteAudit({ atMs: this.#deps.clock.nowMs(), kind, ...subject, by });
+    this.#deps.store.noteAudit({ atMs: this.#deps.clock.nowMs(), kind, ...NO_SUBJECT, by });
   }
 
   #nodes() {

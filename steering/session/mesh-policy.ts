@@ -24,7 +24,7 @@ import { formatStored, POLICY_SETTING, policyOf, readStored, type StoredPolicy }
 import { failedTests, pairVerdicts } from '../policy/verdict.ts';
 import { changeLabels } from '../registry/label-change.ts';
 import type { NodeChange, NodeRegistry } from '../registry/node-registry.ts';
-import type { Actor, NodeRecord, Store } from '../store/store.ts';
+import { type Actor, NO_SUBJECT, type NodeRecord, type Store } from '../store/store.ts';
 import { PolicyPush } from './policy-push.ts';
 
 export interface MeshPolicyDeps {
@@ -222,7 +222,7 @@ export class MeshPolicy {
     const detail = `${policy?.rules.length ?? 0} rules`;
     store.transaction(() => {
       store.setSetting(POLICY_SETTING, formatStored(stored));
-      store.noteAudit({ atMs: clock.nowMs(), kind, nodeId: null, name: null, tokenId: null, keyId: null, by, detail });
+      store.noteAudit({ atMs: clock.nowMs(), kind, ...NO_SUBJECT, by, detail });
     });
     this.#setting = formatStored(stored);
     this.#stored = stored;

@@ -28,7 +28,7 @@ const MAX_SPREAD_MS = 86_400_000;
 
 export interface NodeKeysDeps {
   readonly registry: NodeRegistry;
-  readonly store: Pick<Store, 'setting' | 'setSetting'>;
+  readonly store: Pick<Store, 'setting' | 'setSetting' | 'deleteSetting'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** The node has another key: its peers are to hear of it at once. */
@@ -49,6 +49,7 @@ export class NodeKeys {
     if (key.value === node.publicKey) return true;
     if (this.#deps.store.setting(SETTING + node.id) !== key.value) return false;
     const changed = this.#deps.registry.setPublicKey(node, key.value);
+    this.forget(node);
     this.#deps.log.info('WireGuard key changed', { name: node.name, index: node.index });
     this.#deps.onChanged(changed);
     return true;
@@ -73,8 +74,13 @@ export class NodeKeys {
     answer(session, KeyStep.ACCEPTED, bytes);
   }
 
-  /** Asks a node that is there for another key. Throws conflict. */
-  rotate(node: NodeRecord, session: AgentSession | undefined, isCapable: boolean): void {
+  /** The node turns to no key any more: it was removed, or has done so. */
+  forget(node: NodeRecord): void {
+    this.#deps.store.deleteSetting(SETTING + node.id);
+  }
+
+  /** Asks a node that is there for another key, once `onAsked` returned. Throws conflict, and what `onAsked` throws. */
+  rotate(node: NodeRecord, session: AgentSession | undefined, isCapable: boolean, onAsked: () => void): void {
     const { registry, log } = this.#deps;
     if (session === undefined || !isCapable) {
       const why = session === undefined ? 'is offline' : 'has an agent that cannot change its key';
@@ -84,6 +90,7 @@ export class NodeKeys {
       });
     }
     const withinMs = Math.min(MAX_SPREAD_MS, (registry.size - 1) * SPREAD_MS);
+    onAsked();
     session.send({ case: 'keyTurn', value: { step: KeyStep.ROTATE, withinMs } });
     log.info('asked for another WireGuard key', { name: node.name, withinMs });
   }

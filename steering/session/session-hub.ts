@@ -112,6 +112,7 @@ export class SessionHub implements SessionOwner {
   /** Takes a node out of the mesh: its certificate is refused, its session ends, its key leaves every peer. */
   remove(node: NodeRecord, by: Actor): void {
     if (!this.#deps.registry.remove(node, by)) return;
+    this.keys.forget(node);
     this.policy.removed(node.index);
     this.#gone(node);
   }

@@ -7,22 +7,20 @@ import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId, PublicKey } from '../../protocol/identifier.ts';
 import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
-import type {
-  Actor,
-  AuditEntry,
-  KeyRecord,
-  Labels,
-  NodeHost,
-  NodeRecord,
-  RemovedNode,
-  Store,
-  TokenRecord,
+import {
+  type Actor,
+  type AuditEntry,
+  type KeyRecord,
+  type Labels,
+  NO_SUBJECT,
+  type NodeHost,
+  type NodeRecord,
+  type RemovedNode,
+  type Store,
+  type TokenRecord,
 } from './store.ts';
 import { auditFromRow, keyFromRow, nodeFromRow, nodeParameters, type Row, tokenFromRow } from './store-rows.ts';
 import { tokenRefusal } from './token-state.ts';
-
-/** What an entry of the audit is not about. */
-const NOTHING = { nodeId: null, name: null, tokenId: null, keyId: null } as const;
 
 type Statement = ReturnType<Database['prepare']>;
 
@@ -82,6 +80,12 @@ export class SqliteStore implements Store {
     );
   }
 
+  deleteSetting(key: string): boolean {
+    if (this.setting(key) === undefined) return false;
+    this.#commit('delete a setting', () => this.#run('DELETE FROM settings WHERE key = ?', key));
+    return true;
+  }
+
   engineState(): Uint8Array | undefined {
     const state = this.#get('SELECT state FROM engine_state')?.['state'];
     return state instanceof Uint8Array ? state : undefined;
@@ -112,7 +116,7 @@ export class SqliteStore implements Store {
         'INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         ...[id, secretHash, JSON.stringify(labels), createdAtMs, expiresAtMs, uses, used, revokedAtMs],
       );
-      this.#note({ ...NOTHING, atMs: createdAtMs, kind: 'token_created', tokenId: id, by });
+      this.#note({ ...NO_SUBJECT, atMs: createdAtMs, kind: 'token_created', tokenId: id, by });
     });
   }
 
@@ -129,7 +133,7 @@ export class SqliteStore implements Store {
     return this.#commit('revoke a token', () => {
       if (this.#get('SELECT id FROM tokens WHERE id = ?', id) === undefined) return false;
       const changed = this.#run('UPDATE tokens SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL', atMs, id);
-      if (changed > 0) this.#note({ ...NOTHING, atMs, kind: 'token_revoked', tokenId: id, by });
+      if (changed > 0) this.#note({ ...NO_SUBJECT, atMs, kind: 'token_revoked', tokenId: id, by });
       return true;
     });
   }
@@ -141,7 +145,7 @@ export class SqliteStore implements Store {
         'INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         ...[id, name, role, secretHash, createdAtMs, expiresAtMs, revokedAtMs, lastUsedAtMs],
       );
-      this.#note({ ...NOTHING, atMs: createdAtMs, kind: 'key_created', name, keyId: id, by });
+      this.#note({ ...NO_SUBJECT, atMs: createdAtMs, kind: 'key_created', name, keyId: id, by });
     });
   }
 
@@ -160,7 +164,7 @@ export class SqliteStore implements Store {
       if (key === undefined) return false;
       if (key.revokedAtMs !== null) return true;
       this.#run('UPDATE api_keys SET revoked_at_ms = ? WHERE id = ?', atMs, id);
-      this.#note({ ...NOTHING, atMs, kind: 'key_revoked', name: key.name, keyId: id, by });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'key_revoked', name: key.name, keyId: id, by });
       return true;
     });
   }
@@ -203,7 +207,7 @@ export class SqliteStore implements Store {
       this.#run('UPDATE tokens SET used = used + 1 WHERE id = ?', node.tokenId);
       this.#run('INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', ...nodeParameters(node));
       const { joinedAtMs: atMs, id: nodeId, name, tokenId } = node;
-      this.#note({ ...NOTHING, atMs, kind: 'node_joined', nodeId, name, tokenId, by: 'device' });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'node_joined', nodeId, name, tokenId, by: 'device' });
     });
   }
 
@@ -214,7 +218,7 @@ export class SqliteStore implements Store {
         ...[node.serial, node.previousSerial, node.certificateExpiresAtMs, node.id],
       );
       const { lastSeenAtMs: atMs, id: nodeId, name, tokenId } = node;
-      this.#note({ ...NOTHING, atMs, kind: 'node_rejoined', nodeId, name, tokenId, by: 'device' });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'node_rejoined', nodeId, name, tokenId, by: 'device' });
     });
   }
 
@@ -232,7 +236,7 @@ export class SqliteStore implements Store {
       const row = this.#get('SELECT name FROM nodes WHERE id = ?', id);
       if (row === undefined) return;
       this.#run('UPDATE nodes SET labels = ? WHERE id = ?', JSON.stringify(labels), id);
-      this.#note({ ...NOTHING, atMs, kind: 'node_labelled', nodeId: id, name: String(row['name']), ...change });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'node_labelled', nodeId: id, name: String(row['name']), ...change });
     });
   }
 
@@ -246,7 +250,7 @@ export class SqliteStore implements Store {
       if (row === undefined) return;
       this.#run('UPDATE nodes SET public_key = ? WHERE id = ?', publicKey, id);
       const name = String(row['name']);
-      this.#note({ ...NOTHING, atMs, kind: 'node_key_changed', nodeId: id, name, by: 'device' });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'node_key_changed', nodeId: id, name, by: 'device' });
     });
   }
 
@@ -269,7 +273,7 @@ export class SqliteStore implements Store {
       this.#run('INSERT INTO removed_nodes VALUES (?, ?, ?, ?)', id, row['node_index'], row['name'], atMs);
       this.#run('DELETE FROM nodes WHERE id = ?', id);
       const [name, tokenId] = [String(row['name']), String(row['token_id'])];
-      this.#note({ ...NOTHING, atMs, kind: 'node_removed', nodeId: id, name, tokenId, by });
+      this.#note({ ...NO_SUBJECT, atMs, kind: 'node_removed', nodeId: id, name, tokenId, by });
       return true;
     });
   }

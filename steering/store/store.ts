@@ -83,6 +83,9 @@ export type Actor = string;
 
 export type AuditEntry = AuditView;
 
+/** What an entry of the audit is not about. */
+export const NO_SUBJECT = { nodeId: null, name: null, tokenId: null, keyId: null } as const;
+
 export interface Store {
   /**
    * One durable commit for all mutations that `work` makes: it takes a disk flush for all of them instead of one each.
@@ -91,6 +94,8 @@ export interface Store {
   transaction(work: () => void): void;
   setting(key: string): string | undefined;
   setSetting(key: string, value: string): void;
+  /** False when there is none. */
+  deleteSetting(key: string): boolean;
   /** Opaque state of the steering engine, saved whole; with it the records that it holds already go. */
   engineState(): Uint8Array | undefined;
   saveEngineState(state: Uint8Array): void;

@@ -72,6 +72,12 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
     it('keeps settings and the engine, and a whole state takes the place of the records before it', () => {
       store.setSetting('a', '1');
       store.setSetting('a', '2');
+      store.setSetting('b', '3');
+      expect([store.deleteSetting('b'), store.deleteSetting('b'), store.setting('b')]).toEqual([
+        true,
+        false,
+        undefined,
+      ]);
       store.saveEngineState(Uint8Array.of(1));
       store.appendEngineRecord(Uint8Array.of(2));
       store.appendEngineRecord(Uint8Array.of(3));

@@ -64,8 +64,10 @@ it('is changed when an operator asks: device first, then the peers, and the audi
   await settled();
   await toldPeer(device.fileKey);
   expect(order).toEqual(['the device before the core']);
-  const [change] = await core.api.get<AuditView[]>('/v1/audit');
+  const [change, asked] = await core.api.get<AuditView[]>('/v1/audit');
   expect(change).toMatchObject({ kind: 'node_key_changed', name: 'a', by: 'device' });
+  expect(asked).toMatchObject({ kind: 'node_key_asked', name: 'a' });
+  expect(asked?.by).not.toBe('device');
   expect(JSON.stringify(core.logged)).not.toContain(readFileSync(path('wireguard.key'), 'utf8').trim());
   // and it stays over a restart of both
   await device.stop();
