@@ -176,8 +176,10 @@ export class PacedSessions {
   /** The kernel at `address` answered what it was asked at `askedAtMs`. */
   echoed(address: string, askedAtMs: number): void {
     const session = this.#byAddress.get(address);
-    session?.guard.echoed(this.#lag.attentiveMs(askedAtMs));
-    session?.health.excuse();
+    if (session === undefined) return;
+    session.guard.echoed(this.#lag.attentiveMs(askedAtMs));
+    session.health.excuse();
+    session.isExcused = true;
   }
 
   /** A peer's own probe came with a word. Returns its session, if it has a pace. */

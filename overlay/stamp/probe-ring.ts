@@ -9,7 +9,8 @@
  *     reflector sequence   7     -     -     -     9          it reflected one of them (8): 1 lost in, 2 lost out
  *
  * Probes after the newest answer are not counted: they may be under way, and nobody knows where they were lost.
- * (A stateless reflector copies the sender's number; all loss then shows as inbound.)
+ * A reflector that began anew counts from 0 again: probes without an answer from before that are not counted either, since
+ * nobody was there to answer them. (A stateless reflector copies the sender's number; all loss then shows as inbound.)
  */
 
 /** Power of two, so that slots stay in order across the wrap of the 32-bit sequence number. */
@@ -119,8 +120,11 @@ export class ProbeRing {
       const slot = ((this.#next - 1 - back) >>> 0) % RING_PROBES;
       if (this.#state[slot] === ANSWERED) {
         const sequence = this.#reflectorSequence[slot] ?? 0;
+        const grown = laterSequence === null ? 0 : (laterSequence - sequence) | 0;
+        // without any missing, one probe overtook the other
+        if (grown < 0 && missing > 0) break;
         if (laterSequence !== null && !underWay) {
-          const reflected = Math.min(Math.max((laterSequence - sequence - 1) | 0, 0), missing);
+          const reflected = Math.min(Math.max(grown - 1, 0), missing);
           lostOut += missing - reflected;
           lostIn += reflected;
           counted += missing;

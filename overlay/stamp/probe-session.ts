@@ -20,6 +20,10 @@ export interface ProbeSession {
   burstDue: boolean;
   /** Attentive time until which the peer's word that the link is lost counts. */
   peerLostUntilMs: number;
+  /** Attentive time of the last reply. */
+  repliedAtMs: number;
+  /** The peer's kernel answered since, so the path works: nobody is there to answer probes. */
+  isExcused: boolean;
   leastErrorUs: number;
   /** Monotonic milliseconds; Infinity: nothing has come since it was silent. */
   firstReplyAtMs: number;
@@ -36,6 +40,8 @@ export function newProbeSession(target: ProbeTarget, firstSequence: number): Pro
     dueMs: Number.NaN,
     burstDue: false,
     peerLostUntilMs: Number.NEGATIVE_INFINITY,
+    repliedAtMs: Number.POSITIVE_INFINITY,
+    isExcused: false,
     leastErrorUs: Number.POSITIVE_INFINITY,
     firstReplyAtMs: Number.POSITIVE_INFINITY,
   };

@@ -222,6 +222,10 @@ export class SessionSender {
     const sentAtMs = ring.sentAtMs(sequence);
     const rttUs = (receivedAtMs - sentAtMs) * 1000 - residenceUs(reply);
     if (!(rttUs >= -COARSE_CLOCK_US)) return 'malformed';
+    // The peer's prober was away, as when its agent is upgraded: what it did not answer says nothing of the link.
+    if (session.isExcused && attentiveMs - session.repliedAtMs >= this.#settings.deadAfterMs) ring.restartLoss();
+    session.repliedAtMs = attentiveMs;
+    session.isExcused = false;
     ring.answer(sequence, reply.sequence);
     const wronged = session.guard.replied(ring.sentAttentiveMs(sequence), attentiveMs);
     if (wronged && health.revive()) this.#urgent = true;

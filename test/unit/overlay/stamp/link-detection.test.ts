@@ -28,6 +28,7 @@ let sent: { atMs: number; from: string }[];
 /** One-way delay; null: lost. */
 let delay: (from: string, to: string) => number | null;
 let kernelAnswers: boolean;
+let start: (name: 'a' | 'b') => Promise<void>;
 const now = () => network.clock.monoMs();
 
 async function begin(detection: DetectionSettings, use: 'busy' | 'watched' | 'idle' = 'watched'): Promise<void> {
@@ -46,10 +47,8 @@ async function begin(detection: DetectionSettings, use: 'busy' | 'watched' | 'id
     if (kernelAnswers) network.clock.after(4, onAnswer);
   };
   const settings = { intervalMs: detection.watchedMs, deadAfterMs: 1000, detection };
-  for (const [name, own, other] of [
-    ['a', A, B],
-    ['b', B, A],
-  ] as const) {
+  start = async (name) => {
+    const [own, other] = name === 'a' ? [A, B] : [B, A];
     const prober = new InProcessProber({ ...network, askKernel });
     probers[name] = prober;
     prober.onSummary(([link], counts) => {
@@ -61,7 +60,9 @@ async function begin(detection: DetectionSettings, use: 'busy' | 'watched' | 'id
     prober.setTargets([{ peerIndex: name === 'a' ? 2 : 1, address: other, port: PORT, use }]);
     // agents do not start in step
     network.run(37);
-  }
+  };
+  await start('a');
+  await start('b');
   network.run(8000);
   expect(seen.a?.health).toBe('up');
   expect(seen.b?.health).toBe('up');
@@ -150,6 +151,27 @@ describe.each([
     expect(seen.a?.health).toBe('up');
     kernelAnswers = false;
     untilDown('a');
+  });
+
+  it.each([
+    ['stuck', 15_000],
+    ['stuck', 1500],
+    ['restarted', 15_000],
+    ['restarted', 500],
+  ])('counts nothing as lost that a peer did not answer while its prober was %s for %d ms', async (what, awayMs) => {
+    kernelAnswers = true;
+    if (what === 'restarted') await probers['b']?.stop();
+    else delay = () => null;
+    network.run(awayMs);
+    delay = () => 2;
+    if (what === 'restarted') await start('b');
+    for (let i = 0; i < 200; i++) {
+      network.run(100);
+      expect(seen.a).toMatchObject({ health: 'up', grey: false });
+      expect([seen.a?.lossOutPpm ?? 0, seen.a?.lossInPpm ?? 0], `after ${i * 100} ms`).toEqual([0, 0]);
+    }
+    expect(seen.a?.lossOutPpm).toBe(0);
+    expect(downs).toEqual([]);
   });
 
   it('takes no link down for 5 % of random loss in each direction in two minutes', () => {
