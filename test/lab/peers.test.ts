@@ -42,16 +42,17 @@ describe.skipIf(!isRoot || !hasBabeld)('babeld over tunnels', () => {
 
   test('leaves nothing when it is killed while traffic flows', async () => {
     const child = start();
+    let said = '';
     child.stdout.resume();
-    child.stderr.resume();
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
     const name = `peers-${child.pid}`;
-    await until(
-      'babeld runs',
-      () =>
-        spawnSync('ip', ['netns', 'pids', `tw-${name}-a`])
-          .stdout.toString()
-          .split('\n').length > 6,
-    );
+    await until('babeld runs', () => {
+      if (child.exitCode !== null) throw new Error(`the comparison ended early: ${said}`);
+      const pids = spawnSync('ip', ['netns', 'pids', `tw-${name}-a`]).stdout.toString();
+      return pids.split('\n').length > 6;
+    });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
