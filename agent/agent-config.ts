@@ -70,6 +70,13 @@ export const agentConfigSchema = z.strictObject({
     .max(100)
     .default(10)
     .describe('share of one processor above which probing slows down, in percent'),
+  niceness: z.coerce
+    .number()
+    .int()
+    .min(-20)
+    .max(19)
+    .default(-5)
+    .describe('priority of the agent on a busy machine, as of nice(1): less is sooner; its wireguard-go gets 10 less'),
   reconcileIntervalMs: z.coerce
     .number()
     .int()

@@ -13,6 +13,7 @@ import { IdentityStore } from './identity.ts';
 import { MeshAgent } from './mesh-agent.ts';
 import { AgentMetrics } from './metrics.ts';
 import { MetricsServer } from './metrics-server.ts';
+import { takePlaceAmongPrograms } from './scheduling.ts';
 import { wireGuardPublicKey } from './wireguard-key.ts';
 
 export { type AgentConfig, agentConfigSchema } from './agent-config.ts';
@@ -29,6 +30,7 @@ const KEEP_ALIVE_MS = 3_600_000;
 
 /** Throws ThalwegError: not_joined, conflict, missing_*, port_in_use, address_range_collision, storage_failed and the like. */
 export async function runAgent(config: AgentConfig, { log }: { readonly log: Logger }): Promise<RunningAgentProgram> {
+  takePlaceAmongPrograms(config.niceness, { log });
   const identityStore = new IdentityStore(config.stateDir);
   const identity = await identityStore.loadJoined();
   await ensurePrivateDirectory(config.stateDir);

@@ -53,8 +53,7 @@ export class ProcessRunner implements CommandRunner {
   }
 
   run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const prefix =
-      options.niceness === undefined ? this.#prefix : [...this.#prefix, 'nice', '-n', `${options.niceness}`];
+    const prefix = [...this.#prefix, ...priorityPrefix(options)];
     const [program, ...args] = [...prefix, ...argv];
     const wanted = argv[0];
     if (program === undefined || wanted === undefined) throw new ThalwegError('internal', 'an empty command');
@@ -149,6 +148,17 @@ export class ProcessRunner implements CommandRunner {
       },
     };
   }
+}
+
+/**
+ * A session of its own is scheduled as one group (sched(7), autogroup), outside of which the niceness of its threads says
+ * nothing: the group is given the same. Where there are no such groups, or we may not, niceness alone.
+ */
+function priorityPrefix({ niceness, daemon }: CommandOptions): readonly string[] {
+  if (niceness === undefined) return [];
+  if (daemon !== true) return ['nice', '-n', `${niceness}`];
+  const script = '{ echo "$0" > /proc/self/autogroup; } 2>/dev/null; exec nice -n "$0" "$@"';
+  return ['sh', '-c', script, `${niceness}`];
 }
 
 /** `ip netns exec` and `nsenter` say in their own words that the program is not there. */

@@ -23,11 +23,16 @@ export interface GuardPace {
   /** What a reply may take beyond the usual round trip: at least, and at most where round trips differ much. */
   readonly slackMinMs: number;
   readonly slackMaxMs: number;
+  /**
+   * What a reply came late beyond the usual, up to this, the last answers of a burst are allowed too: so a host that stalls learns
+   * what its stalls take before one of them takes a link.
+   */
+  readonly latenessMaxMs: number;
 }
 
-export const NORMAL_GUARD: GuardPace = { burstGapMs: 10, slackMinMs: 15, slackMaxMs: 500 };
+export const NORMAL_GUARD: GuardPace = { burstGapMs: 10, slackMinMs: 15, slackMaxMs: 500, latenessMaxMs: 150 };
 /** Where a link must be given up within 100 ms, what is ordinary lateness of a busy machine costs some extra probes. */
-export const FAST_GUARD: GuardPace = { burstGapMs: 5, slackMinMs: 10, slackMaxMs: 200 };
+export const FAST_GUARD: GuardPace = { burstGapMs: 5, slackMinMs: 10, slackMaxMs: 200, latenessMaxMs: 0 };
 
 /** Share of doubts in which random loss may look like a dead link, and the loss below which no link is believed to be. */
 const WRONG_VERDICTS = 1e-5;
@@ -64,6 +69,9 @@ const PATIENT_PAUSE_MS = 50;
 const CAUTION_STEP = 2;
 const CAUTION_MAX = 16;
 const CAUTION_HALVES_MS = 60_000;
+
+/** Half of how late a reply has been is forgotten in this time. */
+const LATENESS_HALVES_MS = 60_000;
 
 /** What the peer said in its own probe; see link-word.ts. */
 export interface PeerWord {
@@ -106,6 +114,8 @@ export class LinkGuard {
   /** A host that stalls, this one or the peer's, stalls again: what it cost to be quick here. */
   #caution = 1;
   #cautionAtMs = 0;
+  #latenessMs = 0;
+  #latenessAtMs = 0;
 
   constructor(pace: GuardPace = NORMAL_GUARD) {
     this.#pace = pace;
@@ -157,8 +167,9 @@ export class LinkGuard {
    * has become slow all of a sudden, not dead.
    */
   replied(sentAtMs: number, nowMs: number): boolean {
-    this.#noteRtt(nowMs - sentAtMs);
     const at = this.#underWay.indexOf(sentAtMs);
+    if (at >= 0) this.#noteLateness(nowMs - sentAtMs, nowMs);
+    this.#noteRtt(nowMs - sentAtMs);
     if (at >= 0) {
       for (let i = 0; i < at; i++) this.#noteOutcome(true);
       this.#underWay.splice(0, at + 1);
@@ -207,7 +218,7 @@ export class LinkGuard {
       if (nowMs < this.#burstNextMs) return NOTHING;
       this.#burstSent++;
       this.#burstNextMs = nowMs + this.#pace.burstGapMs;
-      this.#answersUntilMs = this.#replyDueMs(nowMs);
+      this.#answersUntilMs = Math.max(this.#replyDueMs(nowMs), nowMs + (this.#rttMs ?? 0) + this.#latenessMs);
       // The first probe settles most doubts. The kernel is asked twice, since one question may be lost.
       return { probe: true, echo: this.#burstSent === 2 || this.#burstSent === length, lost: false };
     }
@@ -253,6 +264,13 @@ export class LinkGuard {
 
   #endDoubt(): void {
     this.#doubtedFromMs = null;
+  }
+
+  #noteLateness(rttMs: number, nowMs: number): void {
+    const late = this.#rttMs === null ? 0 : Math.min(rttMs - this.#rttMs, this.#pace.latenessMaxMs);
+    const left = this.#latenessMs * 2 ** ((this.#latenessAtMs - nowMs) / LATENESS_HALVES_MS);
+    this.#latenessMs = Math.max(late, left);
+    this.#latenessAtMs = nowMs;
   }
 
   #noteRtt(rttMs: number): void {

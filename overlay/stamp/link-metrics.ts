@@ -17,13 +17,14 @@ const SMOOTHING = 0.25;
 /** With fewer samples than this a percentile means nothing; noise is positive, so the least one is the best guess. */
 const SETTLED_SAMPLES = 5;
 /**
- * A step up: so many samples in a row, all this far above the level. At 200 ms probes three are seen 0.6 s after the step
- * (plus the new RTT), which a second's deadline leaves room for; that chance gathers three outliers of 5 ms is rare, of
- * the 2 ms that a busy host makes by itself it is not, so small steps need five. Smaller ones are left to the percentile.
+ * A step up: so many samples in a row, over so long at least, all this far above the level. At 200 ms probes three are seen
+ * 0.6 s after the step (plus the new RTT), which a second's deadline leaves room for; that chance gathers three outliers of 5 ms is
+ * rare, of the 2 ms that a busy host makes by itself it is not, so small steps need five. Smaller ones are left to the percentile.
+ * The time counts because a burst of probes 10 ms apart meets one stall of a host with all of them.
  */
 const STEPS_UP = [
-  { samples: 3, floorUs: 5000, share: 1 / 4 },
-  { samples: 5, floorUs: 2000, share: 1 / 8 },
+  { samples: 3, spanMs: 350, floorUs: 5000, share: 1 / 4 },
+  { samples: 5, spanMs: 700, floorUs: 2000, share: 1 / 8 },
 ] as const;
 /** No noise makes an RTT too low, so two samples are enough to believe a better path, and a little is enough of a step. */
 const STEP_DOWN = { samples: 2, floorUs: 1000, share: 1 / 32 } as const;
@@ -39,6 +40,18 @@ const JITTER_PAIRS_MIN = 12;
 const MIN_BUCKETS = 10;
 const MIN_BUCKET_MS = 30_000;
 
+/** A step that the other links of this node take as well is more likely this host's: it must last. */
+const SLOW_HOST_SPAN_MS = 2000;
+/** A sample this far above the level is a sign of it. */
+const ELEVATED = { floorUs: 2000, share: 1 / 8 } as const;
+
+interface Window {
+  readonly rttsUs: readonly number[];
+  readonly sequences: readonly number[];
+  readonly timesMs: readonly number[];
+  readonly levelUs: number | null;
+}
+
 export interface RttFigures {
   readonly rttUs: number | null;
   readonly minRttUs: number | null;
@@ -50,20 +63,23 @@ export interface RttFigures {
 export class LinkMetrics {
   readonly #rttsUs: number[] = [];
   readonly #sequences: number[] = [];
+  readonly #timesMs: number[] = [];
   #levelUs: number | null = null;
   #newestAtMs = 0;
   readonly #minUs = new Float64Array(MIN_BUCKETS).fill(Number.POSITIVE_INFINITY);
+  #forgotten: Window | null = null;
   readonly #minBucket = new Float64Array(MIN_BUCKETS).fill(-1);
 
   /**
    * One RTT in integer microseconds (at least 1), of the probe `sequence`. Returns true when the level jumped (first
-   * sample, or a step): worth telling at once.
+   * sample, or a step): worth telling at once. `slowHost`: most links of this node are late now.
    */
-  addSample(sequence: number, rttUs: number, nowMs: number): boolean {
+  addSample(sequence: number, rttUs: number, nowMs: number, slowHost = false): boolean {
     if (this.#levelUs !== null && nowMs - this.#newestAtMs > STALE_AFTER_MS) this.restart();
     this.#newestAtMs = nowMs;
     this.#rttsUs.push(rttUs);
     this.#sequences.push(sequence);
+    this.#timesMs.push(nowMs);
     if (this.#rttsUs.length > WINDOW_SAMPLES) this.#keepNewest(WINDOW_SAMPLES);
     this.#addToMinimum(rttUs, nowMs);
     const levelUs = this.#levelUs;
@@ -71,7 +87,7 @@ export class LinkMetrics {
       this.#levelUs = rttUs;
       return true;
     }
-    const stepSamples = this.#stepSamples(levelUs);
+    const stepSamples = this.#stepSamples(levelUs, slowHost ? SLOW_HOST_SPAN_MS : 0);
     if (stepSamples > 0) {
       this.#keepNewest(stepSamples);
       this.#levelUs = Math.min(...this.#rttsUs);
@@ -82,11 +98,35 @@ export class LinkMetrics {
     return false;
   }
 
+  /** The newest sample is late for this link. */
+  get isElevated(): boolean {
+    const newestUs = this.#rttsUs.at(-1);
+    if (newestUs === undefined || this.#levelUs === null) return false;
+    return newestUs > this.#levelUs + Math.max(ELEVATED.floorUs, this.#levelUs * ELEVATED.share);
+  }
+
   /** Forgets the window, as after an outage: the path may be another one. The minimum stays. */
   restart(): void {
+    this.#forgotten = {
+      rttsUs: [...this.#rttsUs],
+      sequences: [...this.#sequences],
+      timesMs: [...this.#timesMs],
+      levelUs: this.#levelUs,
+    };
     this.#rttsUs.length = 0;
     this.#sequences.length = 0;
+    this.#timesMs.length = 0;
     this.#levelUs = null;
+  }
+
+  /** There was no outage: what was known before `restart` is known again. */
+  takeBack(): void {
+    if (this.#forgotten === null || this.#levelUs !== null) return;
+    this.#rttsUs.push(...this.#forgotten.rttsUs);
+    this.#sequences.push(...this.#forgotten.sequences);
+    this.#timesMs.push(...this.#forgotten.timesMs);
+    this.#levelUs = this.#forgotten.levelUs;
+    this.#forgotten = null;
   }
 
   figures(nowMs: number): RttFigures {
@@ -100,15 +140,24 @@ export class LinkMetrics {
   }
 
   /** How many of the newest samples make a step away from `levelUs`; 0: none. */
-  #stepSamples(levelUs: number): number {
+  #stepSamples(levelUs: number, leastSpanMs: number): number {
     const rtts = this.#rttsUs;
-    for (const { samples, floorUs, share } of STEPS_UP) {
-      const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_SPREADS);
-      if (rtts.length >= samples && Math.min(...rtts.slice(-samples)) > levelUs + stepUs) return samples;
+    for (const { samples, spanMs, floorUs, share } of STEPS_UP) {
+      const floorStepUs = Math.max(floorUs, levelUs * share);
+      const row = this.#newestAbove(levelUs + floorStepUs);
+      if (row < samples || this.#newestAtMs - (this.#timesMs[rtts.length - row] ?? 0) < Math.max(spanMs, leastSpanMs))
+        continue;
+      const stepUs = Math.max(floorStepUs, spread(rtts.slice(0, -row)) * STEP_SPREADS);
+      if (Math.min(...rtts.slice(-row)) > levelUs + stepUs) return row;
     }
     const { samples, floorUs, share } = STEP_DOWN;
     const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_DOWN_SPREADS);
     return rtts.length >= samples && Math.max(...rtts.slice(-samples)) < levelUs - stepUs ? samples : 0;
+  }
+
+  /** How many of the newest samples, in a row, are above `us`. */
+  #newestAbove(us: number): number {
+    return this.#rttsUs.length - 1 - this.#rttsUs.findLastIndex((rttUs) => rttUs <= us);
   }
 
   /**
@@ -128,6 +177,7 @@ export class LinkMetrics {
     const surplus = this.#rttsUs.length - count;
     this.#rttsUs.splice(0, surplus);
     this.#sequences.splice(0, surplus);
+    this.#timesMs.splice(0, surplus);
   }
 
   #addToMinimum(rttUs: number, nowMs: number): void {

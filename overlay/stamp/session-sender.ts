@@ -72,6 +72,8 @@ export class SessionSender {
   /** Links to ask again, in the order of their times. */
   #eager: { readonly session: ProbeSession; readonly atMs: number }[] = [];
   #urgent = false;
+  /** Most links are late at the same time. */
+  #isHostSlow = false;
   #plain: ProbeSession[] = [];
   readonly #paced: PacedSessions;
   readonly #onGuard: (what: 'doubt' | 'lost') => void;
@@ -228,7 +230,10 @@ export class SessionSender {
     session.isExcused = false;
     ring.answer(sequence, reply.sequence);
     const wronged = session.guard.replied(ring.sentAttentiveMs(sequence), attentiveMs);
-    if (wronged && health.revive()) this.#urgent = true;
+    if (wronged && health.revive()) {
+      metrics.takeBack();
+      this.#urgent = true;
+    }
     if (health.replied(sequence)) this.#urgent = true;
     else if (health.state === 'unmeasured' && this.#settings.intervalMs > EAGER_MS) {
       this.#eager.push({ session, atMs: receivedAtMs + EAGER_MS });
@@ -240,7 +245,7 @@ export class SessionSender {
     session.firstReplyAtMs = Math.min(session.firstReplyAtMs, receivedAtMs);
     if (sentAtMs < session.firstReplyAtMs) return 'accepted';
     if (lateReflector || this.#lag.isSuspect(sentAtMs, receivedAtMs)) return 'late_event_loop';
-    const jumped = metrics.addSample(sequence, Math.max(1, Math.round(rttUs)), receivedAtMs);
+    const jumped = metrics.addSample(sequence, Math.max(1, Math.round(rttUs)), receivedAtMs, this.#isHostSlow);
     if (jumped && health.state === 'up') this.#urgent = true;
     return 'accepted';
   }
@@ -249,10 +254,16 @@ export class SessionSender {
   checkHealth(nowMs: number): void {
     const attentiveMs = this.#lag.attentiveMs(nowMs);
     const { deadAfterMs } = this.#settings;
+    let up = 0;
+    let elevated = 0;
     for (const session of this.#sessions) {
       const slowMs = this.#paced.has(session) ? DEAD_INTERVALS * this.#paced.intervalMs(session) : 0;
       if (session.health.check(attentiveMs, Math.max(deadAfterMs, slowMs))) this.#afterDown(session);
+      if (session.health.state !== 'up') continue;
+      up++;
+      if (session.metrics.isElevated) elevated++;
     }
+    this.#isHostSlow = elevated > 1 && elevated * 2 > up;
   }
 
   /** Health tells of the outage; what is measured afterwards may be another path. */

@@ -40,6 +40,17 @@ describe.each([
     await expect(runner.run(['no-such-program'], { niceness: 7 })).rejects.toMatchObject({ code: 'missing_program' });
   });
 
+  it('gives the group of a daemon its priority too, without which niceness says nothing outside its session', async () => {
+    const script = 'nice; cat /proc/self/autogroup';
+    const { stdout } = await runner.run(['sh', '-c', script], { niceness: 7, daemon: true });
+    const [niceness, group] = stdout.trimEnd().split('\n');
+    expect(Number(niceness)).toBe(Math.min(19, getPriority() + 7));
+    if (group !== undefined) expect(group).toMatch(/ nice 7$/);
+    await expect(runner.run(['no-such-program'], { niceness: 7, daemon: true })).rejects.toMatchObject({
+      code: 'missing_program',
+    });
+  });
+
   it('ends a program that takes too long', async () => {
     await expect(runner.run(['sleep', '30'], { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'command_failed',

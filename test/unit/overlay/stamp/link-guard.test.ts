@@ -28,7 +28,7 @@ function run(
   fromMs: number,
   ms: number,
   answered: (sentAtMs: number) => boolean,
-  rttMs = RTT_MS,
+  rttMs: number | ((sentAtMs: number) => number) = RTT_MS,
 ): Outcome {
   const probes: number[] = [];
   const echoes: number[] = [];
@@ -36,7 +36,8 @@ function run(
   const send = (nowMs: number) => {
     probes.push(nowMs);
     guard.probeSent(nowMs);
-    if (answered(nowMs)) replies.push({ atMs: nowMs + rttMs, sentAtMs: nowMs });
+    if (answered(nowMs))
+      replies.push({ atMs: nowMs + (typeof rttMs === 'number' ? rttMs : rttMs(nowMs)), sentAtMs: nowMs });
   };
   for (let nowMs = fromMs; nowMs < fromMs + ms; nowMs++) {
     for (const { sentAtMs } of replies.filter((reply) => reply.atMs === nowMs)) guard.replied(sentAtMs, nowMs);
@@ -50,7 +51,41 @@ function run(
   return { lostAtMs: null, probes, echoes };
 }
 
+/** Round trips over a host that stalls for `stallMs` once a second: what is sent meanwhile is answered when it is over. */
+const stalling = (stallMs: number) => (sentAtMs: number) => RTT_MS + Math.max(0, stallMs - (sentAtMs % 1000));
+
 describe('link guard', () => {
+  it('learns from the stalls of a host what they take, before one of them takes the link', () => {
+    const fresh = new LinkGuard();
+    expect(run(fresh, trusted(fresh), 5000, () => true, stalling(70)).lostAtMs).not.toBeNull();
+    const guard = new LinkGuard();
+    const fromMs = trusted(guard);
+    expect(run(guard, fromMs, 5000, () => true, stalling(30)).lostAtMs).toBeNull();
+    expect(run(guard, fromMs + 5000, 5000, () => true, stalling(50)).lostAtMs).toBeNull();
+    expect(run(guard, fromMs + 10_000, 5000, () => true, stalling(70)).lostAtMs).toBeNull();
+    const { lostAtMs } = run(guard, fromMs + 15_000, 1000, () => false);
+    expect(lostAtMs).toBeLessThan(fromMs + 15_000 + 260);
+  });
+
+  it('forgets the stalls in minutes, and does not wait for them where a link must be given up fast', () => {
+    const guard = new LinkGuard();
+    const fromMs = trusted(guard);
+    run(guard, fromMs, 5000, () => true, stalling(50));
+    const later = fromMs + 5000 + 600_000;
+    expect(run(guard, fromMs + 5000, 600_000, () => true).lostAtMs).toBeNull();
+    expect(run(guard, later, 5000, () => true, stalling(70)).lostAtMs).not.toBeNull();
+    const once = (atMs: number, stallMs: number) => (sentAtMs: number) =>
+      RTT_MS + (sentAtMs >= atMs ? Math.max(0, atMs + stallMs - sentAtMs) : 0);
+    const outcomes = [NORMAL_GUARD, FAST_GUARD].map((pace) => {
+      const learner = new LinkGuard(pace);
+      trusted(learner);
+      run(learner, fromMs, 10_000, () => true, once(fromMs, pace.slackMinMs + pace.burstGapMs));
+      const stallMs = 2 * (pace.slackMinMs + pace.burstGapMs) + 10;
+      return run(learner, fromMs + 10_000, 1000, () => true, once(fromMs + 10_000, stallMs)).lostAtMs;
+    });
+    expect(outcomes).toEqual([null, expect.any(Number)]);
+  });
+
   it('sends nothing of its own while all is answered', () => {
     const guard = new LinkGuard();
     const fromMs = trusted(guard);

@@ -44,6 +44,15 @@ describe('link metrics', () => {
     }
   });
 
+  it('takes the late answers to a burst of probes for the one stall that they are', () => {
+    const metrics = new LinkMetrics();
+    feed(metrics, repeat(5, 30));
+    for (let i = 0; i < 12; i++) metrics.addSample(30 + i, 60_000, 6000 + i * 10);
+    expect(metrics.figures(6120).rttUs).toBe(5000);
+    metrics.addSample(42, 60_000, 6400);
+    expect(metrics.figures(6400).rttUs).toBe(60_000);
+  });
+
   it('follows a small change within seconds', () => {
     const metrics = new LinkMetrics();
     feed(metrics, repeat(20, 40));

@@ -1,0 +1,35 @@
+/** The agent's place among the programs of a busy machine: a probe that waits for a processor measures the host, not the path. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import type { Logger } from '../protocol/log.ts';
+
+/** `sid` of proc_pid_stat(5), counted behind the program's name, which may hold anything. */
+const SESSION_FIELD = 3;
+
+/**
+ * Sets the niceness of this thread, and so of the threads and programs that it starts from then on; where this process leads a
+ * session (a service does, a program in a terminal does not), also that of the session's group (sched(7), autogroup):
+ * without it niceness counts inside the session only. -20 to 19. Where we may not it stays as it is, and the log says so.
+ */
+export function takePlaceAmongPrograms(niceness: number, { log }: { readonly log: Logger }): void {
+  try {
+    setPriority(niceness);
+  } catch (error) {
+    log.warn('the priority stays as it is: late probes may be taken for a slow network', {
+      niceness,
+      reason: error instanceof Error ? error.message : String(error),
+    });
+    return;
+  }
+  try {
+    if (leadsSession()) writeFileSync('/proc/self/autogroup', `${niceness}`);
+  } catch {
+    // No such groups here, or they are not ours to set: niceness counts among all programs, or a cgroup's weight does.
+  }
+}
+
+function leadsSession(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[SESSION_FIELD] === String(process.pid);
+}
