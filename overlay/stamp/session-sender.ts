@@ -232,6 +232,8 @@ export class SessionSender {
     const wronged = session.guard.replied(ring.sentAttentiveMs(sequence), attentiveMs);
     if (wronged && health.revive()) {
       metrics.takeBack();
+      // the peer, which was told that the link is lost, is told at once
+      session.burstDue = true;
       this.#urgent = true;
     }
     if (health.replied(sequence)) this.#urgent = true;

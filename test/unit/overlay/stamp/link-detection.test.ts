@@ -201,6 +201,44 @@ describe.each([
   });
 });
 
+describe('a host that is slow for a while', () => {
+  it('knows what it knew, after a verdict that a late reply proved wrong', async () => {
+    await begin(NORMAL);
+    const stallEndMs = now() + 220;
+    delay = () => 2 + Math.max(0, stallEndMs - now());
+    untilDown('a');
+    while (seen.a?.health !== 'up') network.run(1);
+    expect(now()).toBeLessThan(stallEndMs + 70);
+    for (let i = 0; i < 300; i++, network.run(10)) expect(seen.a?.rttUs ?? 0).toBeLessThan(6000);
+  });
+
+  it.each([
+    { late: 'one link', slow: ['100.112.0.2'], forMs: 1500, rises: true },
+    { late: 'all links for a moment', slow: ['100.112.0.2', '100.112.0.3', '100.112.0.4'], forMs: 1500, rises: false },
+    { late: 'all links for good', slow: ['100.112.0.2', '100.112.0.3', '100.112.0.4'], forMs: 6000, rises: true },
+  ])('tells what is slow everywhere from a link that became slow: $late', async ({ slow, forMs, rises }) => {
+    network = new FakeStampNetwork();
+    let extraMs = 0;
+    network.delayMs = (from, to) => 2 + (slow.includes(from) || slow.includes(to) ? extraMs : 0);
+    const settings = { intervalMs: 250, deadAfterMs: 1000, detection: NORMAL };
+    const peers = ['100.112.0.2', '100.112.0.3', '100.112.0.4'];
+    const a = new InProcessProber(network);
+    let links: readonly LinkSummary[] = [];
+    a.onSummary((summaries) => {
+      links = summaries;
+    });
+    await a.start(A, PORT, settings);
+    for (const peer of peers) await new InProcessProber(network).start(peer, PORT, settings);
+    a.setTargets(peers.map((address, at) => ({ peerIndex: at + 2, address, port: PORT, use: 'watched' as const })));
+    network.run(8000);
+    extraMs = 10;
+    network.run(forMs);
+    extraMs = 0;
+    const [link] = links;
+    expect((link?.rttUs ?? 0) > 15_000).toBe(rises);
+  });
+});
+
 describe('pace', () => {
   it('keeps two ends between each other: something is heard twice in an interval', async () => {
     await begin(NORMAL);
