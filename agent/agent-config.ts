@@ -1,6 +1,8 @@
 /** Configuration of `thalweg agent`: one schema for types, defaults, ranges, `--help` and the reference page. */
+
 import { z } from 'zod';
 import { parseBitRate } from '../protocol/bit-rate.ts';
+import { DEFAULT_NICENESS } from './scheduling.ts';
 
 /** 2,000 transit nodes with room for 2,000 each carry a million leaves with 3 sessions each. */
 export const DEFAULT_LEAF_CAPACITY = 2000;
@@ -75,7 +77,7 @@ export const agentConfigSchema = z.strictObject({
     .int()
     .min(-20)
     .max(19)
-    .default(-5)
+    .default(DEFAULT_NICENESS)
     .describe('priority of the agent on a busy machine, as of nice(1): less is sooner; its wireguard-go gets 10 less'),
   reconcileIntervalMs: z.coerce
     .number()

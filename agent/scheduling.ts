@@ -3,6 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import type { Logger } from '../protocol/log.ts';
 
+/** As routing daemons take it: before programs, behind what the kernel's own threads may need. */
+export const DEFAULT_NICENESS = -5;
+
 /** `sid` of proc_pid_stat(5), counted behind the program's name, which may hold anything. */
 const SESSION_FIELD = 3;
 

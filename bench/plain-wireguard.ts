@@ -4,10 +4,9 @@
  *   a (10.250.0.1) ---- b (10.250.0.3)            one hop
  *   a (10.250.1.1) ---- r ---- b (10.250.1.3)     two hops: r forwards in the kernel, as a hand-made hub does
  */
-import { hostEnvironment } from '../netlab/host-environment.ts';
 import type { Lab } from '../netlab/lab.ts';
-import { DATA_PLANE_NICENESS } from '../overlay/wireguard/wireguard-device.ts';
 import { ThalwegError } from '../protocol/error.ts';
+import { tunnelStart } from './tunnel-start.ts';
 
 const INTERFACE = 'pl0';
 const PORT = 51_999;
@@ -39,11 +38,7 @@ export async function addPlainWireGuard(lab: Lab): Promise<void> {
   for (const { name, addresses, peers } of hosts) {
     const kernel = await lab.exec(name, ['ip', 'link', 'add', INTERFACE, 'type', 'wireguard']);
     if (kernel.exitCode !== 0) {
-      // In a session of its own, as ours is: where the scheduler groups by session, its share of the CPUs depends on that.
-      // Priority and threads are those of ours, too.
-      const start = ['setsid', '--wait', 'nice', '-n', `${DATA_PLANE_NICENESS}`, 'env', 'LOG_LEVEL=silent'];
-      const bounds = Object.entries(hostEnvironment(lab.hosts.length)).map(([key, value]) => `${key}=${value}`);
-      await run(lab, name, [...start, ...bounds, 'wireguard-go', INTERFACE]);
+      await run(lab, name, [...tunnelStart(lab.hosts.length), 'wireguard-go', INTERFACE]);
     }
     const sections = Object.entries(peers).map(([peer, allowed]) =>
       [

@@ -154,7 +154,7 @@ export class ProcessRunner implements CommandRunner {
  * A session of its own is scheduled as one group (sched(7), autogroup), outside of which the niceness of its threads says
  * nothing: the group is given the same. Where there are no such groups, or we may not, niceness alone.
  */
-function priorityPrefix({ niceness, daemon }: CommandOptions): readonly string[] {
+export function priorityPrefix({ niceness, daemon }: CommandOptions): readonly string[] {
   if (niceness === undefined) return [];
   if (daemon !== true) return ['nice', '-n', `${niceness}`];
   const script = '{ echo "$0" > /proc/self/autogroup; } 2>/dev/null; exec nice -n "$0" "$@"';

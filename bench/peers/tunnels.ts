@@ -2,10 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateWireGuardKey, wireGuardPublicKey } from '../../agent/wireguard-key.ts';
-import { hostEnvironment } from '../../netlab/host-environment.ts';
 import type { Lab } from '../../netlab/lab.ts';
-import { DATA_PLANE_NICENESS } from '../../overlay/wireguard/wireguard-device.ts';
 import { ThalwegError } from '../../protocol/error.ts';
+import { tunnelStartLine } from '../tunnel-start.ts';
 import { planTunnels, type TunnelHost, wireGuardConfig } from './tunnel-plan.ts';
 
 export class Tunnels {
@@ -38,9 +37,7 @@ export class Tunnels {
       'sysctl -qw net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0',
       'sysctl -qw net.ipv6.conf.all.forwarding=1',
     ];
-    // Priority, threads and session as those of ours: the tunnel is not what is compared.
-    const bounds = Object.entries(hostEnvironment(this.hosts.length)).map(([key, value]) => `${key}=${value}`);
-    const userSpace = ['setsid --wait nice -n', DATA_PLANE_NICENESS, 'env LOG_LEVEL=silent', ...bounds].join(' ');
+    const userSpace = tunnelStartLine(this.hosts.length);
     for (const tunnel of host.tunnels) {
       const peerKey = wireGuardPublicKey(this.#keys.get(tunnel.peer) ?? '');
       const file = join(this.#lab.hostDir(name), `${tunnel.interface}.conf`);
