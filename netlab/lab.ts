@@ -76,6 +76,8 @@ export class Lab {
   readonly #log: Logger;
   readonly #reaper: Reaper | undefined;
   readonly #onSignal = new Map<NodeJS.Signals, () => void>();
+  /** By host; those that have not ended. */
+  readonly #spawned = new Map<string, Set<ChildProcess>>();
   readonly #linkChanges = new SerialWork();
   #removal: Promise<RemovalReport> | undefined;
 
@@ -177,7 +179,11 @@ export class Lab {
 
   /** Starts a program on the host, beside its agent: same network, same WireGuard sockets. Throws not_found. */
   spawn(host: string, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    return spawnMachine(this.#onHost(host, argv), { stdio: copyStdio(options.stdio ?? 'pipe') });
+    const child = spawnMachine(this.#onHost(host, argv), { stdio: copyStdio(options.stdio ?? 'pipe') });
+    const spawned = this.#spawned.get(host) ?? new Set();
+    this.#spawned.set(host, spawned.add(child));
+    child.once('close', () => spawned.delete(child));
+    return child;
   }
 
   /** Runs a program to its end. Does not throw on its exit code (127: no such program). Throws not_found, timeout. */
@@ -220,6 +226,8 @@ export class Lab {
     if (!this.#record.isPowered(host)) return;
     this.#record.setPowered(host, false);
     await this.#underlay.setPort(target.number, false);
+    // one that was spawned a moment ago has not entered the host yet, where it would be found
+    for (const child of this.#spawned.get(host) ?? []) child.kill('SIGKILL');
     await resetHost(this.name, target, this.#wireguardDir(host));
     this.#log.info('host is off', { lab: this.name, host });
   }
