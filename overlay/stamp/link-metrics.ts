@@ -68,6 +68,7 @@ export class LinkMetrics {
   #newestAtMs = 0;
   readonly #minUs = new Float64Array(MIN_BUCKETS).fill(Number.POSITIVE_INFINITY);
   #forgotten: Window | null = null;
+  #mayReturn = false;
   readonly #minBucket = new Float64Array(MIN_BUCKETS).fill(-1);
 
   /**
@@ -77,6 +78,7 @@ export class LinkMetrics {
   addSample(sequence: number, rttUs: number, nowMs: number, slowHost = false): boolean {
     if (this.#levelUs !== null && nowMs - this.#newestAtMs > STALE_AFTER_MS) this.restart();
     this.#newestAtMs = nowMs;
+    if (this.#mayReturn) this.#returnTo(this.#forgotten, rttUs);
     this.#rttsUs.push(rttUs);
     this.#sequences.push(sequence);
     this.#timesMs.push(nowMs);
@@ -101,12 +103,12 @@ export class LinkMetrics {
   /** The newest sample is late for this link. */
   get isElevated(): boolean {
     const newestUs = this.#rttsUs.at(-1);
-    if (newestUs === undefined || this.#levelUs === null) return false;
-    return newestUs > this.#levelUs + Math.max(ELEVATED.floorUs, this.#levelUs * ELEVATED.share);
+    return newestUs !== undefined && this.#levelUs !== null && isLate(newestUs, this.#levelUs);
   }
 
   /** Forgets the window, as after an outage: the path may be another one. The minimum stays. */
   restart(): void {
+    this.#mayReturn = false;
     this.#forgotten = {
       rttsUs: [...this.#rttsUs],
       sequences: [...this.#sequences],
@@ -119,14 +121,9 @@ export class LinkMetrics {
     this.#levelUs = null;
   }
 
-  /** There was no outage: what was known before `restart` is known again. */
+  /** There was no outage: if the next sample is like those before `restart`, they are known again. */
   takeBack(): void {
-    if (this.#forgotten === null || this.#levelUs !== null) return;
-    this.#rttsUs.push(...this.#forgotten.rttsUs);
-    this.#sequences.push(...this.#forgotten.sequences);
-    this.#timesMs.push(...this.#forgotten.timesMs);
-    this.#levelUs = this.#forgotten.levelUs;
-    this.#forgotten = null;
+    this.#mayReturn = this.#levelUs === null;
   }
 
   figures(nowMs: number): RttFigures {
@@ -153,6 +150,15 @@ export class LinkMetrics {
     const { samples, floorUs, share } = STEP_DOWN;
     const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_DOWN_SPREADS);
     return rtts.length >= samples && Math.max(...rtts.slice(-samples)) < levelUs - stepUs ? samples : 0;
+  }
+
+  #returnTo(window: Window | null, rttUs: number): void {
+    this.#mayReturn = false;
+    if (window === null || window.levelUs === null || isLate(rttUs, window.levelUs)) return;
+    this.#rttsUs.push(...window.rttsUs);
+    this.#sequences.push(...window.sequences);
+    this.#timesMs.push(...window.timesMs);
+    this.#levelUs = window.levelUs;
   }
 
   /** How many of the newest samples, in a row, are above `us`. */
@@ -196,6 +202,10 @@ export class LinkMetrics {
     );
     return Number.isFinite(least) ? least : null;
   }
+}
+
+function isLate(rttUs: number, levelUs: number): boolean {
+  return rttUs > levelUs + Math.max(ELEVATED.floorUs, levelUs * ELEVATED.share);
 }
 
 function sorted(values: readonly number[]): number[] {

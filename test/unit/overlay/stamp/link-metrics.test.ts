@@ -53,6 +53,23 @@ describe('link metrics', () => {
     expect(metrics.figures(6400).rttUs).toBe(60_000);
   });
 
+  it('knows what it knew after an outage that was none, unless the path is another one now', () => {
+    for (const [now, level, samples] of [
+      [5.5, 5000, 25],
+      [100, 100_000, 1],
+    ] as const) {
+      const metrics = new LinkMetrics();
+      feed(metrics, repeat(5, 30));
+      metrics.restart();
+      metrics.takeBack();
+      expect(feed(metrics, [now], 30)[0]).toMatchObject({ rttUs: level, samples });
+    }
+    const metrics = new LinkMetrics();
+    feed(metrics, repeat(5, 30));
+    metrics.restart();
+    expect(feed(metrics, [5.5], 30)[0]).toMatchObject({ rttUs: 5500, samples: 1 });
+  });
+
   it('follows a small change within seconds', () => {
     const metrics = new LinkMetrics();
     feed(metrics, repeat(20, 40));
