@@ -78,7 +78,7 @@ export class PingRun {
     await deadline(clock, lastsMs + LAST_REPLY_MS, program.ended(lastsMs + LAST_REPLY_MS));
     await program.stop('SIGINT', 2_000);
     this.#programs.delete(program);
-    this.results.set(pairKey(pair.from, pair.to), { ...pair, ...parsePing(program.lines.join('\n')) });
+    this.results.set(pairKey(pair.from, pair.to), { ...pair, ...parsePing(program.lines.join('\n'), count) });
   }
 }
 

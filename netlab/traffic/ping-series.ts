@@ -44,12 +44,19 @@ export function parsePingReply(line: string): PingReply | null {
   return { atMs: Number(match[1]) * 1_000, sequence: Number(match[2]), rttUs: Number(match[3]) * 1_000 };
 }
 
-/** Replies and the summary line of a whole output. */
-export function parsePing(output: string): { readonly sent: number; readonly replies: readonly PingReply[] } {
+/**
+ * Replies and the summary line of a whole output. With a deadline ping ends when it has `count` replies, and has sent on until
+ * then: what it sent after the newest one that was answered is not in `sent`, since nobody waited for it.
+ */
+export function parsePing(
+  output: string,
+  count: number | null = null,
+): { readonly sent: number; readonly replies: readonly PingReply[] } {
   const replies = output.split('\n').flatMap((line) => parsePingReply(line) ?? []);
   const sent = /^(\d+) packets transmitted/m.exec(output);
   const highest = replies.reduce((max, reply) => Math.max(max, reply.sequence), 0);
-  return { sent: sent === null ? highest : Number(sent[1]), replies };
+  const hasAll = count !== null && replies.length >= count;
+  return { sent: sent === null || hasAll ? highest : Number(sent[1]), replies };
 }
 
 /** Replies that came in a window of milliseconds after `originMs` (since 1970). */

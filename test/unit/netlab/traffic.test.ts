@@ -145,6 +145,10 @@ it("reads ping's output", () => {
   const { sent, replies } = parsePing(output);
   expect(sent).toBe(3);
   expect(replies.map((reply) => reply.rttUs)).toEqual([12_900, 13_100]);
+  // it ended when it had two, with a fourth request on its way
+  const ended = output.replace('3 packets transmitted', '4 packets transmitted');
+  expect(parsePing(ended, 2).sent).toBe(3);
+  expect(parsePing(ended, 3).sent).toBe(4);
   expect(repliesIn(replies, 1_700_000_000_000, { fromMs: 0, toMs: 500 })).toHaveLength(1);
   expect(parsePingReply('64 bytes from x: icmp_seq=1 time=1 ms')).toBeNull();
 });
