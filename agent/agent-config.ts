@@ -1,5 +1,4 @@
 /** Configuration of `thalweg agent`: one schema for types, defaults, ranges, `--help` and the reference page. */
-
 import { z } from 'zod';
 import { parseBitRate } from '../protocol/bit-rate.ts';
 import { DEFAULT_NICENESS } from './scheduling.ts';

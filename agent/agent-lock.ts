@@ -3,10 +3,10 @@
  * after a crash is not taken for a running agent.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThalwegError } from '../protocol/error.ts';
+import { readProcessStat } from '../protocol/process-stat.ts';
 import { errnoOf, readSmallFile } from './atomic-file.ts';
 
 /** Tells a running agent to leave: to have paths moved off its node, and then to end. */
@@ -55,9 +55,7 @@ export async function lockStateDir(stateDir: string): Promise<() => Promise<void
 /** Field 22 of /proc/PID/stat (proc_pid_stat(5)): start time in ticks since boot. Undefined: no such process. */
 function startTicks(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command name may hold spaces and brackets: fields are counted after the last one.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return readProcessStat(pid)[22];
   } catch {
     return undefined;
   }

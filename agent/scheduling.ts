@@ -1,13 +1,14 @@
 /** The agent's place among the programs of a busy machine: a probe that waits for a processor measures the host, not the path. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import type { Logger } from '../protocol/log.ts';
+import { readProcessStat } from '../protocol/process-stat.ts';
 
 /** As routing daemons take it: before programs, behind what the kernel's own threads may need. */
 export const DEFAULT_NICENESS = -5;
 
-/** `sid` of proc_pid_stat(5), counted behind the program's name, which may hold anything. */
-const SESSION_FIELD = 3;
+/** `session` of proc_pid_stat(5). */
+const SESSION_FIELD = 6;
 
 /**
  * Sets the niceness of this thread, and so of the threads and programs that it starts from then on; where this process leads a
@@ -32,7 +33,5 @@ export function takePlaceAmongPrograms(niceness: number, { log }: { readonly log
 }
 
 function leadsSession(): boolean {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[SESSION_FIELD] === String(process.pid);
+  return readProcessStat(process.pid)[SESSION_FIELD] === String(process.pid);
 }

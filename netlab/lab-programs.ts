@@ -11,8 +11,8 @@ import { labApiTarget } from './lab-removal.ts';
 import { CORE_HOST, type ProgramOverrides } from './lab-spec.ts';
 import { execMachine } from './machine-command.ts';
 import { pause } from './pause.ts';
-import { isAlive, signalProcess, waitForEnd } from './process-record.ts';
-import { type StartedProgram, startProgram } from './started-program.ts';
+import { signalProcess, waitForEnd } from './process-record.ts';
+import { startProgram } from './started-program.ts';
 
 const AGENT_PORT = 8470;
 /** A core that reads its store, or an agent that makes its devices, beside eleven others on two slow CPUs. */
@@ -20,8 +20,6 @@ const START_DEADLINE_MS = 30_000;
 const POLL_MS = 50;
 /** A program that was asked to end gets this long before it is killed. */
 const STOP_DEADLINE_MS = 15_000;
-/** Time for the threads of a program that ended to be gone. */
-const EXIT_CODE_DEADLINE_MS = 5000;
 /** Of one join; the token lives as long. */
 const JOIN_DEADLINE_MS = 60_000;
 /** The interface that an agent makes first; see overlay-state.ts. */
@@ -132,10 +130,7 @@ export class LabPrograms {
     record.addProcess({ role, host, ...program.record });
     const deadline = performance.now() + START_DEADLINE_MS;
     while (!(await ready(program.record.pid))) {
-      if (program.ended !== undefined || !isAlive(program.record)) {
-        await howItEnded(program);
-        throw program.failure(`the ${role} of ${host}`);
-      }
+      if (program.ended !== undefined) throw program.failure(`the ${role} of ${host}`);
       if (performance.now() > deadline) {
         const slow = program.failure(`the ${role} of ${host}`);
         throw new ThalwegError('timeout', `not ready within ${START_DEADLINE_MS} ms: ${slow.message}`, {
@@ -150,12 +145,6 @@ export class LabPrograms {
   #program(...args: string[]): string[] {
     return [process.execPath, join(this.#deps.record.state.distDir, 'cli', 'main.js'), ...args];
   }
-}
-
-/** A program of many threads is a zombie while its last threads end, and only then is its exit code known. */
-async function howItEnded(program: StartedProgram): Promise<void> {
-  const deadline = performance.now() + EXIT_CODE_DEADLINE_MS;
-  while (program.ended === undefined && performance.now() < deadline) await pause(POLL_MS);
 }
 
 /** Looks at the namespace that the process is in, without entering it. */

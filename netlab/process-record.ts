@@ -1,5 +1,6 @@
 /** A process as it is remembered across programs: its id and when it started, so that a reused id is not mistaken for it. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readProcessStat } from '../protocol/process-stat.ts';
 import { pause } from './pause.ts';
 
 export interface ProcessRecord {
@@ -14,15 +15,12 @@ const POLL_MS = 10;
 
 /** Undefined when there is no such process, or only its zombie. */
 export function recordOf(pid: number): ProcessRecord | undefined {
-  let stat: string;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const { 3: state, 22: startTicks } = readProcessStat(pid);
+    return state === 'Z' || state === 'X' ? undefined : { pid, startTicks: Number(startTicks) };
   } catch {
     return undefined;
   }
-  // The name in field 2 may hold spaces and parentheses; the fields after its last ')' are numbers.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : { pid, startTicks: Number(fields[19]) };
 }
 
 export function isAlive(record: ProcessRecord): boolean {

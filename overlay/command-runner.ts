@@ -12,7 +12,7 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Extra environment; nothing but PATH, LC_ALL and what bounds a Go program (GOMAXPROCS, GOGC) is inherited. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Added to our own niceness, so less is sooner; without effect where we may not. */
+  /** Added to our own niceness, so less is sooner; of a daemon also its session's group. Without effect where we may not. */
   readonly niceness?: number;
   /** The program starts a daemon that shall outlive us: it gets a session of its own, so no terminal signal reaches it. */
   readonly daemon?: boolean;

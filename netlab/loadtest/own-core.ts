@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../protocol/api-client.ts';
 import { ThalwegError } from '../../protocol/error.ts';
+import { readProcessStat } from '../../protocol/process-stat.ts';
 import { programFile } from '../../protocol/program-file.ts';
 import { pause } from '../pause.ts';
 import { signalProcess, waitForEnd } from '../process-record.ts';
@@ -110,9 +111,8 @@ export class OwnCore {
   /** Of its process, from /proc (proc(5)). */
   usage(): CoreUsage {
     const status = readFileSync(`/proc/${this.pid}/status`, 'latin1');
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = Number(fields[11]) + Number(fields[12]);
+    const { 14: userTicks, 15: systemTicks } = readProcessStat(this.pid);
+    const ticks = Number(userTicks) + Number(systemTicks);
     const kib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
     return {
       residentBytes: kib('VmRSS') * 1024,

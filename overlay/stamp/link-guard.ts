@@ -168,9 +168,8 @@ export class LinkGuard {
    */
   replied(sentAtMs: number, nowMs: number): boolean {
     const at = this.#underWay.indexOf(sentAtMs);
-    if (at >= 0) this.#noteLateness(nowMs - sentAtMs, nowMs);
-    this.#noteRtt(nowMs - sentAtMs);
     if (at >= 0) {
+      this.#noteLateness(nowMs - sentAtMs, nowMs);
       for (let i = 0; i < at; i++) this.#noteOutcome(true);
       this.#underWay.splice(0, at + 1);
       this.#noteOutcome(false);
@@ -178,6 +177,7 @@ export class LinkGuard {
       // It overtook, or came after one that was sent later: what was counted as lost was not.
       this.#takeBackLoss();
     }
+    this.#noteRtt(nowMs - sentAtMs);
     if (this.#doubtedFromMs !== null && sentAtMs >= this.#doubtedFromMs) this.#endDoubt();
     const wronged = sentAtMs >= this.#verdictFromMs && sentAtMs <= this.#verdictAtMs;
     if (wronged) {

@@ -22,10 +22,8 @@ const SETTLED_SAMPLES = 5;
  * rare, of the 2 ms that a busy host makes by itself it is not, so small steps need five. Smaller ones are left to the percentile.
  * The time counts because a burst of probes 10 ms apart meets one stall of a host with all of them.
  */
-const STEPS_UP = [
-  { samples: 3, spanMs: 350, floorUs: 5000, share: 1 / 4 },
-  { samples: 5, spanMs: 700, floorUs: 2000, share: 1 / 8 },
-] as const;
+const SMALL_STEP_UP = { samples: 5, spanMs: 700, floorUs: 2000, share: 1 / 8 } as const;
+const STEPS_UP = [{ samples: 3, spanMs: 350, floorUs: 5000, share: 1 / 4 }, SMALL_STEP_UP] as const;
 /** No noise makes an RTT too low, so two samples are enough to believe a better path, and a little is enough of a step. */
 const STEP_DOWN = { samples: 2, floorUs: 1000, share: 1 / 32 } as const;
 /** A step must also stand out of the window's own spread (between its quartiles). */
@@ -42,14 +40,18 @@ const MIN_BUCKET_MS = 30_000;
 
 /** A step that the other links of this node take as well is more likely this host's: it must last. */
 const SLOW_HOST_SPAN_MS = 2000;
-/** A sample this far above the level is a sign of it. */
-const ELEVATED = { floorUs: 2000, share: 1 / 8 } as const;
 
+interface Sample {
+  readonly sequence: number;
+  readonly rttUs: number;
+  readonly atMs: number;
+}
+
+/** What is known of the path as it is now. */
 interface Window {
-  readonly rttsUs: readonly number[];
-  readonly sequences: readonly number[];
-  readonly timesMs: readonly number[];
-  readonly levelUs: number | null;
+  /** Oldest first. */
+  readonly samples: Sample[];
+  levelUs: number | null;
 }
 
 export interface RttFigures {
@@ -61,14 +63,12 @@ export interface RttFigures {
 }
 
 export class LinkMetrics {
-  readonly #rttsUs: number[] = [];
-  readonly #sequences: number[] = [];
-  readonly #timesMs: number[] = [];
-  #levelUs: number | null = null;
+  #window: Window = { samples: [], levelUs: null };
+  /** The one before `restart`, and whether it may have been right all the time. */
+  #forgotten: Window = this.#window;
+  #mayReturn = false;
   #newestAtMs = 0;
   readonly #minUs = new Float64Array(MIN_BUCKETS).fill(Number.POSITIVE_INFINITY);
-  #forgotten: Window | null = null;
-  #mayReturn = false;
   readonly #minBucket = new Float64Array(MIN_BUCKETS).fill(-1);
 
   /**
@@ -76,94 +76,71 @@ export class LinkMetrics {
    * sample, or a step): worth telling at once. `slowHost`: most links of this node are late now.
    */
   addSample(sequence: number, rttUs: number, nowMs: number, slowHost = false): boolean {
-    if (this.#levelUs !== null && nowMs - this.#newestAtMs > STALE_AFTER_MS) this.restart();
+    if (this.#window.levelUs !== null && nowMs - this.#newestAtMs > STALE_AFTER_MS) this.restart();
     this.#newestAtMs = nowMs;
-    if (this.#mayReturn) this.#returnTo(this.#forgotten, rttUs);
-    this.#rttsUs.push(rttUs);
-    this.#sequences.push(sequence);
-    this.#timesMs.push(nowMs);
-    if (this.#rttsUs.length > WINDOW_SAMPLES) this.#keepNewest(WINDOW_SAMPLES);
+    if (this.#mayReturn && !isLate(rttUs, this.#forgotten)) this.#window = this.#forgotten;
+    this.#mayReturn = false;
+    const window = this.#window;
+    const { samples, levelUs } = window;
+    samples.push({ sequence, rttUs, atMs: nowMs });
+    if (samples.length > WINDOW_SAMPLES) samples.shift();
     this.#addToMinimum(rttUs, nowMs);
-    const levelUs = this.#levelUs;
     if (levelUs === null) {
-      this.#levelUs = rttUs;
+      window.levelUs = rttUs;
       return true;
     }
     const stepSamples = this.#stepSamples(levelUs, slowHost ? SLOW_HOST_SPAN_MS : 0);
-    if (stepSamples > 0) {
-      this.#keepNewest(stepSamples);
-      this.#levelUs = Math.min(...this.#rttsUs);
-      return true;
-    }
-    if (this.#rttsUs.length < SETTLED_SAMPLES) this.#levelUs = Math.min(...this.#rttsUs);
-    else this.#levelUs = levelUs + (percentile(sorted(this.#rttsUs), LEVEL_PERCENTILE) - levelUs) * SMOOTHING;
-    return false;
+    if (stepSamples > 0) samples.splice(0, samples.length - stepSamples);
+    const rttsUs = samples.map((sample) => sample.rttUs);
+    if (stepSamples > 0 || samples.length < SETTLED_SAMPLES) window.levelUs = Math.min(...rttsUs);
+    else window.levelUs = levelUs + (percentile(sorted(rttsUs), LEVEL_PERCENTILE) - levelUs) * SMOOTHING;
+    return stepSamples > 0;
   }
 
   /** The newest sample is late for this link. */
   get isElevated(): boolean {
-    const newestUs = this.#rttsUs.at(-1);
-    return newestUs !== undefined && this.#levelUs !== null && isLate(newestUs, this.#levelUs);
+    const newest = this.#window.samples.at(-1);
+    return newest !== undefined && isLate(newest.rttUs, this.#window);
   }
 
   /** Forgets the window, as after an outage: the path may be another one. The minimum stays. */
   restart(): void {
     this.#mayReturn = false;
-    this.#forgotten = {
-      rttsUs: [...this.#rttsUs],
-      sequences: [...this.#sequences],
-      timesMs: [...this.#timesMs],
-      levelUs: this.#levelUs,
-    };
-    this.#rttsUs.length = 0;
-    this.#sequences.length = 0;
-    this.#timesMs.length = 0;
-    this.#levelUs = null;
+    this.#forgotten = this.#window;
+    this.#window = { samples: [], levelUs: null };
   }
 
   /** There was no outage: if the next sample is like those before `restart`, they are known again. */
   takeBack(): void {
-    this.#mayReturn = this.#levelUs === null;
+    this.#mayReturn = this.#window.levelUs === null && this.#forgotten.levelUs !== null;
   }
 
   figures(nowMs: number): RttFigures {
-    const stale = this.#levelUs === null || nowMs - this.#newestAtMs > STALE_AFTER_MS;
+    const { samples, levelUs } = this.#window;
+    const stale = levelUs === null || nowMs - this.#newestAtMs > STALE_AFTER_MS;
     return {
-      rttUs: stale || this.#levelUs === null ? null : Math.max(1, Math.round(this.#levelUs)),
+      rttUs: stale ? null : Math.max(1, Math.round(levelUs)),
       minRttUs: this.#minimumUs(nowMs),
       jitterUs: stale ? null : this.#jitterUs(),
-      samples: stale ? 0 : this.#rttsUs.length,
+      samples: stale ? 0 : samples.length,
     };
   }
 
   /** How many of the newest samples make a step away from `levelUs`; 0: none. */
   #stepSamples(levelUs: number, leastSpanMs: number): number {
-    const rtts = this.#rttsUs;
+    const rtts = this.#window.samples.map((sample) => sample.rttUs);
     for (const { samples, spanMs, floorUs, share } of STEPS_UP) {
       const floorStepUs = Math.max(floorUs, levelUs * share);
-      const row = this.#newestAbove(levelUs + floorStepUs);
-      if (row < samples || this.#newestAtMs - (this.#timesMs[rtts.length - row] ?? 0) < Math.max(spanMs, leastSpanMs))
-        continue;
-      const stepUs = Math.max(floorStepUs, spread(rtts.slice(0, -row)) * STEP_SPREADS);
-      if (Math.min(...rtts.slice(-row)) > levelUs + stepUs) return row;
+      const first = rtts.findLastIndex((rttUs) => rttUs <= levelUs + floorStepUs) + 1;
+      const row = rtts.slice(first);
+      const lastedMs = this.#newestAtMs - (this.#window.samples[first]?.atMs ?? this.#newestAtMs);
+      if (row.length < samples || lastedMs < Math.max(spanMs, leastSpanMs)) continue;
+      const stepUs = Math.max(floorStepUs, spread(rtts.slice(0, first)) * STEP_SPREADS);
+      if (Math.min(...row) > levelUs + stepUs) return row.length;
     }
     const { samples, floorUs, share } = STEP_DOWN;
     const stepUs = Math.max(floorUs, levelUs * share, spread(rtts.slice(0, -samples)) * STEP_DOWN_SPREADS);
     return rtts.length >= samples && Math.max(...rtts.slice(-samples)) < levelUs - stepUs ? samples : 0;
-  }
-
-  #returnTo(window: Window | null, rttUs: number): void {
-    this.#mayReturn = false;
-    if (window === null || window.levelUs === null || isLate(rttUs, window.levelUs)) return;
-    this.#rttsUs.push(...window.rttsUs);
-    this.#sequences.push(...window.sequences);
-    this.#timesMs.push(...window.timesMs);
-    this.#levelUs = window.levelUs;
-  }
-
-  /** How many of the newest samples, in a row, are above `us`. */
-  #newestAbove(us: number): number {
-    return this.#rttsUs.length - 1 - this.#rttsUs.findLastIndex((rttUs) => rttUs <= us);
   }
 
   /**
@@ -172,18 +149,14 @@ export class LinkMetrics {
    */
   #jitterUs(): number | null {
     const differencesUs: number[] = [];
-    for (let i = 1; i < this.#rttsUs.length; i++) {
-      if (this.#sequences[i] !== ((this.#sequences[i - 1] ?? 0) + 1) >>> 0) continue;
-      differencesUs.push(Math.abs((this.#rttsUs[i] ?? 0) - (this.#rttsUs[i - 1] ?? 0)));
+    let before: Sample | undefined;
+    for (const sample of this.#window.samples) {
+      if (before !== undefined && sample.sequence === (before.sequence + 1) >>> 0) {
+        differencesUs.push(Math.abs(sample.rttUs - before.rttUs));
+      }
+      before = sample;
     }
     return differencesUs.length < JITTER_PAIRS_MIN ? null : Math.round(percentile(sorted(differencesUs), 0.5));
-  }
-
-  #keepNewest(count: number): void {
-    const surplus = this.#rttsUs.length - count;
-    this.#rttsUs.splice(0, surplus);
-    this.#sequences.splice(0, surplus);
-    this.#timesMs.splice(0, surplus);
   }
 
   #addToMinimum(rttUs: number, nowMs: number): void {
@@ -204,8 +177,10 @@ export class LinkMetrics {
   }
 }
 
-function isLate(rttUs: number, levelUs: number): boolean {
-  return rttUs > levelUs + Math.max(ELEVATED.floorUs, levelUs * ELEVATED.share);
+/** By a small step at least; false where there is no level. */
+function isLate(rttUs: number, { levelUs }: Window): boolean {
+  const { floorUs, share } = SMALL_STEP_UP;
+  return levelUs !== null && rttUs > levelUs + Math.max(floorUs, levelUs * share);
 }
 
 function sorted(values: readonly number[]): number[] {
