@@ -3,7 +3,7 @@
  * (somebody was late), so the level is a low percentile of a window, then smoothed; a sustained step is taken at once.
  *
  *   samples --> window of 25 --> 10th percentile --> smoothing (1/4) --> rttUs
- *                   ^-- three or five in a row above, or two below: the older samples go, the level jumps
+ *                   ^-- four or six in a row above, or two below: the older samples go, the level jumps
  *
  * docs/probing.md says what that does to a step, to an outlier and to noise.
  */
@@ -17,13 +17,13 @@ const SMOOTHING = 0.25;
 /** With fewer samples than this a percentile means nothing; noise is positive, so the least one is the best guess. */
 const SETTLED_SAMPLES = 5;
 /**
- * A step up: so many samples in a row, over so long at least, all this far above the level. At 200 ms probes three are seen
- * 0.6 s after the step (plus the new RTT), which a second's deadline leaves room for; that chance gathers three outliers of 5 ms is
- * rare, of the 2 ms that a busy host makes by itself it is not, so small steps need five. Smaller ones are left to the percentile.
- * The time counts because a burst of probes 10 ms apart meets one stall of a host with all of them.
+ * A step up: so many samples in a row, over so long at least, all this far above the level. A second, since a host whose processors
+ * are all busy makes three or four of any link's probes late within half a second now and then, and a second on the slower of two
+ * paths costs little. That chance gathers outliers of 2 ms is likelier than of 5 ms, so small steps need more. Smaller ones are left
+ * to the percentile. The time counts because a burst of probes 10 ms apart meets one stall of a host with all of them.
  */
-const SMALL_STEP_UP = { samples: 5, spanMs: 700, floorUs: 2000, share: 1 / 8 } as const;
-const STEPS_UP = [{ samples: 3, spanMs: 350, floorUs: 5000, share: 1 / 4 }, SMALL_STEP_UP] as const;
+const SMALL_STEP_UP = { samples: 6, spanMs: 1400, floorUs: 2000, share: 1 / 8 } as const;
+const STEPS_UP = [{ samples: 4, spanMs: 1000, floorUs: 5000, share: 1 / 4 }, SMALL_STEP_UP] as const;
 /** No noise makes an RTT too low, so two samples are enough to believe a better path, and a little is enough of a step. */
 const STEP_DOWN = { samples: 2, floorUs: 1000, share: 1 / 32 } as const;
 /** A step must also stand out of the window's own spread (between its quartiles). */
