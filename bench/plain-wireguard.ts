@@ -6,7 +6,7 @@
  */
 import type { Lab } from '../netlab/lab.ts';
 import { ThalwegError } from '../protocol/error.ts';
-import { tunnelStart } from './tunnel-start.ts';
+import { tunnelStart, widenTunnels } from './tunnel-start.ts';
 
 const INTERFACE = 'pl0';
 const PORT = 51_999;
@@ -54,6 +54,7 @@ export async function addPlainWireGuard(lab: Lab): Promise<void> {
     await run(lab, name, configure, `${[own, ...sections].join('\n')}\n`);
     for (const address of addresses) await run(lab, name, ['ip', 'address', 'add', `${address}/32`, 'dev', INTERFACE]);
     await run(lab, name, ['ip', 'link', 'set', INTERFACE, 'mtu', '1420', 'up']);
+    if (kernel.exitCode !== 0) await widenTunnels(lab, name, [INTERFACE]);
     for (const address of Object.values(peers).flat()) {
       await run(lab, name, ['ip', 'route', 'add', address, 'dev', INTERFACE]);
     }

@@ -43,6 +43,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: 'nftables',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',
+  perl: 'perl-base',
 };
 
 export function missingProgram(program: string): ThalwegError {
@@ -55,7 +56,7 @@ export function missingProgram(program: string): ThalwegError {
 
 /** Runs and throws command_failed (or what the kernel's words mean) unless the exit code is 0. Returns stdout. */
 export async function runChecked(
-  runner: CommandRunner,
+  runner: Pick<CommandRunner, 'run'>,
   argv: readonly string[],
   options: CommandOptions = {},
 ): Promise<string> {

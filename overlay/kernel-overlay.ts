@@ -47,6 +47,9 @@ const FULL_READ_MS = 20_000;
 /** What kernels before 5.13, and iproute2 before 5.12, say of a resilient group. */
 const NO_SUCH_GROUPS = /group type|"type"|Unknown attribute type|Attribute failed policy/i;
 
+/** wireguard-go opens its sockets when its device goes up. */
+const OPENS_SOCKETS = new RegExp(`^link set ${TUNNEL_DEVICE} (.+ )?up$`);
+
 interface Applied {
   readonly desired: DesiredOverlay;
   readonly snapshot: KernelSnapshot;
@@ -163,6 +166,8 @@ export class KernelOverlay implements Overlay {
       }
       changes.push(...(await this.#applySettings(desired, snapshot)));
       await this.#batch(links.addresses, changes);
+      if (links.addresses.some((line) => OPENS_SOCKETS.test(line))) this.#wireguard.socketsOpened();
+      changes.push(...(await this.#widenBuffers(snapshot)));
       const { after, standbys } = await this.#applyRoutes(desired, snapshot, changes);
       this.#applied = { desired, snapshot: { ...snapshot, ...after }, standbys };
       return { changes };
@@ -238,6 +243,7 @@ export class KernelOverlay implements Overlay {
     if (device === null) return undefined;
     const changes = [...(await this.#wireguard.apply(desired, device))];
     changes.push(...(await this.#applySettings(desired, applied.snapshot)));
+    changes.push(...(await this.#widenBuffers(applied.snapshot)));
     this.#applied = applied;
     return { changes };
   }
@@ -250,6 +256,11 @@ export class KernelOverlay implements Overlay {
       this.#log.warn('the host filters all interfaces by reverse path: ours are set to loose', { rpFilter: 2 });
     }
     return changes;
+  }
+
+  async #widenBuffers({ links }: KernelSnapshot): Promise<readonly string[]> {
+    const isProgram = links.some(({ name, kind }) => name === TUNNEL_DEVICE && kind === 'tun');
+    return isProgram ? this.#wireguard.widenBuffers() : [];
   }
 
   takeKey(): Promise<void> {

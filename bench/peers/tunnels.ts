@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generateWireGuardKey, wireGuardPublicKey } from '../../agent/wireguard-key.ts';
 import type { Lab } from '../../netlab/lab.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { tunnelStartLine } from '../tunnel-start.ts';
+import { tunnelStartLine, widenTunnels } from '../tunnel-start.ts';
 import { planTunnels, type TunnelHost, wireGuardConfig } from './tunnel-plan.ts';
 
 export class Tunnels {
@@ -54,7 +54,12 @@ export class Tunnels {
       );
     }
     const result = await this.#lab.exec(name, ['sh', '-s'], { stdin: `${lines.join('\n')}\n` });
-    if (result.exitCode === 0) return;
-    throw new ThalwegError('command_failed', `tunnels of ${name}: ${result.stderr.trim().slice(0, 400)}`);
+    if (result.exitCode !== 0)
+      throw new ThalwegError('command_failed', `tunnels of ${name}: ${result.stderr.trim().slice(0, 400)}`);
+    await widenTunnels(
+      this.#lab,
+      name,
+      host.tunnels.map((tunnel) => tunnel.interface),
+    );
   }
 }

@@ -10,6 +10,8 @@ export type Family = 4 | 6;
 export interface KernelLink {
   readonly name: string;
   readonly mtuBytes: number;
+  /** Packets that wait for who takes them; 0: the device has no such queue. */
+  readonly queuePackets: number;
   readonly up: boolean;
   readonly loopback: boolean;
   /** `wireguard`, `tun`, `vxlan`, ...; null: a physical device. */
@@ -113,7 +115,16 @@ export function parseLinks(items: readonly Json[]): Parsed<readonly KernelLink[]
       kind === 'vxlan'
         ? { port: integer(data['port']) ?? 0, external: data['external'] === true, gpe: data['gpe'] === true }
         : null;
-    return { name, mtuBytes, up: flags.includes('UP'), loopback: flags.includes('LOOPBACK'), kind, vxlan };
+    const queuePackets = integer(item['txqlen']) ?? 0;
+    return {
+      name,
+      mtuBytes,
+      queuePackets,
+      up: flags.includes('UP'),
+      loopback: flags.includes('LOOPBACK'),
+      kind,
+      vxlan,
+    };
   });
 }
 

@@ -5,6 +5,9 @@ import { DETOUR_OVERHEAD_BYTES, detourDevices, OWN_DEVICES, PLANE_DEVICES, TUNNE
 import type { DesiredOverlay } from '../overlay-state.ts';
 import { canonicalAddress, type KernelLink, type KernelSnapshot } from './kernel-snapshot.ts';
 
+/** What waits for wireguard-go: 200 ms of 10,000 packets a second. The kernel's 500 are lost to a wait of 50 ms for a processor. */
+export const TUN_QUEUE_PACKETS = 2000;
+
 export interface LinkPlan {
   /** Make the devices. The kernel flushes the routes of a device that is made anew: read again after this. */
   readonly devices: readonly string[];
@@ -63,6 +66,7 @@ export function computeLinkPlan(desired: DesiredOverlay, snapshot: KernelSnapsho
     const made = devices.some((command) => command.startsWith(`link add ${device} `));
     const words: string[] = [];
     if (made || link?.mtuBytes !== mtuBytes) words.push(`mtu ${mtuBytes}`);
+    if (link?.kind === 'tun' && link.queuePackets !== TUN_QUEUE_PACKETS) words.push(`txqueuelen ${TUN_QUEUE_PACKETS}`);
     if (made || link?.up !== true) words.push('up');
     if (words.length > 0) addresses.push(`link set ${device} ${words.join(' ')}`);
   }

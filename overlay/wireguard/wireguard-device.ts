@@ -3,11 +3,13 @@
  * Kernel WireGuard where the kernel has it, else wireguard-go, which goes on when the process that started it ends.
  */
 import { ThalwegError } from '../../protocol/error.ts';
+import type { Logger } from '../../protocol/log.ts';
 import { type CommandRunner, commandFailure, runChecked } from '../command-runner.ts';
 import { TUNNEL_DEVICE } from '../overlay-names.ts';
 import type { OverlayPeer } from '../overlay-state.ts';
 import { publicKeyOfFile } from './key-file.ts';
 import { computePeerDiff } from './peer-diff.ts';
+import { widenReceiveBuffers } from './receive-buffers.ts';
 import { parseWgDump, type WgDevice } from './wg-dump.ts';
 
 /** It stands where the kernel would: packets do not wait for programs, ours included. */
@@ -23,10 +25,14 @@ export interface WireGuardOptions {
 export class WireGuardDevice {
   readonly #runner: CommandRunner;
   readonly #keyFile: string;
+  readonly #log: Logger;
+  /** wireguard-go may have opened sockets since their buffers were widened. */
+  #hasNewSockets = true;
 
-  constructor(deps: { readonly runner: CommandRunner }, options: WireGuardOptions) {
+  constructor(deps: { readonly runner: CommandRunner; readonly log: Logger }, options: WireGuardOptions) {
     this.#runner = deps.runner;
     this.#keyFile = options.privateKeyFile;
+    this.#log = deps.log;
   }
 
   /** Null: there is no such device, or nobody answers for it. */
@@ -60,6 +66,7 @@ export class WireGuardDevice {
       env: { LOG_LEVEL: 'silent' },
       niceness: DATA_PLANE_NICENESS,
     });
+    this.socketsOpened();
     return 'wireguard-go';
   }
 
@@ -88,7 +95,23 @@ export class WireGuardDevice {
     for (const call of [[...device, ...(firstCall ?? [])], ...calls]) {
       if (call.length > 0) await runChecked(this.#runner, ['wg', 'set', TUNNEL_DEVICE, ...call]);
     }
+    if (held.listenPort !== wanted.listenPort) this.socketsOpened();
     return [...changes, ...diff.changes];
+  }
+
+  /** The device went up, or got another port: wireguard-go has sockets with the kernel's default buffers. */
+  socketsOpened(): void {
+    this.#hasNewSockets = true;
+  }
+
+  /** Of wireguard-go, whose device is up. Returns one line per change; where it cannot be done, that is said once in the log. */
+  async widenBuffers(): Promise<readonly string[]> {
+    if (!this.#hasNewSockets) return [];
+    this.#hasNewSockets = false;
+    const outcome = await widenReceiveBuffers(this.#runner, TUNNEL_DEVICE);
+    if ('changes' in outcome) return outcome.changes;
+    this.#log.warn("wireguard-go's receive buffers stay small: bursts of thousands of packets may be lost", outcome);
+    return [];
   }
 }
 

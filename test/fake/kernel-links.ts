@@ -1,6 +1,8 @@
 /** Devices, their addresses and settings. A device that goes takes its addresses with it. */
 import { type Device, type Link, Refused } from './kernel-objects.ts';
 
+export const DEFAULT_RECEIVE_BUFFER_BYTES = 212_992;
+
 export abstract class KernelLinks {
   readonly links = new Map<string, Link>();
   readonly addresses: { dev: string; text: string }[] = [];
@@ -8,6 +10,8 @@ export abstract class KernelLinks {
   /** Device types that the kernel does not know. */
   readonly unknownTypes = new Set<string>(['wireguard']);
   device: Device | null = null;
+  /** Of the UDP sockets of wireguard-go. */
+  receiveBufferBytes = DEFAULT_RECEIVE_BUFFER_BYTES;
   /** Whether new devices get `force_forwarding` (kernel 6.17 and newer). */
   forceForwarding = true;
 
@@ -16,7 +20,7 @@ export abstract class KernelLinks {
 
   protected addLink(name: string, kind: string, port: number): void {
     if (this.links.has(name)) throw new Refused('RTNETLINK answers: File exists');
-    this.links.set(name, { kind, mtu: 1500, up: false, port });
+    this.links.set(name, { kind, mtu: 1500, queue: kind === 'tun' ? 500 : 1000, up: false, port });
     for (const key of ['rp_filter', 'send_redirects', 'accept_redirects', 'forwarding']) {
       this.sysctls.set(`net/ipv4/conf/${name}/${key}`, key.endsWith('redirects') ? '1' : '0');
     }
@@ -53,11 +57,14 @@ export abstract class KernelLinks {
       return;
     }
     for (let i = 0; i < rest.length; i++) {
-      if (rest[i] === 'up') link.up = true;
-      else if (rest[i] === 'down') {
+      if (rest[i] === 'up') {
+        if (name === 'tw0' && !link.up) this.receiveBufferBytes = DEFAULT_RECEIVE_BUFFER_BYTES;
+        link.up = true;
+      } else if (rest[i] === 'down') {
         link.up = false;
         this.flushDevice(name);
       } else if (rest[i] === 'mtu') link.mtu = Number(rest[++i]);
+      else if (rest[i] === 'txqueuelen') link.queue = Number(rest[++i]);
       else if (rest[i] === 'addrgenmode' && rest[i + 1] === 'none') i++;
       else throw new Error(`the fake kernel does not know: link set ${words.join(' ')}`);
     }

@@ -3,6 +3,7 @@
 export interface Link {
   kind: string | null;
   mtu: number;
+  queue: number;
   up: boolean;
   port: number;
 }

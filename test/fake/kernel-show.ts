@@ -14,6 +14,7 @@ export function showObject(kernel: ShownState, object: string, filter: string, s
     return [...kernel.links].map(([ifname, link]) => ({
       ifname,
       mtu: link.mtu,
+      txqlen: link.queue,
       flags: [...(link.up ? ['UP'] : []), ...(ifname === 'lo' ? ['LOOPBACK'] : [])],
       ...(link.kind === null ? {} : { linkinfo: linkInfo(link) }),
     }));

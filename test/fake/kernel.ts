@@ -6,6 +6,7 @@
 import type { CommandOptions, CommandResult, CommandRunner, CommandStream } from '../../overlay/command-runner.ts';
 import { missingProgram } from '../../overlay/command-runner.ts';
 import { KernelForwarding } from './kernel-forwarding.ts';
+import { DEFAULT_RECEIVE_BUFFER_BYTES } from './kernel-links.ts';
 import { KernelNft } from './kernel-nft.ts';
 import { Refused } from './kernel-objects.ts';
 import { showObject } from './kernel-show.ts';
@@ -20,8 +21,8 @@ export class FakeKernel extends KernelForwarding implements CommandRunner {
 
   constructor() {
     super();
-    this.links.set('lo', { kind: null, mtu: 65536, up: true, port: 0 });
-    this.links.set('eth0', { kind: null, mtu: 1500, up: true, port: 0 });
+    this.links.set('lo', { kind: null, mtu: 65536, queue: 1000, up: true, port: 0 });
+    this.links.set('eth0', { kind: null, mtu: 1500, queue: 1000, up: true, port: 0 });
     this.addresses.push({ dev: 'eth0', text: '192.0.2.1/24' });
     for (const [key, value] of Object.entries({
       'net/ipv4/nexthop_compat_mode': '1',
@@ -61,12 +62,16 @@ export class FakeKernel extends KernelForwarding implements CommandRunner {
     const line = args.join(' ');
     if (['-V', '--version'].includes(line)) return `${program} fake\n`;
     if (program === 'ip') return this.#ip(args, stdin);
-    if (program === 'wg') return runWg(this.device, args);
+    if (program === 'wg') {
+      if (args.includes('listen-port')) this.receiveBufferBytes = DEFAULT_RECEIVE_BUFFER_BYTES;
+      return runWg(this.device, args);
+    }
     if (program === 'wireguard-go' && line === 'tw0') {
       this.addLink('tw0', 'tun', 0);
       this.device = { publicKey: '(none)', port: 0, peers: new Map() };
       return '';
     }
+    if (program === 'perl') return this.#widenBuffers(args);
     if (program === 'nft') return this.#nft.run(line, stdin);
     if (program === 'grep') {
       const keys = args.slice(2).map((path) => path.replace('/proc/sys/', ''));
@@ -83,6 +88,14 @@ export class FakeKernel extends KernelForwarding implements CommandRunner {
       return '';
     }
     throw new Error(`the fake kernel does not know: ${program} ${line}`);
+  }
+
+  /** The script that widens the buffers of wireguard-go's two sockets. */
+  #widenBuffers([, device, bytes]: string[]): string {
+    if (device !== 'tw0' || this.links.get('tw0')?.up !== true) return '';
+    const before = this.receiveBufferBytes;
+    this.receiveBufferBytes = Math.max(before, 2 * Number(bytes));
+    return `${before} ${this.receiveBufferBytes}\n`.repeat(2);
   }
 
   #ip(args: string[], stdin: string): string {

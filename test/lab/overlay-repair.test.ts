@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DesiredOverlay } from '../../overlay/overlay-state.ts';
+import { RECEIVE_BUFFER_BYTES } from '../../overlay/wireguard/receive-buffers.ts';
 import { detour, eventually, isRoot, type OverlayHost, OverlayLab, ping } from './overlay-hosts.ts';
 
 describe.skipIf(!isRoot)('a kernel that others change too', () => {
@@ -218,6 +219,24 @@ describe.skipIf(!isRoot)('a kernel that others change too', () => {
       return ping(a, b.node4, 1) === 1;
     });
   }, 30_000);
+
+  it('has receive buffers that a burst fits in, also after the sockets were opened anew', async () => {
+    // -n: no names, -u: UDP, -a: all, -m: memory; `rb` is twice what was asked for
+    const buffers = () =>
+      [...a.run('ss', '-nuamO', 'sport', '=', ':51820').matchAll(/skmem:\(r\d+,rb(\d+),/g)].map(([, rb]) => Number(rb));
+    expect(buffers().length).toBeGreaterThan(0);
+    for (const bytes of buffers()) expect(bytes).toBe(2 * RECEIVE_BUFFER_BYTES);
+    for (const disturb of [
+      ['ip', 'link', 'set', 'tw0', 'down'],
+      ['wg', 'set', 'tw0', 'listen-port', '51999'],
+    ]) {
+      a.run(...disturb);
+      await a.overlay.apply({ ...desired });
+      expect(buffers().length).toBeGreaterThan(0);
+      for (const bytes of buffers()) expect(bytes).toBe(2 * RECEIVE_BUFFER_BYTES);
+    }
+    expect(a.run('ip', 'link', 'show', 'tw0')).toContain('qlen 2000');
+  });
 
   it('knows the underlay', async () => {
     expect(await a.overlay.underlayMtuBytes()).toBe(1500);

@@ -79,7 +79,7 @@ describe('ip -j', () => {
     expect(
       parseLinks(
         one(
-          '[{"ifindex":3,"ifname":"twx-a","flags":["POINTOPOINT","NOARP","UP"],"mtu":1384,"linkinfo":{"info_kind":"vxlan","info_data":{"external":true,"id":0,"port":4790,"gpe":true}}}]',
+          '[{"ifindex":3,"ifname":"twx-a","flags":["POINTOPOINT","NOARP","UP"],"mtu":1384,"txqlen":1000,"linkinfo":{"info_kind":"vxlan","info_data":{"external":true,"id":0,"port":4790,"gpe":true}}}]',
         ),
       ),
     ).toEqual({
@@ -88,6 +88,7 @@ describe('ip -j', () => {
         {
           name: 'twx-a',
           mtuBytes: 1384,
+          queuePackets: 1000,
           up: true,
           loopback: false,
           kind: 'vxlan',

@@ -77,7 +77,7 @@ describe('preflight', () => {
 describe('the underlay', () => {
   it('has the MTU of the default route’s interface, or of the widest one', async () => {
     const kernel = new FakeKernel();
-    kernel.links.set('eth1', { kind: null, mtu: 9000, up: true, port: 0 });
+    kernel.links.set('eth1', { kind: null, mtu: 9000, up: true, queue: 1000, port: 0 });
     kernel.addresses.push({ dev: 'eth1', text: '198.51.100.1/24' });
     const overlay = overlayOn(kernel);
     expect(await overlay.underlayMtuBytes()).toBe(9000);
