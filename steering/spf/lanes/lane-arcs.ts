@@ -157,7 +157,9 @@ function writeArcs(
   const outArcs = new Uint32Array(2 * graph.arcCount);
   const outStart = writeOutStart(graph, memory);
   const placed = new Int32Array(vertices);
-  const unit = 2 ** (hopBits + rankBits);
+  // keys have 31 bits: the arithmetic of 32 is exact
+  const unit = 1 << (hopBits + rankBits);
+  const oneHop = 1 << rankBits;
   for (const slot of graph.byIndex) {
     const tail = vertexOf[slot] ?? 0;
     const forwards = transit[slot] === 1;
@@ -166,7 +168,7 @@ function writeArcs(
       if (alive[k] === 0) continue;
       const vertex = vertexOf[head[k] ?? 0] ?? 0;
       const us = cost[k] ?? 0;
-      let key = us * unit + 2 ** rankBits;
+      let key = (Math.imul(us, unit) + oneHop) | 0;
       if (forwards) {
         const before = placed[vertex] ?? 0;
         placed[vertex] = before + 1;
@@ -227,8 +229,8 @@ function writeOnwardArcs(
   const onStart = memory.words(sections.onStart);
   const onShortEnd = memory.words(sections.onShortEnd);
   const onArcs = new Uint32Array(2 * (graph.arcCount + vertices));
-  const unit = 2 ** (hopBits + rankBits);
-  const oneHop = 2 ** rankBits;
+  const unit = 1 << (hopBits + rankBits);
+  const oneHop = 1 << rankBits;
   let at = 0;
   for (let vertex = 0; vertex < vertices; vertex++) {
     const slot = vertex < slots ? (slotOf[vertex] ?? 0) : -1;
@@ -239,7 +241,7 @@ function writeOnwardArcs(
       if (alive[k] === 0 || transit[to] !== 1) continue;
       const us = cost[k] ?? 0;
       onArcs[2 * at] = (vertexOf[to] ?? 0) * 64;
-      onArcs[2 * at + 1] = us * unit + oneHop;
+      onArcs[2 * at + 1] = (Math.imul(us, unit) + oneHop) | 0;
       at++;
       if (us <= mostShort) shortEnd = at;
     }

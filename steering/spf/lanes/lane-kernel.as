@@ -187,7 +187,11 @@ function pull(job: Job, way: Way, backward: bool, list: usize): u32 {
   memory.fill(job.listed, 0, vertices);
   for (let i = first; i < vertices; i++) {
     const vertex = backward ? vertices - 1 - (i - first) : i;
-    if (relax(job, way, vertex, ranks)) count = enlist(job, vertex, list, count);
+    // without branches, which nothing foretells: measured, a tenth
+    const listed = relax(job, way, vertex, ranks) & <u32>load<u8>(job.transit + vertex);
+    store<u8>(job.listed + vertex, listed);
+    store<u32>(list + (count << 2), vertex);
+    count += listed;
   }
   return count;
 }
@@ -240,9 +244,9 @@ function push(job: Job, way: Way, list: usize, count: u32, next: usize): u32 {
   return found;
 }
 
-/** Takes the least over the arcs that the vertex pulls, in all lanes; they come in pairs. True when a key fell. */
+/** Takes the least over the arcs that the vertex pulls, in all lanes; they come in pairs. 1 when a key fell, else 0. */
 @inline
-function relax(job: Job, way: Way, vertex: u32, ranks: v128): bool {
+function relax(job: Job, way: Way, vertex: u32, ranks: v128): u32 {
   const lengths = way.lengths;
   const at = job.keys + (vertex << 6);
   let a = v128.load(at);
@@ -268,7 +272,6 @@ function relax(job: Job, way: Way, vertex: u32, ranks: v128): bool {
     v128.or(v128.xor(a, v128.load(at)), v128.xor(b, v128.load(at, 16))),
     v128.or(v128.xor(c, v128.load(at, 32)), v128.xor(d, v128.load(at, 48))),
   );
-  if (!v128.any_true(change)) return false;
   v128.store(at, a);
   v128.store(at, b, 16);
   v128.store(at, c, 32);
@@ -278,5 +281,5 @@ function relax(job: Job, way: Way, vertex: u32, ranks: v128): bool {
   v128.store(to, v128.andnot(b, ranks), 16);
   v128.store(to, v128.andnot(c, ranks), 32);
   v128.store(to, v128.andnot(d, ranks), 48);
-  return true;
+  return <u32>v128.any_true(change);
 }
