@@ -4,49 +4,51 @@ import { Job, LANES, rankMask } from './lane-job';
 /** Up to so many rank bits, ranks are looked up in four vectors of sixteen bytes. */
 const VECTOR_RANK_BITS: u32 = 6;
 
-/** Turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */
+/**
+ * Slots whose pieces of four rows are stored before those of the next four: many cache lines of few rows, one after the
+ * other. Measured, of a folded batch: 64 to 1024 took 1.5, 6, 7, 8 and 8 % off what 8 slots of sixteen rows took.
+ */
+const PIECE_SLOTS: u32 = 512;
+
+/** Turns lanes into pieces of rows, and checks the bounds. */
 export function deliver(job: Job): u32 {
-  const keys = job.keys;
-  const block = job.block;
   const mask = i32x4.splat(((1 << job.hopBits) - 1) << job.rankBits);
   const unreached = i32x4.splat(job.unreached);
   let longest = i32x4.splat(0);
   let full = i32x4.splat(0);
-  for (let slot: u32 = 0; slot < job.slots; slot += 8) {
-    if (job.rankBits <= VECTOR_RANK_BITS) {
-      for (let j: u32 = 0; j < 8; j++) lookUpTails(job, slot + j, block + 256 + (j << 4));
-      transpose(block + 256, block);
-      transpose(block + 384, block + 128);
-    } else {
-      for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, block + (j << 1));
-    }
-    const line = job.line + (slot << 2);
+  for (let first: u32 = 0; first < job.slots; first += PIECE_SLOTS) {
+    const end = min<u32>(job.slots, first + PIECE_SLOTS);
+    findPredecessors(job, first, end);
     for (let group: u32 = 0; group < 64; group += 16) {
-      const from = keys + group;
-      const a = v128.load(from + load<u32>(line));
-      const b = v128.load(from + load<u32>(line, 4));
-      const c = v128.load(from + load<u32>(line, 8));
-      const d = v128.load(from + load<u32>(line, 12));
-      const e = v128.load(from + load<u32>(line, 16));
-      const f = v128.load(from + load<u32>(line, 20));
-      const g = v128.load(from + load<u32>(line, 24));
-      const h = v128.load(from + load<u32>(line, 28));
-      full = v128.or(full, v128.or(anyFull(a, b, c, d, mask), anyFull(e, f, g, h, mask)));
-      longest = i32x4.max_u(longest, i32x4.max_u(most(a, b, c, d, unreached), most(e, f, g, h, unreached)));
-      // lanes 0 1, then 2 3, of two slots each
-      const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
-      const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
-      const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
-      const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
+      const from = job.keys + group;
       const lane = group >> 2;
-      put(job, lane, slot, low(ab, cd), low(ef, gh), mask, unreached);
-      put(job, lane + 1, slot, high(ab, cd), high(ef, gh), mask, unreached);
-      const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
-      const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
-      const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
-      const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
-      put(job, lane + 2, slot, low(ab2, cd2), low(ef2, gh2), mask, unreached);
-      put(job, lane + 3, slot, high(ab2, cd2), high(ef2, gh2), mask, unreached);
+      let found = job.block + 256 + (lane << 4);
+      for (let slot = first; slot < end; slot += 8, found += 256) {
+        const line = job.line + (slot << 2);
+        const a = v128.load(from + load<u32>(line));
+        const b = v128.load(from + load<u32>(line, 4));
+        const c = v128.load(from + load<u32>(line, 8));
+        const d = v128.load(from + load<u32>(line, 12));
+        const e = v128.load(from + load<u32>(line, 16));
+        const f = v128.load(from + load<u32>(line, 20));
+        const g = v128.load(from + load<u32>(line, 24));
+        const h = v128.load(from + load<u32>(line, 28));
+        full = v128.or(full, v128.or(anyFull(a, b, c, d, mask), anyFull(e, f, g, h, mask)));
+        longest = i32x4.max_u(longest, i32x4.max_u(most(a, b, c, d, unreached), most(e, f, g, h, unreached)));
+        // lanes 0 1, then 2 3, of two slots each
+        const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
+        const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
+        const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
+        const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
+        put(job, lane, slot, low(ab, cd), low(ef, gh), found, mask, unreached);
+        put(job, lane + 1, slot, high(ab, cd), high(ef, gh), found + 16, mask, unreached);
+        const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
+        const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
+        const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
+        const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
+        put(job, lane + 2, slot, low(ab2, cd2), low(ef2, gh2), found + 32, mask, unreached);
+        put(job, lane + 3, slot, high(ab2, cd2), high(ef2, gh2), found + 48, mask, unreached);
+      }
     }
   }
   searchCrowded(job);
@@ -55,7 +57,23 @@ export function deliver(job: Job): u32 {
   return v128.any_true(i32x4.ge_u(longest, i32x4.splat(job.unproven))) ? 2 : 0;
 }
 
-/** Looks up which slot the rank in each lane stands for; lanes are 16 bytes apart in the block. */
+/** Writes the predecessors of the slots into the block, from its byte 256: eight slots of all lanes after eight slots. */
+@inline
+function findPredecessors(job: Job, first: u32, end: u32): void {
+  const block = job.block;
+  let found = block + 256;
+  for (let slot = first; slot < end; slot += 8, found += 256) {
+    if (job.rankBits <= VECTOR_RANK_BITS) {
+      for (let j: u32 = 0; j < 8; j++) lookUpTails(job, slot + j, block + (j << 4));
+      transpose(block, found);
+      transpose(block + 128, found + 128);
+    } else {
+      for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, found + (j << 1));
+    }
+  }
+}
+
+/** Looks up which slot the rank in each lane stands for; lanes are 16 bytes apart. */
 @inline
 function nameTails(job: Job, slot: u32, into: usize): void {
   const ranks = rankMask(job);
@@ -169,9 +187,18 @@ function searchCrowded(job: Job): void {
   }
 }
 
-/** Stores what eight slots have in one lane. */
+/** Stores what eight slots have in one lane; `found` is where their predecessors are. */
 @inline
-function put(job: Job, lane: u32, slot: u32, keys: v128, more: v128, mask: v128, unreached: v128): void {
+function put(
+  job: Job,
+  lane: u32,
+  slot: u32,
+  keys: v128,
+  more: v128,
+  found: usize,
+  mask: v128,
+  unreached: v128,
+): void {
   const entry = load<u32>(job.sources + 64 + (lane << 2)) * job.stride + slot;
   const hopUs = i32x4.splat(job.transitHopUs);
   const lowBits = job.hopBits + job.rankBits;
@@ -183,7 +210,7 @@ function put(job: Job, lane: u32, slot: u32, keys: v128, more: v128, mask: v128,
     i32x4.shr_u(v128.and(more, mask), job.rankBits),
   );
   v128.store(job.hops + (entry << 1), hops);
-  v128.store(job.predecessor + (entry << 1), v128.load(job.block + (lane << 4)));
+  v128.store(job.predecessor + (entry << 1), v128.load(found));
 }
 
 /** The entries of the sources themselves, and of those that only a source that does not forward explains. */

@@ -31,7 +31,7 @@ export class Job {
   listed: usize;
   /** Room for two lists of all vertices. */
   lists: usize;
-  /** Room for the predecessors of eight slots by lanes, and once more by slots: 512 bytes. */
+  /** Room for the predecessors of eight slots, by slots; then of 512 slots, by lanes, eight slots after eight. */
   block: usize;
   distance: usize;
   predecessor: usize;

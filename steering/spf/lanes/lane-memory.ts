@@ -13,6 +13,8 @@ import { WASM_MOST_PAGES, WASM_PAGE_BYTES, type WasmMemory, type WasmRuntime } f
 export const LANES = 16;
 /** Slots are padded to this, so that rows are stored in whole vectors. */
 const SLOT_BLOCK = 8;
+/** As in lane-deliver.as. */
+const PIECE_SLOTS = 512;
 
 /**
  * Share of the vertices that are hubs: paths to these are computed first, and taken over by all others. Counted, in arcs
@@ -195,7 +197,7 @@ function placeScratch(place: (bytes: number) => Section, vertices: number): Lane
     lengths: place(vertices * LANES * 4),
     listed: place(vertices),
     lists: place(2 * vertices * 4),
-    block: place(2 * SLOT_BLOCK * LANES * 2),
+    block: place((SLOT_BLOCK + PIECE_SLOTS) * LANES * 2),
     job: place(256),
   };
 }
