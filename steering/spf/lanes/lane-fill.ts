@@ -137,13 +137,10 @@ export class LaneFill {
   }
 
   #prepareGraph(): void {
-    if (this.#round > 0) {
-      const dropped = this.#graph.prune(this.#memory.table, this.#finished);
-      if (dropped < WORTH_DROPPING) {
-        // most arcs are on shortest paths: a last round with all the others, the arcs as they are
-        this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
-        return;
-      }
+    if (this.#round > 0 && !this.#graph.prune(this.#memory.table, this.#finished, WORTH_DROPPING)) {
+      // most arcs are on shortest paths: a last round with all the others, the arcs as they are
+      this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
+      return;
     }
     writeGraph(this.#graph, this.#memory, this.#shape);
   }

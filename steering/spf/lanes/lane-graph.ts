@@ -8,6 +8,8 @@ import { hubRoom, LANES } from './lane-memory.ts';
 
 /** Finished neighbours that are asked for ways round: the nearest ones. Eight find few more. */
 const NEAR = 4;
+/** One slot in so many says whether pruning pays. */
+const SAMPLED_SLOTS = 8;
 
 export class LaneGraph {
   readonly #rules: RowRules;
@@ -108,34 +110,50 @@ export class LaneGraph {
   /**
    * Drops the arcs that a finished row, of their tail or of a nearest neighbour, knows a shorter path for. Equally
    * short ways have more hops, and leave the arc. Sound for every tree: such a path could replace the arc wherever it stood.
-   * Returns the share of the arcs that were left before.
+   * False when that drops a smaller share than `least` of those that were left; a sample of the slots is asked first, and
+   * when that says so the others are left alone.
    */
-  prune(table: PathTable, finished: Uint8Array): number {
-    const before = this.alive.reduce((sum, bit) => sum + bit, 0);
-    const { transit } = this.#rules.graph;
-    const alive = this.alive;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const from = this.start[slot] ?? 0;
-      const to = this.start[slot + 1] ?? 0;
-      const own = slot * table.stride;
-      for (let k = from; k < to && finished[slot] === 1; k++) {
-        const weight = (this.cost[k] ?? 0) - this.#rules.transitHopUs;
-        if ((table.distance[own + (this.head[k] ?? 0)] ?? 0) < weight) alive[k] = 0;
+  prune(table: PathTable, finished: Uint8Array, least: number): boolean {
+    let before = 0;
+    let after = 0;
+    for (let first = 0; first < SAMPLED_SLOTS; first++) {
+      for (let slot = first; slot < this.slots; slot += SAMPLED_SLOTS) {
+        before += this.#countAlive(slot);
+        this.#pruneSlot(slot, table, finished);
+        after += this.#countAlive(slot);
       }
-      for (let near = 0, k = from; k < to && near < NEAR; k++) {
-        const head = this.head[k] ?? 0;
-        if (finished[head] === 0 || transit[head] !== 1) continue;
-        near++;
-        const base = this.cost[k] ?? 0;
-        const row = head * table.stride;
-        // an arc that is not dearer cannot be gone round this way
-        for (let other = k + 1; other < to; other++) {
-          const past = base + (table.distance[row + (this.head[other] ?? 0)] ?? 0);
-          if (past < (this.cost[other] ?? 0) - this.#rules.transitHopUs) alive[other] = 0;
-        }
+      if (before - after < least * before) return false;
+    }
+    return true;
+  }
+
+  #countAlive(slot: number): number {
+    let count = 0;
+    for (let k = this.start[slot] ?? 0; k < (this.start[slot + 1] ?? 0); k++) count += this.alive[k] ?? 0;
+    return count;
+  }
+
+  #pruneSlot(slot: number, table: PathTable, finished: Uint8Array): void {
+    const { alive, transit } = this;
+    const from = this.start[slot] ?? 0;
+    const to = this.start[slot + 1] ?? 0;
+    const own = slot * table.stride;
+    for (let k = from; k < to && finished[slot] === 1; k++) {
+      const weight = (this.cost[k] ?? 0) - this.#rules.transitHopUs;
+      if ((table.distance[own + (this.head[k] ?? 0)] ?? 0) < weight) alive[k] = 0;
+    }
+    for (let near = 0, k = from; k < to && near < NEAR; k++) {
+      const head = this.head[k] ?? 0;
+      if (finished[head] === 0 || transit[head] !== 1) continue;
+      near++;
+      const base = this.cost[k] ?? 0;
+      const row = head * table.stride;
+      // an arc that is not dearer cannot be gone round this way
+      for (let other = k + 1; other < to; other++) {
+        const past = base + (table.distance[row + (this.head[other] ?? 0)] ?? 0);
+        if (past < (this.cost[other] ?? 0) - this.#rules.transitHopUs) alive[other] = 0;
       }
     }
-    return 1 - this.alive.reduce((sum, bit) => sum + bit, 0) / Math.max(1, before);
   }
 
   /** By vertex: arcs into it that are left, from vertices that forward. */
