@@ -1,6 +1,7 @@
 /**
  * One computation of all pairs, in rounds: the first rounds compute few rows, of nodes that many others are near to;
  * with these most arcs are found to be on no shortest path, and the last round, of nearly all rows, runs without them.
+ * Before that one the paths to hubs are computed, which its rows take over (lane-hubs.as).
  */
 import type { RowRules } from '../plain-rows.ts';
 import { type KeyShape, writeGraph } from './lane-arcs.ts';
@@ -94,7 +95,10 @@ export class LaneFill {
     return this.#memory.control[CONTROL.fault] ?? 0;
   }
 
-  /** Prepares the next round, for which `takeBatches` is then called by each thread. False when all is done, or failed. */
+  /**
+   * Prepares the next round, or what comes before it, for which `takeBatches` is then called by each thread. False when
+   * all is done, or failed.
+   */
   nextRound(): boolean {
     if (this.fault !== FAULT.none || this.#round === this.#ends.length) return false;
     if (this.#atHubs) {

@@ -8,7 +8,8 @@
  * fall, until none falls any more (Bellman-Ford, as Gauss and Seidel would). While many fall, all vertices pull: each
  * takes the least over the arcs into it, in sweeps there and back; the first sweeps look at short arcs alone. While few
  * fall, those push along the arcs out of them (Beamer, Asanovic, Patterson, SC 2012, choose the direction so for unit
- * weights). What comes out are the least keys, whatever the order: the same rows for any division into batches and threads.
+ * weights). What comes out are the least keys, whatever the order: the same rows for any division into batches and threads,
+ * and the same as in WebAssembly, where paths to hubs are computed before.
  */
 import { CONTROL, LANES, type LaneMemory, Tails } from './lane-memory.ts';
 
