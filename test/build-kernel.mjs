@@ -1,12 +1,12 @@
 /**
- * Compiles steering/spf/lanes/lane-kernel.as and keeps the result beside it, as a module that needs no file at run time:
+ * Compiles steering/spf/lanes/lane-kernel.as with what it imports, and keeps the result beside it, as a module that needs no file at run time:
  * `npm run kernel`. A test holds the module against a fresh build.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { main as asc } from 'assemblyscript/asc';
 
-const source = new URL('../steering/spf/lanes/lane-kernel.as', import.meta.url);
+const folder = new URL('../steering/spf/lanes/', import.meta.url);
 export const target = new URL('../steering/spf/lanes/lane-kernel-code.ts', import.meta.url);
 
 /** Memory is given and shared; nothing is collected, nothing is initialised: two threads may run the same module. */
@@ -18,14 +18,17 @@ const OPTIONS = [
   ...['--enable', 'simd', '--enable', 'threads'],
 ];
 
+/** A file of ours by the ending that the compiler wants; null for those of its own library. @param {string} name */
+function readSource(name) {
+  return /^lane-[a-z]+\.ts$/.test(name) ? readFileSync(new URL(name.replace(/ts$/, 'as'), folder), 'utf8') : null;
+}
+
 /** The text of lane-kernel-code.ts. @returns {Promise<string>} */
 export async function compileKernel() {
-  const text = readFileSync(source, 'utf8');
   /** @type {Uint8Array | undefined} */
   let code;
   const { error, stderr } = await asc(OPTIONS, {
-    // the compiler wants its own ending
-    readFile: (/** @type {string} */ name) => (name === 'lane-kernel.ts' ? text : null),
+    readFile: readSource,
     writeFile: (_name, contents) => {
       if (typeof contents !== 'string') code = contents;
     },

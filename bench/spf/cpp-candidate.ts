@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 import { projectRoot } from '../../protocol/program-file.ts';
 import { type OpenCandidate, type SpfCandidate, type SpfInput, Unfit } from './spf-candidate.ts';
 
+/** As Debian builds its programs. */
+const DEBIAN = ['-O2', '-std=c++17'];
 /** For any machine of this kind; and for this machine, where the compiler knows what a mispredicted branch costs. */
 const PORTABLE = ['-O3', '-std=c++17'];
 const NATIVE = [...PORTABLE, '-march=native'];
@@ -100,12 +102,25 @@ class LineReader {
   }
 }
 
+const BOOST_HEADER = {
+  header: '/usr/include/boost/graph/dijkstra_shortest_paths.hpp',
+  debianPackage: 'libboost-graph-dev',
+};
+
 /** Boost Graph Library: Dijkstra with its d-ary heap on its compressed sparse rows. */
 export const BOOST = cppCandidate({
   name: 'boost',
   source: 'boost-dijkstra.cpp',
   flags: NATIVE,
-  needs: { header: '/usr/include/boost/graph/dijkstra_shortest_paths.hpp', debianPackage: 'libboost-graph-dev' },
+  needs: BOOST_HEADER,
+});
+
+/** The same program with `-O2`. */
+export const BOOST_DEBIAN = cppCandidate({
+  name: 'boost-o2',
+  source: 'boost-dijkstra.cpp',
+  flags: DEBIAN,
+  needs: BOOST_HEADER,
 });
 
 /** Buckets, then a sweep over the leaves, in plain scalar C++. */

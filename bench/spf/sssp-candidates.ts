@@ -1,5 +1,5 @@
 /** Who is measured at one source. */
-import { BOOST, CPP_BUCKETS, CPP_BUCKETS_NATIVE } from './cpp-candidate.ts';
+import { BOOST, BOOST_DEBIAN, CPP_BUCKETS, CPP_BUCKETS_NATIVE } from './cpp-candidate.ts';
 import { GRAPHOLOGY } from './graphology-candidate.ts';
 import { NGRAPH } from './ngraph-candidate.ts';
 import type { SpfCandidate } from './spf-candidate.ts';
@@ -8,6 +8,7 @@ import { THALWEG_ONE_SOURCE } from './thalweg-one-source.ts';
 export const SSSP_CANDIDATES: readonly SpfCandidate[] = [
   THALWEG_ONE_SOURCE,
   BOOST,
+  BOOST_DEBIAN,
   CPP_BUCKETS,
   CPP_BUCKETS_NATIVE,
   NGRAPH,

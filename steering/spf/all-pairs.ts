@@ -9,7 +9,7 @@ import { keyShapes, LaneFill, laneLimits, takeBatches } from './lanes/lane-fill.
 import { LaneGraph } from './lanes/lane-graph.ts';
 import { LaneMemory } from './lanes/lane-memory.ts';
 import { LanePool } from './lanes/lane-pool.ts';
-import { FAULT } from './lanes/lane-rows.ts';
+import { type BatchKernel, FAULT } from './lanes/lane-rows.ts';
 import { kernelOf, takeRows } from './lanes/lane-task.ts';
 import { wasmRuntime } from './lanes/wasm-runtime.ts';
 import { MOST_TABLE_SLOTS, PathTable } from './path-table.ts';
@@ -44,6 +44,8 @@ export class AllPairs {
   #memory: LaneMemory | undefined;
   /** Set while #memory is used by kernels of this many threads. */
   #adopted: LaneMemory | undefined;
+  /** The calling thread's kernel, kept: what it was compiled to gets better while it runs. */
+  #own: { readonly memory: LaneMemory; readonly kernel: BatchKernel } | undefined;
   #plainTable: PathTable | undefined;
   #last: AllPairsKernel | undefined;
   #busy = false;
@@ -136,8 +138,10 @@ export class AllPairs {
 
   async #runRounds(fill: LaneFill, memory: LaneMemory): Promise<void> {
     if (this.#pool === undefined) {
-      const kernel = kernelOf(memory, 0, this.#most === 'webassembly');
-      while (fill.nextRound()) takeBatches(memory, kernel);
+      if (this.#own?.memory !== memory) {
+        this.#own = { memory, kernel: kernelOf(memory, 0, this.#most === 'webassembly') };
+      }
+      while (fill.nextRound()) takeBatches(memory, this.#own.kernel);
       return;
     }
     if (this.#adopted !== memory) {

@@ -1,9 +1,11 @@
 /**
  * One computation of all pairs, in rounds: the first rounds compute few rows, of nodes that many others are near to;
  * with these most arcs are found to be on no shortest path, and the last round, of nearly all rows, runs without them.
+ * Before that one the paths to hubs are computed, which its rows take over (lane-hubs.as).
  */
 import type { RowRules } from '../plain-rows.ts';
-import type { KeyShape, LaneGraph } from './lane-graph.ts';
+import { type KeyShape, writeGraph } from './lane-arcs.ts';
+import type { LaneGraph } from './lane-graph.ts';
 import { CONTROL, LANES, type LaneMemory } from './lane-memory.ts';
 import { type BatchKernel, FAULT } from './lane-rows.ts';
 
@@ -15,6 +17,9 @@ const PRUNED_SLOTS = 256;
 
 /** A round that drops a smaller share than this is the last one before the rest, and its arcs are not written anew. */
 const WORTH_DROPPING = 0.05;
+
+/** Paths to hubs are computed first when so many more trees are left than there are hubs; with fewer it costs what it saves. */
+const FOLDED_PER_HUB = 1.5;
 
 /** Keys have 31 bits, so that a sum of two is exact in 32; see laneLimits. */
 const KEY_END = 2 ** 31;
@@ -60,13 +65,15 @@ export class LaneFill {
   #ends: readonly number[];
   #round = 0;
   #batches = 0;
+  /** The hubs' batches are being computed; the round itself is still to come. */
+  #atHubs = false;
 
   /** Takes over the memory. `limits` are those of the graph's costs and the shape. */
   constructor(graph: LaneGraph, rules: RowRules, memory: LaneMemory, shape: KeyShape, limits: LaneLimits) {
     this.#memory = memory;
     this.#graph = graph;
     this.#shape = shape;
-    this.#sources = graph.mostWanted();
+    this.#sources = graph.mostWanted;
     this.#finished = new Uint8Array(graph.slots);
     const worthPruning = graph.slots >= PRUNED_SLOTS && graph.arcCount >= PRUNED_DEGREE * graph.slots;
     const count = this.#sources.length;
@@ -78,6 +85,8 @@ export class LaneFill {
     control[CONTROL.unreached] = limits.unreached;
     control[CONTROL.unproven] = limits.unproven;
     control[CONTROL.transitHopUs] = rules.transitHopUs;
+    control[CONTROL.hubs] = 0;
+    control[CONTROL.columns] = 0;
     for (let slot = 0; slot < graph.slots; slot++) if (rules.graph.index[slot] === 0) table.clearRow(slot);
   }
 
@@ -86,31 +95,58 @@ export class LaneFill {
     return this.#memory.control[CONTROL.fault] ?? 0;
   }
 
-  /** Prepares the next round, for which `takeBatches` is then called by each thread. False when all is done, or failed. */
+  /**
+   * Prepares the next round, or what comes before it, for which `takeBatches` is then called by each thread. False when
+   * all is done, or failed.
+   */
   nextRound(): boolean {
     if (this.fault !== FAULT.none || this.#round === this.#ends.length) return false;
+    if (this.#atHubs) {
+      this.#atHubs = false;
+      this.#startRound(false);
+      return true;
+    }
     const from = this.#ends[this.#round - 1] ?? 0;
     this.#prepareGraph();
-    const slots = this.#sources.slice(from, this.#ends[this.#round]);
-    slots.sort((a, b) => this.#graph.vertexOf(a) - this.#graph.vertexOf(b));
+    const slots = this.#graph.sortByPlace(this.#sources.slice(from, this.#ends[this.#round]));
     const { control } = this.#memory;
-    control[CONTROL.next] = this.#batches;
+    control[CONTROL.foldedFrom] = this.#batches;
     for (let at = 0; at < slots.length; at += LANES) this.#writeBatch(slots.subarray(at, at + LANES));
-    control[CONTROL.end] = this.#batches;
-    this.#round++;
+    control[CONTROL.folded] = this.#batches - (control[CONTROL.foldedFrom] ?? 0);
+    this.#atHubs = this.#round > 0 && this.#round + 1 === this.#ends.length && this.#foldsFor(slots.length);
+    if (this.#atHubs) this.#writeHubs();
+    this.#startRound(this.#atHubs);
     return true;
   }
 
+  #foldsFor(count: number): boolean {
+    return this.#graph.hubs > 0 && count > FOLDED_PER_HUB * this.#graph.hubs;
+  }
+
+  #writeHubs(): void {
+    const { hubs, slotOf } = this.#graph;
+    this.#memory.control[CONTROL.hubs] = hubs;
+    for (let vertex = 0; vertex < hubs; vertex += LANES) this.#writeBatch(slotOf.subarray(vertex, vertex + LANES));
+  }
+
+  /** Hands out the batches of the hubs, which stand behind those of the round, or the round itself. */
+  #startRound(columns: boolean): void {
+    const { control } = this.#memory;
+    const from = control[CONTROL.foldedFrom] ?? 0;
+    const afterRound = from + (control[CONTROL.folded] ?? 0);
+    control[CONTROL.columns] = columns ? 1 : 0;
+    control[CONTROL.next] = columns ? afterRound : from;
+    control[CONTROL.end] = columns ? this.#batches : afterRound;
+    if (!columns) this.#round++;
+  }
+
   #prepareGraph(): void {
-    if (this.#round > 0) {
-      const dropped = this.#graph.prune(this.#memory.table, this.#finished);
-      if (dropped < WORTH_DROPPING) {
-        // most arcs are on shortest paths: a last round with all the others, the arcs as they are
-        this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
-        return;
-      }
+    if (this.#round > 0 && !this.#graph.prune(this.#memory.table, this.#finished, WORTH_DROPPING)) {
+      // most arcs are on shortest paths: a last round with all the others, the arcs as they are
+      this.#ends = [...this.#ends.slice(0, this.#round), this.#sources.length];
+      return;
     }
-    this.#graph.write(this.#memory, this.#shape);
+    writeGraph(this.#graph, this.#memory, this.#shape);
   }
 
   /** A batch that is not full repeats its last source: the same row is written twice. */
@@ -118,7 +154,7 @@ export class LaneFill {
     const words = this.#memory.words(this.#memory.batch(this.#batches++));
     for (let lane = 0; lane < LANES; lane++) {
       const slot = slots[Math.min(lane, slots.length - 1)] ?? 0;
-      words[lane] = this.#graph.vertexOf(slot);
+      words[lane] = this.#graph.vertexOf[slot] ?? 0;
       words[LANES + lane] = slot;
       this.#finished[slot] = 1;
     }

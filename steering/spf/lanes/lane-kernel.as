@@ -1,86 +1,124 @@
 /**
  * Sixteen shortest-path trees at once: lane i of every vector belongs to source i. AssemblyScript, built into
- * lane-kernel-code.ts by `npm run kernel`. lane-rows.ts says what it computes and how; it is the same in TypeScript.
+ * lane-kernel-code.ts by `npm run kernel`. lane-rows.ts says what it computes and how; it is the same in TypeScript, but
+ * for hubs: paths from all sources to these may be computed before (fillColumns), and are then not looked for again.
  */
+import { deliver } from './lane-deliver';
+import { fold, storeColumns } from './lane-hubs';
+import { Job, LANES, rankMask } from './lane-job';
 
-/** Addresses and numbers, as lane-kernel.ts writes them. Arrays are those of lane-memory.ts. */
-@unmanaged
-class Job {
-  vertices: u32;
-  slots: u32;
-  inStart: usize;
-  inArcs: usize;
-  /** By vertex: the end of the short arcs among those into it. */
-  inShort: usize;
-  outStart: usize;
-  outArcs: usize;
-  /** Low bytes of the tails' slots; `tailBytes` further the high ones. */
-  tails: usize;
-  tailBytes: usize;
-  tailStart: usize;
-  crowded: usize;
-  line: usize;
-  transit: usize;
-  keys: usize;
-  /** The same without ranks: what a way on starts from. */
-  lengths: usize;
-  /** By vertex: 1 when it is on a list. */
-  listed: usize;
-  /** Room for two lists of all vertices. */
-  lists: usize;
-  /** Room for the predecessors of eight slots by lanes, and once more by slots: 512 bytes. */
-  block: usize;
-  distance: usize;
-  predecessor: usize;
-  hops: usize;
-  stride: u32;
-  /** Sixteen vertices, then their slots. */
-  sources: usize;
-  hopBits: u32;
-  rankBits: u32;
-  unreached: u32;
-  unproven: u32;
-  transitHopUs: u32;
-}
-
-const LANES: u32 = 16;
 /** As in lane-rows.ts. */
 const PULL_SHARE: u32 = 2;
 const SHORT_SWEEPS: u32 = 3;
-/** Up to so many rank bits, ranks are looked up in four vectors of sixteen bytes. */
-const VECTOR_RANK_BITS: u32 = 6;
+/** Where hubs are known, the first takes the paths from all of them. Measured, of 1 to 3. */
+const FOLDED_SHORT_SWEEPS: u32 = 2;
+
+/** What keys fall by. `lengths`: where ways on start from; they are keys without the bits of `ranks`. */
+@unmanaged
+class Way {
+  lengths: usize;
+  ranks: u32;
+  /** The first vertex that is looked at. */
+  first: u32;
+  /** Arcs that are pulled: where they start and end, by vertex. */
+  pulled: usize;
+  from: usize;
+  to: usize;
+  /** Arcs that are pushed, and the bits of their keys that count. */
+  pushedStart: usize;
+  pushed: usize;
+  keyBits: u32;
+}
 
 /** Fills the rows of the sixteen sources. 0: done; 1: too many hops for hopBits; 2: distances too long for a key. */
 export function fill(at: usize): u32 {
   const job = changetype<Job>(at);
-  let list = job.lists;
-  let other = job.lists + (job.vertices << 2);
-  let count = seed(job, list);
-  let backward = false;
-  if (count > 0) {
-    for (let sweep: u32 = 0; sweep < SHORT_SWEEPS; sweep++) {
-      const fell = pull(job, backward, list, job.inShort);
+  const way = changetype<Way>(at + offsetof<Job>());
+  way.lengths = job.lengths;
+  way.ranks = rankMask(job);
+  way.first = job.hubs;
+  way.pulled = job.inArcs;
+  way.pushedStart = job.outStart;
+  way.pushed = job.outArcs;
+  way.keyBits = 0xffff_ffff;
+  clear(job);
+  if (job.hubs > 0) fold(job);
+  if (seed(job, job.lists) > 0) {
+    const folded = job.hubs > 0;
+    const sweeps = folded ? FOLDED_SHORT_SWEEPS : SHORT_SWEEPS;
+    way.from = folded ? job.inStart : job.inShort;
+    way.to = job.inShortEnd;
+    let backward = false;
+    for (let sweep: u32 = 0; sweep < sweeps; sweep++) {
+      const fell = pull(job, way, backward, job.lists);
       backward = !backward;
-      if (fell <= job.vertices / PULL_SHARE) break;
+      // paths from hubs do not fall any more
+      if (folded) way.from = job.inRest;
+      if (fell <= (job.vertices - way.first) / PULL_SHARE) break;
     }
-    count = job.vertices;
-  }
-  while (count > 0) {
-    if (count > job.vertices / PULL_SHARE) {
-      count = pull(job, backward, list, job.inStart + 4);
-      backward = !backward;
-      continue;
-    }
-    count = push(job, list, count, other);
-    const pushed = list;
-    list = other;
-    other = pushed;
+    way.from = folded ? job.inRest : job.inStart;
+    way.to = job.inStart + 4;
+    settle(job, way, backward);
   }
   return deliver(job);
 }
 
-/** Every source reaches itself, and its neighbours by their arcs. Lists those that forward; returns how many. */
-function seed(job: Job, list: usize): u32 {
+/**
+ * The other way round: for sixteen hubs, the keys that paths to them from all vertices have, ranks and all, for the
+ * sources of the folded batches. A path on gets longer at its front, and keeps the rank of its last arc.
+ */
+export function fillColumns(at: usize): u32 {
+  const job = changetype<Job>(at);
+  const way = changetype<Way>(at + offsetof<Job>());
+  way.lengths = job.keys;
+  way.ranks = 0;
+  way.first = 0;
+  way.pulled = job.onArcs;
+  way.from = job.onStart;
+  way.to = job.onShortEnd;
+  way.pushedStart = job.inStart;
+  way.pushed = job.inArcs;
+  way.keyBits = ~rankMask(job);
+  clear(job);
+  if (seedColumns(job) > 0) {
+    let backward = false;
+    for (let sweep: u32 = 0; sweep < SHORT_SWEEPS; sweep++) {
+      const fell = pull(job, way, backward, job.lists);
+      backward = !backward;
+      if (fell <= job.vertices / PULL_SHARE) break;
+    }
+    way.to = job.onStart + 4;
+    settle(job, way, backward);
+    // those that do not forward are not pushed to
+    for (let vertex: u32 = 0; vertex < job.vertices; vertex++) {
+      if (!load<u8>(job.transit + vertex)) relax(job, way, vertex, i32x4.splat(0));
+    }
+  }
+  storeColumns(job);
+  return 0;
+}
+
+/** Pulls while many keys fall, pushes while few do, until none does. */
+function settle(job: Job, way: Way, backward: bool): void {
+  let list = job.lists;
+  let other = job.lists + (job.vertices << 2);
+  const many = (job.vertices - way.first) / PULL_SHARE;
+  let count = job.vertices;
+  while (count > 0) {
+    if (count > many) {
+      count = pull(job, way, backward, list);
+      backward = !backward;
+      continue;
+    }
+    count = push(job, way, list, count, other);
+    const pushed = list;
+    list = other;
+    other = pushed;
+  }
+}
+
+/** Nothing is reached, nothing is listed. */
+function clear(job: Job): void {
   const keys = job.keys;
   const unreached = i32x4.splat(job.unreached);
   const end = keys + (job.vertices << 6);
@@ -90,10 +128,15 @@ function seed(job: Job, list: usize): u32 {
     v128.store(at + toLengths, unreached);
   }
   memory.fill(job.listed, 0, job.vertices);
+}
+
+/** Every source reaches itself, and its neighbours by their arcs. Lists those that forward; returns how many. */
+function seed(job: Job, list: usize): u32 {
+  const toLengths = job.lengths - job.keys;
   let count: u32 = 0;
   for (let lane: u32 = 0; lane < LANES; lane++) {
     const source = load<u32>(job.sources + (lane << 2));
-    const mine = keys + (lane << 2);
+    const mine = job.keys + (lane << 2);
     store<u32>(mine + (source << 6), 0);
     store<u32>(mine + toLengths + (source << 6), 0);
     const starts = job.outStart + (source << 2);
@@ -109,6 +152,23 @@ function seed(job: Job, list: usize): u32 {
   return count;
 }
 
+/** The neighbours that forward reach their hub by their arcs. Returns how many there are. */
+function seedColumns(job: Job): u32 {
+  let count: u32 = 0;
+  for (let lane: u32 = 0; lane < LANES; lane++) {
+    const hub = load<u32>(job.sources + (lane << 2));
+    const mine = job.keys + (lane << 2);
+    const starts = job.inStart + (hub << 2);
+    const last = job.inArcs + (load<u32>(starts, 4) << 3);
+    for (let arc = job.inArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
+      const from = load<u32>(arc);
+      store<u32>(mine + from, min<u32>(load<u32>(mine + from), load<u32>(arc, 4)));
+      count++;
+    }
+  }
+  return count;
+}
+
 /** Puts the vertex on the list when it forwards and is on none. Returns the length of the list. */
 @inline
 function enlist(job: Job, vertex: u32, list: usize, count: u32): u32 {
@@ -118,39 +178,45 @@ function enlist(job: Job, vertex: u32, list: usize, count: u32): u32 {
   return count + 1;
 }
 
-/** Looks at every vertex once. Lists those whose keys fell. */
-function pull(job: Job, backward: bool, list: usize, ends: usize): u32 {
+/** Looks at every vertex once, from the first of the way. Lists those whose keys fell. */
+function pull(job: Job, way: Way, backward: bool, list: usize): u32 {
   const vertices = job.vertices;
-  const ranks = i32x4.splat(rankMask(job));
+  const first = way.first;
+  const ranks = i32x4.splat(way.ranks);
   let count: u32 = 0;
   memory.fill(job.listed, 0, vertices);
-  for (let i: u32 = 0; i < vertices; i++) {
-    const vertex = backward ? vertices - 1 - i : i;
-    if (relax(job, vertex, ranks, load<u32>(ends + (vertex << 2)))) count = enlist(job, vertex, list, count);
+  for (let i = first; i < vertices; i++) {
+    const vertex = backward ? vertices - 1 - (i - first) : i;
+    // without branches, which nothing foretells: measured, a tenth
+    const listed = relax(job, way, vertex, ranks) & <u32>load<u8>(job.transit + vertex);
+    store<u8>(job.listed + vertex, listed);
+    store<u32>(list + (count << 2), vertex);
+    count += listed;
   }
   return count;
 }
 
 /** Has those on the list lower the keys of others. Lists these in `next`; returns how many. */
-function push(job: Job, list: usize, count: u32, next: usize): u32 {
+function push(job: Job, way: Way, list: usize, count: u32, next: usize): u32 {
   const keys = job.keys;
-  const ranks = i32x4.splat(rankMask(job));
-  const toLengths = job.lengths - keys;
+  const ranks = i32x4.splat(way.ranks);
+  const toLengths = way.lengths - keys;
+  const keyBits = way.keyBits;
   let found: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const vertex = load<u32>(list + (i << 2));
     store<u8>(job.listed + vertex, 0);
-    const at = job.lengths + (vertex << 6);
+    const at = way.lengths + (vertex << 6);
     const a = v128.load(at);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
     const d = v128.load(at, 48);
-    const starts = job.outStart + (vertex << 2);
-    const last = job.outArcs + (load<u32>(starts, 4) << 3);
-    for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
+    const starts = way.pushedStart + (vertex << 2);
+    const last = way.pushed + (load<u32>(starts, 4) << 3);
+    for (let arc = way.pushed + (load<u32>(starts) << 3); arc < last; arc += 8) {
       const line = load<u32>(arc);
       const to = keys + line;
-      const key = i32x4.splat(load<u32>(arc, 4));
+      const key = i32x4.splat(load<u32>(arc, 4) & keyBits);
       const ta = v128.load(to);
       const tb = v128.load(to, 16);
       const tc = v128.load(to, 32);
@@ -178,25 +244,25 @@ function push(job: Job, list: usize, count: u32, next: usize): u32 {
   return found;
 }
 
-/** Takes the least over the arcs into the vertex, in all lanes; they come in pairs. True when a key fell. */
+/** Takes the least over the arcs that the vertex pulls, in all lanes; they come in pairs. 1 when a key fell, else 0. */
 @inline
-function relax(job: Job, vertex: u32, ranks: v128, end: u32): bool {
-  const lengths = job.lengths;
+function relax(job: Job, way: Way, vertex: u32, ranks: v128): u32 {
+  const lengths = way.lengths;
   const at = job.keys + (vertex << 6);
   let a = v128.load(at);
   let b = v128.load(at, 16);
   let c = v128.load(at, 32);
   let d = v128.load(at, 48);
-  const last = job.inArcs + (end << 3);
-  for (let arc = job.inArcs + (load<u32>(job.inStart + (vertex << 2)) << 3); arc < last; arc += 16) {
+  const last = way.pulled + (load<u32>(way.to + (vertex << 2)) << 3);
+  for (let arc = way.pulled + (load<u32>(way.from + (vertex << 2)) << 3); arc < last; arc += 16) {
     const from = lengths + load<u32>(arc);
-    const key = i32x4.splat(load<u32>(arc, 4));
+    const key = v128.load_splat<u32>(arc, 4);
     a = i32x4.min_u(a, i32x4.add(v128.load(from), key));
     b = i32x4.min_u(b, i32x4.add(v128.load(from, 16), key));
     c = i32x4.min_u(c, i32x4.add(v128.load(from, 32), key));
     d = i32x4.min_u(d, i32x4.add(v128.load(from, 48), key));
     const from2 = lengths + load<u32>(arc, 8);
-    const key2 = i32x4.splat(load<u32>(arc, 12));
+    const key2 = v128.load_splat<u32>(arc, 12);
     a = i32x4.min_u(a, i32x4.add(v128.load(from2), key2));
     b = i32x4.min_u(b, i32x4.add(v128.load(from2, 16), key2));
     c = i32x4.min_u(c, i32x4.add(v128.load(from2, 32), key2));
@@ -206,7 +272,6 @@ function relax(job: Job, vertex: u32, ranks: v128, end: u32): bool {
     v128.or(v128.xor(a, v128.load(at)), v128.xor(b, v128.load(at, 16))),
     v128.or(v128.xor(c, v128.load(at, 32)), v128.xor(d, v128.load(at, 48))),
   );
-  if (!v128.any_true(change)) return false;
   v128.store(at, a);
   v128.store(at, b, 16);
   v128.store(at, c, 32);
@@ -216,245 +281,5 @@ function relax(job: Job, vertex: u32, ranks: v128, end: u32): bool {
   v128.store(to, v128.andnot(b, ranks), 16);
   v128.store(to, v128.andnot(c, ranks), 32);
   v128.store(to, v128.andnot(d, ranks), 48);
-  return true;
-}
-
-/** Turns eight slots at a time from lanes into pieces of rows, and checks the bounds. */
-function deliver(job: Job): u32 {
-  const keys = job.keys;
-  const block = job.block;
-  const mask = i32x4.splat(((1 << job.hopBits) - 1) << job.rankBits);
-  const unreached = i32x4.splat(job.unreached);
-  let longest = i32x4.splat(0);
-  let full = i32x4.splat(0);
-  for (let slot: u32 = 0; slot < job.slots; slot += 8) {
-    if (job.rankBits <= VECTOR_RANK_BITS) {
-      for (let j: u32 = 0; j < 8; j++) lookUpTails(job, slot + j, block + 256 + (j << 4));
-      transpose(block + 256, block);
-      transpose(block + 384, block + 128);
-    } else {
-      for (let j: u32 = 0; j < 8; j++) nameTails(job, slot + j, block + (j << 1));
-    }
-    const line = job.line + (slot << 2);
-    for (let group: u32 = 0; group < 64; group += 16) {
-      const from = keys + group;
-      const a = v128.load(from + load<u32>(line));
-      const b = v128.load(from + load<u32>(line, 4));
-      const c = v128.load(from + load<u32>(line, 8));
-      const d = v128.load(from + load<u32>(line, 12));
-      const e = v128.load(from + load<u32>(line, 16));
-      const f = v128.load(from + load<u32>(line, 20));
-      const g = v128.load(from + load<u32>(line, 24));
-      const h = v128.load(from + load<u32>(line, 28));
-      full = v128.or(full, v128.or(anyFull(a, b, c, d, mask), anyFull(e, f, g, h, mask)));
-      longest = i32x4.max_u(longest, i32x4.max_u(most(a, b, c, d, unreached), most(e, f, g, h, unreached)));
-      // lanes 0 1, then 2 3, of two slots each
-      const ab = v128.shuffle<u32>(a, b, 0, 4, 1, 5);
-      const cd = v128.shuffle<u32>(c, d, 0, 4, 1, 5);
-      const ef = v128.shuffle<u32>(e, f, 0, 4, 1, 5);
-      const gh = v128.shuffle<u32>(g, h, 0, 4, 1, 5);
-      const lane = group >> 2;
-      put(job, lane, slot, low(ab, cd), low(ef, gh), mask, unreached);
-      put(job, lane + 1, slot, high(ab, cd), high(ef, gh), mask, unreached);
-      const ab2 = v128.shuffle<u32>(a, b, 2, 6, 3, 7);
-      const cd2 = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
-      const ef2 = v128.shuffle<u32>(e, f, 2, 6, 3, 7);
-      const gh2 = v128.shuffle<u32>(g, h, 2, 6, 3, 7);
-      put(job, lane + 2, slot, low(ab2, cd2), low(ef2, gh2), mask, unreached);
-      put(job, lane + 3, slot, high(ab2, cd2), high(ef2, gh2), mask, unreached);
-    }
-  }
-  searchCrowded(job);
-  finish(job);
-  if (v128.any_true(full)) return 1;
-  return v128.any_true(i32x4.ge_u(longest, i32x4.splat(job.unproven))) ? 2 : 0;
-}
-
-/** Looks up which slot the rank in each lane stands for; lanes are 16 bytes apart in the block. */
-@inline
-function nameTails(job: Job, slot: u32, into: usize): void {
-  const ranks = rankMask(job);
-  const at = job.keys + load<u32>(job.line + (slot << 2));
-  const tails = job.tails + load<u32>(job.tailStart + (slot << 2));
-  for (let lane: u32 = 0; lane < LANES; lane += 4) {
-    const here = at + (lane << 2);
-    const to = into + (lane << 4);
-    store<u16>(to, tailAt(job, tails + (load<u32>(here) & ranks)));
-    store<u16>(to, tailAt(job, tails + (load<u32>(here, 4) & ranks)), 16);
-    store<u16>(to, tailAt(job, tails + (load<u32>(here, 8) & ranks)), 32);
-    store<u16>(to, tailAt(job, tails + (load<u32>(here, 12) & ranks)), 48);
-  }
-}
-
-@inline
-function tailAt(job: Job, at: usize): u16 {
-  return load<u8>(at) | (<u16>load<u8>(at + job.tailBytes) << 8);
-}
-
-/**
- * The same for ranks of up to six bits, all lanes at once: the low and the high bytes of 64 tails are looked up in vectors.
- * Stores eight lanes, and 128 bytes further the other eight.
- */
-@inline
-function lookUpTails(job: Job, slot: u32, into: usize): void {
-  const at = job.keys + load<u32>(job.line + (slot << 2));
-  const mask = i32x4.splat(rankMask(job));
-  const ranks = i8x16.narrow_i16x8_u(
-    i16x8.narrow_i32x4_u(v128.and(v128.load(at), mask), v128.and(v128.load(at, 16), mask)),
-    i16x8.narrow_i32x4_u(v128.and(v128.load(at, 32), mask), v128.and(v128.load(at, 48), mask)),
-  );
-  const ranks2 = i8x16.sub(ranks, i8x16.splat(16));
-  const ranks3 = i8x16.sub(ranks, i8x16.splat(32));
-  const ranks4 = i8x16.sub(ranks, i8x16.splat(48));
-  // a rank that is not among a vector's sixteen gives 0 there
-  const first = job.tails + load<u32>(job.tailStart + (slot << 2));
-  const l = v128.or(
-    v128.or(i8x16.swizzle(v128.load(first), ranks), i8x16.swizzle(v128.load(first, 16), ranks2)),
-    v128.or(i8x16.swizzle(v128.load(first, 32), ranks3), i8x16.swizzle(v128.load(first, 48), ranks4)),
-  );
-  const second = first + job.tailBytes;
-  const h = v128.or(
-    v128.or(i8x16.swizzle(v128.load(second), ranks), i8x16.swizzle(v128.load(second, 16), ranks2)),
-    v128.or(i8x16.swizzle(v128.load(second, 32), ranks3), i8x16.swizzle(v128.load(second, 48), ranks4)),
-  );
-  v128.store(into, v128.shuffle<u8>(l, h, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-  v128.store(into, v128.shuffle<u8>(l, h, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 128);
-}
-
-/** Eight vectors of eight 16-bit numbers at `from`: row by row in, column by column out. */
-@inline
-function transpose(from: usize, to: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from, 16);
-  const c = v128.load(from, 32);
-  const d = v128.load(from, 48);
-  const e = v128.load(from, 64);
-  const f = v128.load(from, 80);
-  const g = v128.load(from, 96);
-  const h = v128.load(from, 112);
-  const ab = v128.shuffle<u16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-  const cd = v128.shuffle<u16>(c, d, 0, 8, 1, 9, 2, 10, 3, 11);
-  const ef = v128.shuffle<u16>(e, f, 0, 8, 1, 9, 2, 10, 3, 11);
-  const gh = v128.shuffle<u16>(g, h, 0, 8, 1, 9, 2, 10, 3, 11);
-  const ab2 = v128.shuffle<u16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-  const cd2 = v128.shuffle<u16>(c, d, 4, 12, 5, 13, 6, 14, 7, 15);
-  const ef2 = v128.shuffle<u16>(e, f, 4, 12, 5, 13, 6, 14, 7, 15);
-  const gh2 = v128.shuffle<u16>(g, h, 4, 12, 5, 13, 6, 14, 7, 15);
-  columns(to, ab, cd, ef, gh);
-  columns(to + 64, ab2, cd2, ef2, gh2);
-}
-
-/** Stores four columns out of pairs of rows. */
-@inline
-function columns(to: usize, ab: v128, cd: v128, ef: v128, gh: v128): void {
-  const abcd = v128.shuffle<u32>(ab, cd, 0, 4, 1, 5);
-  const efgh = v128.shuffle<u32>(ef, gh, 0, 4, 1, 5);
-  v128.store(to, low(abcd, efgh));
-  v128.store(to, high(abcd, efgh), 16);
-  const abcd2 = v128.shuffle<u32>(ab, cd, 2, 6, 3, 7);
-  const efgh2 = v128.shuffle<u32>(ef, gh, 2, 6, 3, 7);
-  v128.store(to, low(abcd2, efgh2), 32);
-  v128.store(to, high(abcd2, efgh2), 48);
-}
-
-/** Vertices with more arcs than ranks: of the arcs that share the rank the first that explains the key. */
-function searchCrowded(job: Job): void {
-  const ranks = rankMask(job);
-  const count = load<u32>(job.crowded);
-  for (let i: u32 = 0; i < count; i++) {
-    const vertex = load<u32>(job.crowded + (i << 3), 4);
-    const shift = load<u32>(job.crowded + (i << 3), 8);
-    const slot = slotOf(job, vertex);
-    const first = load<u32>(job.inStart + (vertex << 2));
-    const last = job.inArcs + (load<u32>(job.inStart + (vertex << 2), 4) << 3);
-    for (let lane: u32 = 0; lane < LANES; lane++) {
-      const mine = job.keys + (lane << 2);
-      const key = load<u32>(mine + (vertex << 6));
-      if (key == 0 || key == job.unreached) continue;
-      const rank = key & ranks;
-      const skipped = rank == 0 ? 0 : (rank - 1) << shift;
-      for (let arc = job.inArcs + ((first + skipped) << 3); arc < last; arc += 8) {
-        const from = load<u32>(arc);
-        if ((load<u32>(mine + from) & ~ranks) + (load<u32>(arc, 4) & ~ranks) != (key & ~ranks)) continue;
-        const row = load<u32>(job.sources + 64 + (lane << 2)) * job.stride;
-        store<u16>(job.predecessor + ((row + slot) << 1), <u16>slotOf(job, from >> 6));
-        break;
-      }
-    }
-  }
-}
-
-@inline
-function rankMask(job: Job): u32 {
-  return (1 << job.rankBits) - 1;
-}
-
-/** Stores what eight slots have in one lane. */
-@inline
-function put(job: Job, lane: u32, slot: u32, keys: v128, more: v128, mask: v128, unreached: v128): void {
-  const entry = load<u32>(job.sources + 64 + (lane << 2)) * job.stride + slot;
-  const hopUs = i32x4.splat(job.transitHopUs);
-  const lowBits = job.hopBits + job.rankBits;
-  const at = job.distance + (entry << 2);
-  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(keys, lowBits), hopUs), i32x4.eq(keys, unreached)));
-  v128.store(at, v128.or(i32x4.sub(i32x4.shr_u(more, lowBits), hopUs), i32x4.eq(more, unreached)), 16);
-  const hops = i16x8.narrow_i32x4_u(
-    i32x4.shr_u(v128.and(keys, mask), job.rankBits),
-    i32x4.shr_u(v128.and(more, mask), job.rankBits),
-  );
-  v128.store(job.hops + (entry << 1), hops);
-  v128.store(job.predecessor + (entry << 1), v128.load(job.block + (lane << 4)));
-}
-
-/** The entries of the sources themselves, and of those that only a source that does not forward explains. */
-function finish(job: Job): void {
-  for (let lane: u32 = 0; lane < LANES; lane++) {
-    const source = load<u32>(job.sources + (lane << 2));
-    const slot = load<u32>(job.sources + 64 + (lane << 2));
-    const row = slot * job.stride;
-    store<u32>(job.distance + ((row + slot) << 2), 0);
-    if (load<u8>(job.transit + source)) continue;
-    const mine = job.keys + (lane << 2);
-    const starts = job.outStart + (source << 2);
-    const last = job.outArcs + (load<u32>(starts, 4) << 3);
-    for (let arc = job.outArcs + (load<u32>(starts) << 3); arc < last; arc += 8) {
-      const to = load<u32>(arc);
-      if (load<u32>(mine + to) != load<u32>(arc, 4)) continue;
-      store<u16>(job.predecessor + ((row + slotOf(job, to >> 6)) << 1), <u16>slot);
-    }
-  }
-}
-
-/** The slots of the vertices stand behind the lines of the slots. */
-@inline
-function slotOf(job: Job, vertex: u32): u32 {
-  return load<u32>(job.line + ((job.slots + vertex) << 2));
-}
-
-@inline
-function low(x: v128, y: v128): v128 {
-  return v128.shuffle<u64>(x, y, 0, 2);
-}
-
-@inline
-function high(x: v128, y: v128): v128 {
-  return v128.shuffle<u64>(x, y, 1, 3);
-}
-
-/** The greatest key of four that is reached, or 0. */
-@inline
-function most(a: v128, b: v128, c: v128, d: v128, unreached: v128): v128 {
-  return i32x4.max_u(
-    i32x4.max_u(v128.andnot(a, i32x4.eq(a, unreached)), v128.andnot(b, i32x4.eq(b, unreached))),
-    i32x4.max_u(v128.andnot(c, i32x4.eq(c, unreached)), v128.andnot(d, i32x4.eq(d, unreached))),
-  );
-}
-
-/** Ones where a key has all its hop bits set: the path may have more hops than they can count. */
-@inline
-function anyFull(a: v128, b: v128, c: v128, d: v128, mask: v128): v128 {
-  return v128.or(
-    v128.or(i32x4.eq(v128.and(a, mask), mask), i32x4.eq(v128.and(b, mask), mask)),
-    v128.or(i32x4.eq(v128.and(c, mask), mask), i32x4.eq(v128.and(d, mask), mask)),
-  );
+  return <u32>v128.any_true(change);
 }

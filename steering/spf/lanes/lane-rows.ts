@@ -8,7 +8,8 @@
  * fall, until none falls any more (Bellman-Ford, as Gauss and Seidel would). While many fall, all vertices pull: each
  * takes the least over the arcs into it, in sweeps there and back; the first sweeps look at short arcs alone. While few
  * fall, those push along the arcs out of them (Beamer, Asanovic, Patterson, SC 2012, choose the direction so for unit
- * weights). What comes out are the least keys, whatever the order: the same rows for any division into batches and threads.
+ * weights). What comes out are the least keys, whatever the order: the same rows for any division into batches and threads,
+ * and the same as in WebAssembly, where paths to hubs are computed before.
  */
 import { CONTROL, LANES, type LaneMemory, Tails } from './lane-memory.ts';
 
@@ -45,9 +46,10 @@ class LaneRows implements BatchKernel {
   /** The bits of a key that hold the rank. */
   #ranks = 0;
   readonly #inStart: Uint32Array;
-  /** By vertex: where its arcs end, and its short ones. */
+  /** By vertex: where its arcs end, and where its short ones start and end. */
   readonly #inEnd: Uint32Array;
   readonly #inShort: Uint32Array;
+  readonly #inShortEnd: Uint32Array;
   readonly #inArcs: Uint32Array;
   readonly #outStart: Uint32Array;
   readonly #outArcs: Uint32Array;
@@ -69,6 +71,7 @@ class LaneRows implements BatchKernel {
     this.#inStart = memory.words(sections.inStart);
     this.#inEnd = this.#inStart.subarray(1);
     this.#inShort = memory.words(sections.inShort);
+    this.#inShortEnd = memory.words(sections.inShortEnd);
     this.#inArcs = memory.words(sections.inArcs);
     this.#outStart = memory.words(sections.outStart);
     this.#outArcs = memory.words(sections.outArcs);
@@ -80,6 +83,8 @@ class LaneRows implements BatchKernel {
   }
 
   fill(batch: number): number {
+    // rows are computed without what is known of hubs
+    if (this.#memory.control[CONTROL.columns] === 1) return FAULT.none;
     const sources = this.#memory.words(this.#memory.batch(batch));
     this.#ranks = (1 << (this.#memory.control[CONTROL.rankBits] ?? 0)) - 1;
     const many = Math.floor(this.#memory.vertices / PULL_SHARE);
@@ -87,7 +92,7 @@ class LaneRows implements BatchKernel {
     let count = this.#seed(sources);
     if (count > 0) {
       for (let sweep = 0; sweep < SHORT_SWEEPS; sweep++) {
-        const fell = this.#pull(backward, this.#inShort);
+        const fell = this.#pull(backward, this.#inShort, this.#inShortEnd);
         backward = !backward;
         if (fell <= many) break;
       }
@@ -96,7 +101,7 @@ class LaneRows implements BatchKernel {
     }
     while (count > 0) {
       if (count > many) {
-        count = this.#pull(backward, this.#inEnd);
+        count = this.#pull(backward, this.#inStart, this.#inEnd);
         backward = !backward;
       } else {
         count = this.#push(count);
@@ -137,14 +142,14 @@ class LaneRows implements BatchKernel {
     return count + 1;
   }
 
-  /** Looks at every vertex once, and at the arcs into it up to its end. Lists those whose keys fell. */
-  #pull(backward: boolean, ends: Uint32Array): number {
+  /** Looks at every vertex once, and at a piece of the arcs into it. Lists those whose keys fell. */
+  #pull(backward: boolean, starts: Uint32Array, ends: Uint32Array): number {
     const { vertices } = this.#memory;
     let count = 0;
     this.#listed.fill(0);
     for (let i = 0; i < vertices; i++) {
       const vertex = backward ? vertices - 1 - i : i;
-      if (this.#relax(vertex, ends[vertex] ?? 0)) count = this.#enlist(vertex, this.#list, count);
+      if (this.#relax(vertex, starts[vertex] ?? 0, ends[vertex] ?? 0)) count = this.#enlist(vertex, this.#list, count);
     }
     return count;
   }
@@ -180,12 +185,12 @@ class LaneRows implements BatchKernel {
     return fell;
   }
 
-  /** Takes the least over the arcs into the vertex up to `last`, in all lanes. True when a key fell. */
-  #relax(vertex: number, last: number): boolean {
+  /** Takes the least over arcs into the vertex, in all lanes. True when a key fell. */
+  #relax(vertex: number, first: number, last: number): boolean {
     const arcs = this.#inArcs;
     const end = 2 * last;
     let fell = false;
-    for (let k = 2 * (this.#inStart[vertex] ?? 0); k < end; k += 2) {
+    for (let k = 2 * first; k < end; k += 2) {
       if (this.#lower(vertex * LANES, (arcs[k] ?? 0) >> 2, (arcs[k + 1] ?? 0) | 0)) fell = true;
     }
     return fell;

@@ -65,6 +65,40 @@ it.each([2, 15, 16, 17, 31, 33, 48, 49, 62, 63, 64, 65, 128, 299])(
   },
 );
 
+/** A ring of `nodes`, each joined to the four on either side; `forwards` says which forward. Cut in two where it is `cut`. */
+function wideRing(nodes: number, weight: number, forwards: (v: number) => boolean, cut = false): CsrGraph {
+  const graph = new CsrGraph();
+  const half = cut ? nodes / 2 : nodes;
+  for (let v = 0; v < nodes; v++) graph.addNode(v + 1, forwards(v));
+  for (let v = 0; v < nodes; v++) {
+    const first = Math.floor(v / half) * half;
+    for (let k = 1; k <= 4; k++) {
+      for (const to of [v + k, v - k + half])
+        graph.setArc(v, first + ((to - first) % half), weight * k + ((v + k) % 3));
+    }
+  }
+  graph.commit();
+  return graph;
+}
+
+// degree 8 and more than 256 slots: paths to hubs are computed first, and taken over
+it.each([
+  ['many links', wideRing(640, 10, () => true), 'webassembly'],
+  ['equal ways', wideRing(300, 3, () => true), 'webassembly'],
+  ['two parts', wideRing(320, 10, () => true, true), 'webassembly'],
+  ['few that forward', wideRing(280, 10, (v) => v % 4 === 0), 'webassembly'],
+  ['none that forward', wideRing(280, 10, () => false), 'webassembly'],
+  ['dear links', wideRing(280, 60_000, (v) => v % 7 !== 0), 'webassembly'],
+  ['links too dear for keys', wideRing(280, 400_000, () => true), 'plain'],
+] as const)('take over paths to hubs: %s', async (_, graph, kernel) => {
+  for (const direction of ['out', 'into'] as const) {
+    const both: AllPairsRules = { graph, direction, transitHopUs: 7 };
+    const allPairs = new AllPairs();
+    expectSame(await allPairs.fill(both), oracle(both));
+    expect(allPairs.kernel).toBe(kernel);
+  }
+});
+
 describe('worker threads', { timeout: 60_000 }, () => {
   let folder: string;
   let workerUrl: URL;
