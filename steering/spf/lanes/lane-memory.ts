@@ -128,7 +128,7 @@ export class LaneMemory {
   }
 
   /**
-   * WebAssembly's memory where that fits (4 GB: some 23,000 slots), plain shared memory otherwise. The content is
+   * WebAssembly's memory where that fits (4 GB: some 21,000 slots), plain shared memory otherwise. The content is
    * zero. Throws `invalid_argument` when the machine does not give so much.
    */
   static allocate(shape: LaneShape, runtime: WasmRuntime | undefined): LaneMemory {
