@@ -17,6 +17,8 @@ const KNEES = [0.5, 2 / 3, 0.9, 1, 1.1] as const;
 const SLOPES = [1, 3, 10, 70, 500, 5000] as const;
 /** Beyond this exponent a price is as good as infinite; exp stays finite, and its sums too. */
 const MOST_EXPONENT = 300;
+/** Below this exponent (10^-15 of the price at the goal) load costs nothing that shows beside the length of a link. */
+const LEAST_EXPONENT = -35;
 
 /** phi'(u). Fortz and Thorup's first slope goes to 1/3; here to 1/2, below which tables are the shortest paths. */
 export function fortzThorupSlope(utilisation: number): number {
@@ -49,11 +51,12 @@ export class LoadPrices {
   readonly load: Float64Array;
   /** Per link: the sum of the prices of its own resource, its sender's uplink and its receiver's downlink. */
   readonly price: Float64Array;
+  /** Per resource: its own price at its load, as of the last `tune` or `reprice`. */
+  readonly own: Float64Array;
   /** Whether nodes' accesses are resources. */
   readonly hasAccess: boolean;
   readonly #network: TrafficNetwork;
   readonly #length: Float64Array;
-  readonly #own: Float64Array;
   #eta = 1;
   #goal = 1;
   #lambda = 0;
@@ -75,7 +78,7 @@ export class LoadPrices {
     }
     this.load = new Float64Array(this.resourceCount);
     this.price = new Float64Array(links);
-    this.#own = new Float64Array(this.resourceCount);
+    this.own = new Float64Array(this.resourceCount);
     this.#length = relativeLengths(network);
   }
 
@@ -99,7 +102,7 @@ export class LoadPrices {
     this.#eta = eta;
     this.#goal = goal;
     this.#lambda = lambda;
-    for (let r = 0; r < this.resourceCount; r++) this.#own[r] = this.priceAt(r, this.load[r] ?? 0);
+    for (let r = 0; r < this.resourceCount; r++) this.own[r] = this.priceAt(r, this.load[r] ?? 0);
     for (let link = 0; link < this.linkCount; link++) this.#refreshLink(link);
   }
 
@@ -108,7 +111,7 @@ export class LoadPrices {
     const inverse = this.inverseCapacity[resource] ?? 0;
     const u = load * inverse;
     const exponent = this.#eta * (u / this.#goal - 1);
-    const barrier = inverse * Math.exp(Math.min(exponent, MOST_EXPONENT));
+    const barrier = exponent < LEAST_EXPONENT ? 0 : inverse * Math.exp(Math.min(exponent, MOST_EXPONENT));
     if (resource >= this.linkCount) return barrier;
     return barrier + this.#lambda * (this.#length[resource] ?? 0) * fortzThorupSlope(u);
   }
@@ -116,13 +119,13 @@ export class LoadPrices {
   /** The highest price of a resource, as its load is. */
   dearest(): number {
     let most = 0;
-    for (let r = 0; r < this.resourceCount; r++) most = Math.max(most, this.#own[r] ?? 0);
+    for (let r = 0; r < this.resourceCount; r++) most = Math.max(most, this.own[r] ?? 0);
     return most;
   }
 
   /** Sets the price of a resource after its load changed. Call `refresh` for its links when all are done. */
   reprice(resource: number): void {
-    this.#own[resource] = this.priceAt(resource, this.load[resource] ?? 0);
+    this.own[resource] = this.priceAt(resource, this.load[resource] ?? 0);
   }
 
   /** Adds up the price of a link after it, or an access at its ends, was repriced. */
@@ -131,10 +134,10 @@ export class LoadPrices {
   }
 
   #refreshLink(link: number): void {
-    let price = this.#own[link] ?? 0;
+    let price = this.own[link] ?? 0;
     if (this.hasAccess) {
-      price += this.#own[this.linkCount + (this.#network.from[link] ?? 0)] ?? 0;
-      price += this.#own[this.linkCount + this.#network.nodeCount + (this.#network.to[link] ?? 0)] ?? 0;
+      price += this.own[this.linkCount + (this.#network.from[link] ?? 0)] ?? 0;
+      price += this.own[this.linkCount + this.#network.nodeCount + (this.#network.to[link] ?? 0)] ?? 0;
     }
     this.price[link] = price;
   }

@@ -15,7 +15,8 @@ export function memberWeights(share: Float64Array, start: number, count: number,
   for (let k = 0; k < count; k++) largest = Math.max(largest, share[start + k] ?? 0);
   let best = Number.POSITIVE_INFINITY;
   let bestTop = 1;
-  for (let top = 1; top <= MOST_WEIGHT; top++) {
+  // nothing is better than good enough
+  for (let top = 1; top <= MOST_WEIGHT && best > GOOD_ENOUGH; top++) {
     const error = errorOf(share, start, count, top / largest);
     if (error >= best - GOOD_ENOUGH) continue;
     best = error;

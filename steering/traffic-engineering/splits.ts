@@ -25,6 +25,8 @@ export class Splits {
   readonly #forwards: Uint8Array | undefined;
   readonly #mark: Int32Array;
   readonly #moved: Int32Array;
+  /** Scratch of #sort. */
+  #sorting: { readonly first: Int32Array; readonly after: Int32Array } | null = null;
   #epoch = 0;
 
   constructor(network: TrafficNetwork, width: number) {
@@ -181,13 +183,19 @@ export class Splits {
   #sort(t: number, nodes: Int32Array, reached: number): boolean {
     const n = this.nodeCount;
     const row = t * n;
-    const before: number[][] = Array.from({ length: n }, () => []);
-    const waiting = new Int32Array(n);
-    for (let at = 1; at < reached; at++) {
+    const waiting = this.#moved;
+    // the slots whose link leads to a node, as a list: the first of each node, and the one after each slot of the row
+    this.#sorting ??= { first: new Int32Array(n), after: new Int32Array(n * this.width) };
+    const { first, after } = this.#sorting;
+    first.fill(-1);
+    for (let at = reached - 1; at > 0; at--) {
       const v = nodes[at] ?? 0;
-      const slot = (row + v) * this.width;
       const count = this.count[row + v] ?? 0;
-      for (let k = slot; k < slot + count; k++) before[this.#to[this.link[k] ?? 0] ?? 0]?.push(v);
+      for (let k = v * this.width; k < v * this.width + count; k++) {
+        const head = this.#to[this.link[row * this.width + k] ?? 0] ?? 0;
+        after[k] = first[head] ?? -1;
+        first[head] = k;
+      }
       waiting[v] = count;
     }
     this.place.fill(-1, row, row + n);
@@ -196,7 +204,8 @@ export class Splits {
     this.place[row + t] = 0;
     let sorted = 1;
     for (let at = 0; at < sorted; at++) {
-      for (const v of before[this.order[row + at] ?? 0] ?? []) {
+      for (let k = first[this.order[row + at] ?? 0] ?? -1; k >= 0; k = after[k] ?? -1) {
+        const v = Math.floor(k / this.width);
         waiting[v] = (waiting[v] ?? 0) - 1;
         if (waiting[v] !== 0) continue;
         this.order[row + sorted] = v;

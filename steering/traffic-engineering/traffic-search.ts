@@ -6,35 +6,16 @@ import { type KeptPrices, LowerBound } from './lower-bound.ts';
 import type { ShortestBasis } from './shortest-basis.ts';
 import { addAccessLoads, pushSplits } from './split-loads.ts';
 import { Splits } from './splits.ts';
+import { Steepness } from './steepness.ts';
 import { StretchBound } from './stretch-bound.ts';
 import type { TrafficNetwork } from './traffic-network.ts';
 import type { TrafficOptions } from './traffic-options.ts';
 import type { WeightedTables } from './weighted-tables.ts';
 
-/**
- * How steep the smooth maximum is: at eta, a resource at (1 - 1/eta) of the goal costs 1/e of one at the goal. It starts
- * where shifts are large and few (from tables in force: where only what is near the maximum moves), and ends where the
- * maximum is met to a thousandth for hundreds of resources. By 30 % a round: the larger instances of REPETITA are then at
- * the optimum after 8 rounds, and slower is not nearer.
- */
-const FIRST_ETA = 50;
-const WARM_ETA = 400;
-const LAST_ETA = 5000;
-const ETA_GROWTH = 1.3;
 /** Rounds until the search ends without having met the gap: the stretch bound or the members may forbid it. */
 const MOST_ROUNDS = 160;
 /** Tables that were found at one of these, or between them, show it in a bound near their loads. */
 const BOUND_ETAS = [300, 1000, 3000] as const;
-/** Rounds between two looks at the lower bound: it takes about as long as a round. */
-const BOUND_EVERY = 4;
-/** From tables in force a round or two do, and each moves routes. */
-const WARM_BOUND_EVERY = 1;
-/**
- * Raised too fast, eta leaves the descent stuck. The smooth maximum of R resources is within ln(R) / eta of the maximum, so
- * an eta far above ln(R) / gap has come too early: where little was gained since the last look, it falls back to that.
- */
-const TOO_STEEP = 4;
-const LEAST_PROGRESS = 0.1;
 /** The stretch bound or the members may forbid the optimum: the search ends when falling back gained little so often. */
 const WORTH_ANOTHER = 2e-4;
 const MOST_FRUITLESS = 3;
@@ -147,33 +128,25 @@ export class TrafficSearch {
     const { calmUtilisation, gap, warmGap } = this.#options;
     const near = 1 + (warm ? warmGap : gap);
     const tolerance = warm ? WARM_TOLERANCE : TOLERANCE;
-    let eta = warm ? WARM_ETA : FIRST_ETA;
-    let before = Number.POSITIVE_INFINITY;
-    let patience = 0;
+    const steepness = new Steepness(this.prices.resourceCount, warm);
     let fruitless = 0;
-    let growth = ETA_GROWTH;
     for (; this.rounds < MOST_ROUNDS; this.rounds++) {
       const highest = this.prices.highest();
       if (highest <= calmUtilisation) break;
       if (warm && highest <= near * this.bound.value) break;
-      if (this.rounds % (warm ? WARM_BOUND_EVERY : BOUND_EVERY) === 0 && this.rounds > 0) {
+      steepness.begin(highest);
+      if (steepness.looksAtBound) {
         const above = highest / this.bound.raise(this.prices) - 1;
         if (above <= near - 1) break;
-        const due = Math.log(this.prices.resourceCount) / above;
-        const stuck = before / highest - 1 < LEAST_PROGRESS * above;
-        if (stuck && eta > Math.max(TOO_STEEP * due, patience)) {
+        if (steepness.above(above)) {
           if (highest > this.#bestUtilisation * (1 - WORTH_ANOTHER) && ++fruitless === MOST_FRUITLESS) break;
           this.#keepIfBest(highest);
-          patience = Math.min(2 * eta, LAST_ETA / 2);
-          growth = 1 + (growth - 1) / 2;
-          eta = Math.max(FIRST_ETA, due);
         }
-        before = highest;
       }
-      this.prices.tune(eta, Math.max(highest, calmUtilisation), this.#lambda);
+      this.prices.tune(steepness.eta, Math.max(highest, calmUtilisation), this.#lambda);
       const least = warm ? this.prices.dearest() * WARM_LEAST : 0;
       for (let t = 0; t < this.#network.nodeCount; t++) this.#descent.visit(t, tolerance, least);
-      eta = Math.min(LAST_ETA, eta * growth);
+      steepness.end();
     }
     if (this.#best !== null && this.#bestUtilisation < this.prices.highest()) this.splits.copy(this.#best);
     this.addLoads();
