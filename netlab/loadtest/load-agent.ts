@@ -236,9 +236,9 @@ export class LoadAgent {
     if (watch === null || !parsed.ok) return;
     watch.deltas++;
     watch.agents.add(this.index);
-    const { destinations } = watch;
-    // a leaf's own default leads anywhere
-    const isOwn = !this.#options.transit && destinations.has(this.index);
+    const { destinations, own } = watch;
+    // a leaf's own default leads anywhere, and is another when its own link is
+    const isOwn = own && !this.#options.transit && destinations.has(this.index);
     const counts = isOwn || parsed.value.set.some((row) => row.table === 'source' && destinations.has(row.destination));
     if (counts) watch.lastSourceAckUs = monoUs();
   }

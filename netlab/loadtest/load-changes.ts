@@ -86,7 +86,7 @@ async function measure(
   let deltas = 0;
   for (const { a, b, state, destinations } of changes) {
     deps.checkTime(`${movedMs.length} changes are measured`);
-    deps.send({ kind: 'watch', destinations });
+    deps.send({ kind: 'watch', destinations, own: kind === 'leaf link down' });
     await deps.sum();
     deps.send({ kind: 'link', a, b, state });
     await pause(WATCH_MS);

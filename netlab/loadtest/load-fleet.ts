@@ -17,7 +17,7 @@ export type FleetCommand =
       readonly window: number;
     }
   | { readonly kind: 'link'; readonly a: number; readonly b: number; readonly state: LinkState | null }
-  | { readonly kind: 'watch'; readonly destinations: readonly number[] }
+  | { readonly kind: 'watch'; readonly destinations: readonly number[]; readonly own: boolean }
   | { readonly kind: 'collect' };
 
 /** Its answer to `collect`. */

@@ -4,6 +4,8 @@
 export interface ChangeWatch {
   /** Rows towards these destinations count. */
   readonly destinations: ReadonlySet<number>;
+  /** So do changes of the destinations' own tables: the link of a leaf changed. */
+  readonly own: boolean;
   /** The first report that said so. */
   reportedUs: number | null;
   firstDeltaUs: number | null;
@@ -89,9 +91,10 @@ export class LoadTally {
     this.#failures.set(known, (this.#failures.get(known) ?? 0) + 1);
   }
 
-  begin(destinations: Iterable<number>): void {
+  begin(destinations: Iterable<number>, own: boolean): void {
     this.watch = {
       destinations: new Set(destinations),
+      own,
       reportedUs: null,
       firstDeltaUs: null,
       lastSourceAckUs: null,
