@@ -42,6 +42,10 @@ const MAX_WAITING_CONNECTIONS = 1024;
 const MAX_WITHOUT_SESSION = 512;
 /** Two round trips of 600 ms (a satellite) and a second of a busy core. */
 const FAIR_MS = 3000;
+/**
+ * Nobody loses his place in the middle of TLS to somebody of the same address before: when thousands come at once a handshake
+ * takes seconds, and where those that were nearly done made room for new ones, none came to its end.
+ */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -111,7 +115,7 @@ export class AgentServer {
     };
     this.#handshakes = new HandshakeQueue(
       { monoMs: () => deps.clock.monoMs(), start },
-      { most: MAX_PENDING_HANDSHAKES, mostWaiting: MAX_WAITING_CONNECTIONS, fairMs: FAIR_MS },
+      { most: MAX_PENDING_HANDSHAKES, mostWaiting: MAX_WAITING_CONNECTIONS, fairMs: HANDSHAKE_TIMEOUT_MS },
     );
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('secureConnection', (socket: TLSSocket) => {

@@ -103,6 +103,20 @@ describe('connections that wait for TLS', () => {
     expect(started).toEqual(sockets.slice(0, 4));
   });
 
+  it('leave those alone that are in the middle of it, until their time is over', () => {
+    let nowMs = 0;
+    const start = () => {};
+    const handshakes = new HandshakeQueue({ monoMs: () => nowMs, start }, { most: 2, mostWaiting: 9, fairMs: 10_000 });
+    const running = [1, 2].map((port) => socket('192.0.2.1', port));
+    for (const one of running) handshakes.connected(one);
+    nowMs = 9_999;
+    handshakes.connected(socket('192.0.2.1', 3));
+    expect(running.map(({ destroyed }) => destroyed)).toEqual([false, false]);
+    nowMs = 10_000;
+    handshakes.connected(socket('192.0.2.1', 4));
+    expect(running.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  });
+
   it('that went meanwhile are passed over', () => {
     const { queue: handshakes, started } = queue(1, 3);
     const sockets = [1, 2, 3].map((port) => socket('192.0.2.1', port));
