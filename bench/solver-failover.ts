@@ -70,7 +70,7 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
       const killedMs = performance.now();
       const killed = victim.kill();
       underlay.change(a.index, b.index, 'down');
-      tally.begin([]);
+      tally.begin({ a: 0, b: 0 });
       if (tally.watch !== null) tally.watch.reportedUs = killedMs * 1000;
       await killed;
       const steers = cluster.solver(LIMIT_MS, victim).then(() => performance.now() - killedMs);

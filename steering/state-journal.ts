@@ -51,18 +51,22 @@ type NodeState = PersistedState['nodes'][number];
 
 /** The state after the steps of `records`, oldest first, which followed it. */
 export function bringForward(state: PersistedState, records: readonly StepRecord[]): PersistedState {
-  const nodes = new Map(state.nodes.map((node) => [node.index, node]));
+  const nodes = new Map(state.nodes.map((node) => [node.index, new JournalledNode(node)]));
   const destinations = new Map(state.destinations.map((destination) => [destination.index, destination]));
   let generation = BigInt(state.generation);
   for (const record of records) {
     if (BigInt(record.generation) > generation) generation = BigInt(record.generation);
-    for (const [at, delta] of record.deltas) nodes.set(at, launched(nodes.get(at) ?? unheard(at), delta));
+    for (const [at, delta] of record.deltas) {
+      const node = nodes.get(at) ?? new JournalledNode(unheard(at));
+      node.launch(delta);
+      nodes.set(at, node);
+    }
     for (const destination of record.destinations) destinations.set(destination.index, destination);
   }
   return {
     ...state,
     generation: String(generation),
-    nodes: [...nodes.values()],
+    nodes: [...nodes.values()].map((node) => node.state),
     destinations: [...destinations.values()],
   };
 }
@@ -71,17 +75,38 @@ function unheard(at: number): NodeState {
   return { index: at, known: true, generation: '0', rows: [], inFlight: null };
 }
 
-/** The node with `delta` on its way; what was before has been answered, one way or the other. */
-function launched(node: NodeState, delta: NonNullable<NodeState['inFlight']>): NodeState {
-  const { inFlight: before, generation } = node;
-  // a full table is sent to a node without one, and to a node of which nobody knows what it holds
-  if (delta.full)
-    return { ...node, known: node.known && generation === '0', generation: '0', rows: [], inFlight: delta };
-  if (before === null || delta.base !== before.generation) return { ...node, inFlight: delta };
-  const rows = new Map((before.full ? [] : node.rows).map((row) => [keyOf(row), row]));
-  for (const removed of before.remove) rows.delete(String([removed[0], removed[1], removed[2] ?? 0]));
-  for (const row of before.set) rows.set(keyOf(row), row);
-  return { ...node, known: true, generation: before.generation, rows: [...rows.values()], inFlight: delta };
+/** A node whose deltas are gone through one after the other. Its table is indexed once: a record costs what it changes. */
+class JournalledNode {
+  #node: NodeState;
+  /** Rows of the table by their keys; null: they are those of `#node`. */
+  #rows: Map<string, NodeState['rows'][number]> | null = null;
+
+  constructor(node: NodeState) {
+    this.#node = node;
+  }
+
+  get state(): NodeState {
+    return this.#rows === null ? this.#node : { ...this.#node, rows: [...this.#rows.values()] };
+  }
+
+  /** The node with `delta` on its way; what was before has been answered, one way or the other. */
+  launch(delta: NonNullable<NodeState['inFlight']>): void {
+    const { inFlight: before, generation, known } = this.#node;
+    // a full table is sent to a node without one, and to a node of which nobody knows what it holds
+    if (delta.full) {
+      this.#rows = null;
+      this.#node = { ...this.#node, known: known && generation === '0', generation: '0', rows: [], inFlight: delta };
+      return;
+    }
+    const isAnswered = before !== null && delta.base === before.generation;
+    this.#node = { ...this.#node, inFlight: delta };
+    if (!isAnswered) return;
+    const rows = before.full ? new Map() : (this.#rows ?? new Map(this.#node.rows.map((row) => [keyOf(row), row])));
+    for (const removed of before.remove) rows.delete(String([removed[0], removed[1], removed[2] ?? 0]));
+    for (const row of before.set) rows.set(keyOf(row), row);
+    this.#rows = rows;
+    this.#node = { ...this.#node, known: true, generation: before.generation };
+  }
 }
 
 function keyOf(row: NodeState['rows'][number]): string {

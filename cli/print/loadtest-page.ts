@@ -3,9 +3,9 @@ import type { LoadResult } from '../../netlab/loadtest/load-result.ts';
 import type { SampleSummary } from '../../netlab/traffic/percentile.ts';
 
 export function loadtestPage(result: LoadResult): string {
-  const { join, memory, steady, changes, coreKilled } = result;
+  const { agents, join, memory, steady, changes, coreKilled } = result;
   const lines = [
-    `agents       ${result.agents}, ${result.transit} of them transit, in ${result.processes} processes`,
+    `agents       ${agents}, ${result.transit} of them transit, in ${result.processes} processes`,
     `joined       in ${seconds(join.allMs)}: ${join.joinsPerS}/s; core ${percent(join.coreCpu)}, agents ${percent(join.agentsCpu)}`,
     `one join     ${spread(join.joinMs)}; put off ${join.deferred} times`,
     `memory       ${kib(memory.perAgentBytes)} per agent; ${mib(memory.emptyBytes)} empty, ${mib(memory.steadyBytes)} steady, ${mib(memory.peakBytes)} at most`,
@@ -21,9 +21,10 @@ export function loadtestPage(result: LoadResult): string {
     );
   }
   if (coreKilled !== null) {
-    const { startMs, allBackMs, peakBytes, tablesChanged } = coreKilled;
+    const { startMs, waitedMs, back, peakBytes, tablesChanged } = coreKilled;
+    const who = back === agents ? 'all' : `${back} of ${agents}`;
     lines.push(
-      `core killed  answers after ${seconds(startMs)}, all back after ${seconds(allBackMs)}; ${mib(peakBytes)} at most; ${tablesChanged} tables changed`,
+      `core killed  answers after ${seconds(startMs)}, ${who} back after ${seconds(waitedMs)}; ${mib(peakBytes)} at most; ${tablesChanged} tables changed`,
     );
   }
   for (const [reason, count] of Object.entries(result.failures)) lines.push(`failures     ${reason}: ${count}`);

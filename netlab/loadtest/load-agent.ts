@@ -19,10 +19,10 @@ import {
   type Welcome,
 } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import { Reconnect, type ReconnectOptions } from '../../protocol/reconnect.ts';
-import { RouteTable } from '../../protocol/route-table.ts';
+import { type RouteRow, RouteTable, type RouteDelta as TableDelta } from '../../protocol/route-table.ts';
 import { PROTOCOL_MAX, PROTOCOL_MIN, SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { LoadDoor } from './load-door.ts';
-import type { LoadTally } from './load-tally.ts';
+import type { ChangedLink, LoadTally } from './load-tally.ts';
 import type { LoadUnderlay } from './load-underlay.ts';
 
 /** A handshake and a window of probes: how long a real agent takes to have measured a new peer. */
@@ -222,6 +222,7 @@ export class LoadAgent {
     counters.deltas++;
     counters.rows += message.set.length + message.remove.length;
     if (watch !== null && watch.reportedUs !== null) watch.firstDeltaUs ??= monoUs();
+    const moves = watch !== null && parsed.ok && this.#leavesLink(parsed.value, watch.link);
     const applied = parsed.ok ? this.#table.apply(parsed.value) : parsed;
     if (!applied.ok) {
       counters.unfit++;
@@ -233,14 +234,20 @@ export class LoadAgent {
     this.#returned = false;
     const { generation, checksum } = this.#table;
     this.#send({ case: 'tableAck', value: { generation, checksum, error: '', message: '' } });
-    if (watch === null || !parsed.ok) return;
+    if (watch === null) return;
     watch.deltas++;
     watch.agents.add(this.index);
-    const { destinations } = watch;
-    // a leaf's own default leads anywhere
-    const isOwn = !this.#options.transit && destinations.has(this.index);
-    const counts = isOwn || parsed.value.set.some((row) => row.table === 'source' && destinations.has(row.destination));
-    if (counts) watch.lastSourceAckUs = monoUs();
+    if (moves) watch.lastSourceAckUs = monoUs();
+  }
+
+  /** Packets of this node that are sent over the link are sent another way by the delta. */
+  #leavesLink({ set, remove, full }: TableDelta, { a, b }: ChangedLink): boolean {
+    const other = this.index === a ? b : this.index === b ? a : undefined;
+    if (other === undefined) return false;
+    const uses = (row: RouteRow | undefined) => row?.nextHops.some((hop) => hop.neighbour === other) === true;
+    if (full) return [...this.#table.rows()].some((row) => row.table === 'source' && uses(row));
+    const changed = [...remove, ...set.filter((row) => !uses(row))].filter((key) => key.table === 'source');
+    return changed.some((key) => uses(this.#table.get(key)));
   }
 
   #report(peers: readonly number[]): void {

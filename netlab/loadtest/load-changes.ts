@@ -23,8 +23,6 @@ interface LinkChange {
   readonly a: number;
   readonly b: number;
   readonly state: LinkState;
-  /** Rows towards these count. */
-  readonly destinations: readonly number[];
 }
 
 /** `count` changes of each kind; a link is changed once and stays so. */
@@ -46,12 +44,6 @@ export async function measureChanges(
     }),
     deps.random,
   );
-  // both ends, and the leaves that hang off them
-  const behind = (a: number, b: number) => [
-    a,
-    b,
-    ...leaves.flatMap((leaf) => (leaf.b === a || leaf.b === b ? [leaf.a] : [])),
-  ];
   // half of the pairs at most: the mesh of transit nodes stays well connected
   const most = Math.min(count, Math.floor(pairs.length / 4));
   const down = pairs.slice(0, most);
@@ -60,17 +52,17 @@ export async function measureChanges(
     await measure(
       deps,
       'transit link down',
-      down.map(({ a, b }) => ({ a, b, state: 'down', destinations: behind(a, b) })),
+      down.map(({ a, b }) => ({ a, b, state: 'down' })),
     ),
     await measure(
       deps,
       'transit link slow',
-      slow.map(({ a, b }) => ({ a, b, state: { rttUs: SLOWER * distanceUs(a, b) }, destinations: behind(a, b) })),
+      slow.map(({ a, b }) => ({ a, b, state: { rttUs: SLOWER * distanceUs(a, b) } })),
     ),
     await measure(
       deps,
       'leaf link down',
-      leaves.slice(0, count).map(({ a, b }) => ({ a, b, state: 'down', destinations: [a] })),
+      leaves.slice(0, count).map(({ a, b }) => ({ a, b, state: 'down' })),
     ),
   ];
 }
@@ -84,9 +76,9 @@ async function measure(
   const movedMs: number[] = [];
   let without = 0;
   let deltas = 0;
-  for (const { a, b, state, destinations } of changes) {
+  for (const { a, b, state } of changes) {
     deps.checkTime(`${movedMs.length} changes are measured`);
-    deps.send({ kind: 'watch', destinations });
+    deps.send({ kind: 'watch', link: { a, b } });
     await deps.sum();
     deps.send({ kind: 'link', a, b, state });
     await pause(WATCH_MS);

@@ -14,7 +14,7 @@ process.on('message', (command: FleetCommand) => {
       fleet.changeLink(command.a, command.b, command.state);
       return;
     case 'watch':
-      fleet.tally.begin(command.destinations);
+      fleet.tally.begin(command.link);
       return;
     case 'collect': {
       const { user, system } = process.cpuUsage();

@@ -2,7 +2,7 @@
 import type { Clock } from '../../protocol/clock.ts';
 import { LoadAgent } from './load-agent.ts';
 import { LoadDoor } from './load-door.ts';
-import { LoadTally, type TallySnapshot } from './load-tally.ts';
+import { type ChangedLink, LoadTally, type TallySnapshot } from './load-tally.ts';
 import { type LinkState, LoadUnderlay } from './load-underlay.ts';
 
 /** What the parent says to a process of agents. */
@@ -17,7 +17,7 @@ export type FleetCommand =
       readonly window: number;
     }
   | { readonly kind: 'link'; readonly a: number; readonly b: number; readonly state: LinkState | null }
-  | { readonly kind: 'watch'; readonly destinations: readonly number[] }
+  | { readonly kind: 'watch'; readonly link: ChangedLink }
   | { readonly kind: 'collect' };
 
 /** Its answer to `collect`. */

@@ -51,9 +51,11 @@ export interface LoadResult {
   } | null;
   readonly changes: readonly ChangeResult[];
   readonly coreKilled: {
-    /** From the start of the new core to its first answer, and to the last agent's session. */
+    /** From the start of the new core to its first answer, and to the last agent's session, or the end of the run. */
     readonly startMs: number;
-    readonly allBackMs: number;
+    readonly waitedMs: number;
+    /** Agents that have had a session since: fewer than all when the time was over. */
+    readonly back: number;
     readonly sessionMs: SampleSummary;
     readonly peakBytes: number;
     readonly steadyBytes: number;

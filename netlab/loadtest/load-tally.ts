@@ -1,13 +1,18 @@
 /** What the simulated agents of one process have seen. Numbers only: it goes to the parent as a message. */
 
+export interface ChangedLink {
+  readonly a: number;
+  readonly b: number;
+}
+
 /** What follows one change of a link, as agents see it. Times are of the machine's monotonic clock, in microseconds. */
 export interface ChangeWatch {
-  /** Rows towards these destinations count. */
-  readonly destinations: ReadonlySet<number>;
+  /** Its ends, by node index. */
+  readonly link: ChangedLink;
   /** The first report that said so. */
   reportedUs: number | null;
   firstDeltaUs: number | null;
-  /** The last acknowledgement of rows that packets of their own node follow: from then on traffic takes the new way. */
+  /** The last acknowledgement of rows by which an end sends its own packets another way than over the link. */
   lastSourceAckUs: number | null;
   deltas: number;
   readonly agents: Set<number>;
@@ -89,9 +94,9 @@ export class LoadTally {
     this.#failures.set(known, (this.#failures.get(known) ?? 0) + 1);
   }
 
-  begin(destinations: Iterable<number>): void {
+  begin(link: ChangedLink): void {
     this.watch = {
-      destinations: new Set(destinations),
+      link,
       reportedUs: null,
       firstDeltaUs: null,
       lastSourceAckUs: null,

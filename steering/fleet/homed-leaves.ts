@@ -17,13 +17,17 @@ import type { MeshGuest } from '../mesh-guest.ts';
 import type { MeshState } from '../mesh-state.ts';
 import { HopChoice, spreadBySlot } from '../rib/hop-choice.ts';
 import { NodeTable } from '../rollout/node-table.ts';
+import { RowContents } from '../rollout/row-contents.ts';
+import { RowDictionary } from '../rollout/row-dictionary.ts';
 import type { SteeringAction } from '../steering-engine-port.ts';
 import { homeChange } from './home-change.ts';
+import { LaterLeaves } from './later-leaves.ts';
 import { LeafBook } from './leaf-book.ts';
 import type { LeafMember } from './leaf-member.ts';
 import { DELIVER, LeafRollout } from './leaf-rollout.ts';
 import { leafRows } from './leaf-rows.ts';
 import { LeafSessionKeeper } from './leaf-session-keeper.ts';
+import { PathCosts } from './path-costs.ts';
 
 /** A newcomer takes the first transit node that answers, then the nearest of those that do. */
 const FIRST_HOME_MS = 30_000;
@@ -40,6 +44,8 @@ export class HomedLeaves implements MeshGuest {
   readonly book: LeafBook;
   readonly #deps: HomedLeavesDeps;
   readonly #sessions: LeafSessionKeeper;
+  /** What rows of leaves say: few things, and each leaf names destinations of its own. */
+  readonly #contents = new RowContents();
   readonly #wholeBits: number;
   readonly #defaultKey: RowKey;
   /** Leaves towards which rows are on their way. */
@@ -48,6 +54,8 @@ export class HomedLeaves implements MeshGuest {
   readonly #told = new Set<LeafMember>();
   readonly #changes: PathChange[] = [];
   #onRestored: ((nowMs: number) => void) | null = null;
+  /** Leaves whose own tables are looked at when there is time. */
+  readonly #later = new LaterLeaves();
   #allDirty = true;
 
   constructor(deps: HomedLeavesDeps, ranges: Pick<AddressRanges, 'maxIndex'>) {
@@ -106,7 +114,7 @@ export class HomedLeaves implements MeshGuest {
       name,
       joinedMs: nowMs,
       everConnected: false,
-      table: new NodeTable(mesh.options.table),
+      table: new NodeTable(mesh.options.table, new RowDictionary(this.#contents)),
       rows: [],
       rollout: new LeafRollout(index, mesh, (transit) => this.book.costUs(leaf, transit) !== null),
       links: new Map(),
@@ -116,6 +124,7 @@ export class HomedLeaves implements MeshGuest {
       homeSinceMs: nowMs,
       uplinkChangedMs: Number.NEGATIVE_INFINITY,
       planDueMs: nowMs,
+      roundAtMs: null,
     };
     this.book.leaves.set(index, leaf);
     this.#sessions.wake(leaf, nowMs);
@@ -133,6 +142,7 @@ export class HomedLeaves implements MeshGuest {
     this.book.leaves.delete(index);
     this.#told.delete(leaf);
     this.#rolling.delete(leaf);
+    this.#later.delete(leaf);
     this.book.dirty.delete(leaf);
     this.book.unsettled.delete(leaf);
     this.book.revision++;
@@ -146,7 +156,7 @@ export class HomedLeaves implements MeshGuest {
     leaf.everConnected = true;
     this.#sessions.wake(leaf, nowMs);
     // at once, since without a peer it is cut off while a core that has just started waits for others
-    if (leaf.links.size === 0) this.#sessions.plan(nowMs);
+    if (leaf.links.size === 0) this.#sessions.planNow(leaf, nowMs);
     this.book.dirty.add(leaf);
     this.book.revision++;
   }
@@ -184,7 +194,7 @@ export class HomedLeaves implements MeshGuest {
   // ---- work, inside the mesh's step
 
   get dueMs(): number {
-    let dueMs = Math.min(this.book.homes.dueMs, this.#sessions.dueMs);
+    let dueMs = Math.min(this.book.homes.dueMs, this.#sessions.dueMs, this.#later.dueMs);
     for (const leaf of this.#rolling) dueMs = Math.min(dueMs, leaf.rollout.dueMs);
     for (const leaf of this.book.unsettled) dueMs = Math.min(dueMs, leaf.table.dueMs);
     return dueMs;
@@ -215,10 +225,9 @@ export class HomedLeaves implements MeshGuest {
     }
     if (nowMs >= this.#sessions.dueMs) this.#sessions.plan(nowMs);
     // costs behind the transit nodes are others
-    if (decided || this.#allDirty) for (const leaf of this.book.leaves.values()) this.book.dirty.add(leaf);
+    if (decided || this.#allDirty) for (const leaf of this.book.leaves.values()) this.#later.add(leaf);
     this.#allDirty = false;
-    for (const leaf of this.book.dirty) this.#writeRows(leaf);
-    this.book.dirty.clear();
+    this.#writeTables(nowMs);
     for (const leaf of this.book.unsettled) {
       leaf.table.tick(nowMs);
       // what is settled holds its default; what is not connected is looked at when it is
@@ -326,7 +335,14 @@ export class HomedLeaves implements MeshGuest {
     }
   }
 
-  #writeRows(leaf: LeafMember): void {
+  #writeTables(nowMs: number): void {
+    for (const leaf of this.#later.take(nowMs)) this.book.dirty.add(leaf);
+    const costs = new PathCosts((transit, destination) => this.book.pathCostUs(transit, destination));
+    for (const leaf of this.book.dirty) this.#writeRows(leaf, costs);
+    this.book.dirty.clear();
+  }
+
+  #writeRows(leaf: LeafMember, costs: PathCosts): void {
     const { mesh } = this.#deps;
     const home = this.book.homeOf(leaf.index);
     if (home === undefined) return;
@@ -338,7 +354,7 @@ export class HomedLeaves implements MeshGuest {
     const { rows, chosen } = leafRows({
       home,
       ways,
-      costUs: (transit, destination) => this.book.pathCostUs(transit, destination),
+      costUs: (transit, destination) => costs.us(transit, this.book.transitOf(destination)),
       demands: leaf.demands.map((demand) => demand.peerIndex).filter((index) => index !== leaf.index),
       before: leaf.exceptions,
       transitHopUs: cost.transitHopUs,

@@ -125,11 +125,15 @@ export class LeafBook {
     return costUs === 0 || costUs === DOWN ? null : costUs;
   }
 
-  /** Cost of the path from a transit node to a destination, a transit node or a leaf, without that leaf's own link. */
-  pathCostUs(transit: number, destination: number): number {
-    const target = this.leaves.has(destination) ? this.homeOf(destination) : destination;
+  /** The transit node by which a node is reached: itself, or a leaf's home; undefined: it has none. */
+  transitOf(destination: number): number | undefined {
+    return this.leaves.has(destination) ? this.homeOf(destination) : destination;
+  }
+
+  /** Cost of the path from one transit node to another, in microseconds; Infinity: there is none. */
+  pathCostUs(transit: number, target: number): number {
     const { graph, options } = this.mesh;
-    const node = target === undefined ? undefined : this.mesh.nodes.get(target);
+    const node = this.mesh.nodes.get(target);
     let at = graph.slotOf(transit);
     if (at === undefined || node === undefined) return Number.POSITIVE_INFINITY;
     let costUs = 0;

@@ -41,6 +41,8 @@ export interface LeafMember {
   uplinkChangedMs: number;
   /** When its sessions are planned again. */
   planDueMs: number;
+  /** When its turn to try another transit node comes; null: it waits for none. */
+  roundAtMs: number | null;
 }
 
 /** RTT of a link by what its ends say, in microseconds; null: not measured, or down. */

@@ -29,6 +29,8 @@ export interface LeafSessionsInput {
   /** Sessions that must stay for now: the home, and what rows lead through. */
   readonly held: readonly number[];
   readonly room: LeafRoom;
+  /** Asked when there is one to try: whether the round may begin now. */
+  readonly mayExplore: () => boolean;
 }
 
 export interface LeafSessions {
@@ -38,6 +40,8 @@ export interface LeafSessions {
   /** Milliseconds until the next look. */
   readonly nextMs: number;
   readonly explores: boolean;
+  /** All that the plan names has been measured. */
+  readonly measured: boolean;
 }
 
 export function planLeafSessions(input: LeafSessionsInput): LeafSessions {
@@ -58,10 +62,10 @@ export function planLeafSessions(input: LeafSessionsInput): LeafSessions {
   );
   const sessions = [...new Set([...held, ...plan.transit])].slice(0, LINKS);
   const explored = sessions.length < LINKS ? mostPromising(input, candidates, plan, sessions) : undefined;
-  if (explored !== undefined) sessions.push(explored);
+  if (explored !== undefined && input.mayExplore()) sessions.push(explored);
   const measured = plan.transit.every((index) => knownRttUs.has(index));
   const explores = explored !== undefined || !measured;
-  return { plan, sessions, nextMs: explores ? EXPLORE_MS : QUIET_MS, explores };
+  return { plan, sessions, nextMs: explores ? EXPLORE_MS : QUIET_MS, explores, measured };
 }
 
 function mostPromising(

@@ -5,6 +5,7 @@ import { packDelta, packRow, persistedDelta, persistedRow, unpackDelta, unpackRo
 import type { LinkObservation } from '../steering-engine-port.ts';
 import type { HomedLeaves } from './homed-leaves.ts';
 import type { LeafMember } from './leaf-member.ts';
+import { UNREACHED_US } from './leaf-sessions.ts';
 
 const index = z.number().int().min(1);
 const count = z.number().nullable();
@@ -26,6 +27,8 @@ const persistedLeaf = z.strictObject({
   inFlight: persistedDelta.nullable(),
   /** Transit node, the leaf's word, the transit node's. */
   links: z.array(z.tuple([index, word, word])),
+  /** Transit node, RTT that was measured to it once: what was tried out is not tried again. */
+  rtts: z.array(z.tuple([index, z.number().min(0)])).default([]),
 });
 export const persistedLeaves = z.array(persistedLeaf);
 
@@ -57,12 +60,13 @@ export function exportLeaf(homed: HomedLeaves, leaf: LeafMember): PersistedLeaf 
       packWord(own?.observation),
       packWord(theirs?.observation),
     ]),
+    rtts: [...leaf.knownRttUs].filter(([, us]) => us !== UNREACHED_US),
   };
 }
 
 /** Puts leaves back that are known by now. What names unknown nodes is left out. */
 export function importLeaves(homed: HomedLeaves, saved: PersistedLeaves, nowMs: number): void {
-  for (const { index: at, home, plane, nextHops, spread, known, generation, rows, inFlight, links } of saved) {
+  for (const { index: at, home, plane, nextHops, spread, known, generation, rows, inFlight, links, rtts } of saved) {
     const leaf = homed.book.leaves.get(at);
     if (leaf === undefined) continue;
     leaf.table.import(BigInt(generation), rows.map(unpackRow), known, unpackDelta(inFlight));
@@ -70,6 +74,7 @@ export function importLeaves(homed: HomedLeaves, saved: PersistedLeaves, nowMs: 
     for (const row of rows.map(unpackRow)) {
       if (row.blockBits === 0) leaf.exceptions.set(row.destination, row.nextHops[0]?.neighbour ?? 0);
     }
+    for (const [transit, us] of rtts) if (homed.book.knows(transit)) leaf.knownRttUs.set(transit, us);
     for (const [transit, own, theirs] of links) {
       if (!homed.book.open(leaf, transit, nowMs)) continue;
       if (own !== null) homed.book.take(leaf, transit, 'leaf', unpackWord(transit, own), nowMs);

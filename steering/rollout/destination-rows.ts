@@ -4,7 +4,7 @@ import type { BackupChoice } from '../rib/backup-choice.ts';
 import type { SpreadMember } from '../rib/hop-choice.ts';
 import { rowKey, sourceRow, transitRow, transitTable } from '../rib/rib.ts';
 import { LINK } from '../spf/backup/loop-free-alternates.ts';
-import { NO_BACKUP } from './row-dictionary.ts';
+import { NO_BACKUP } from './row-contents.ts';
 import type { Tables } from './tables.ts';
 
 export class DestinationRows {

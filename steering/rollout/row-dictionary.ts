@@ -5,38 +5,24 @@
  *   content   what stands in it: plane, next hops and backups, from 1; 0 is no row
  *
  * Positions are given to destinations and blocks as they come up and are kept: node indices are used again when a node
- * is gone, so
- * there are as many as the mesh was ever large. Contents that forward alike have one number; without backups there are
- * three for each neighbour, with backups as many as there are combinations in use. Hashes are those of
- * protocol/route-table.ts, whose text of a row is `table/destination/bits|plane|neighbour*weight,...|backup,...`.
+ * is gone, so there are as many as the mesh was ever large. Hashes are those of protocol/route-table.ts, whose text of a
+ * row is `table/destination/bits|plane|neighbour*weight,...|backup,...`.
  */
 
-import { MAX_NODE_INDEX } from '../../protocol/identifier.ts';
-import type { NextHop, RouteRow, RowKey, RowPlane, TableKind } from '../../protocol/route-table.ts';
+import type { RouteRow, RowKey, RowPlane, TableKind } from '../../protocol/route-table.ts';
+import { type RowContent, RowContents } from './row-contents.ts';
 
 /** No row. */
 export const NO_CONTENT = 0;
 export const KINDS = 3;
-/** In the place of a backup's node index. */
-export const NO_BACKUP = 0;
 
 const TABLES = ['source', 'transitA', 'transitB'] as const;
 const KIND: Record<TableKind, number> = { source: 0, transitA: 1, transitB: 2 };
-const PLANE: Record<RowPlane, number> = { a: 1, b: 2, uplink: 3 };
-const PLANES = 4;
 /** Blocks have at most 2^20 nodes: a destination and its block bits are one exact number. */
 const BLOCK_SIZES = 32;
 
 const OFFSET_LOW = 0x8422_2325 | 0;
 const OFFSET_HIGH = 0xcbf2_9ce4 | 0;
-
-interface Content {
-  readonly plane: RowPlane | null;
-  readonly nextHops: readonly NextHop[];
-  readonly backups: readonly number[];
-  /** The end of the row's text, from the plane on, as ASCII. */
-  readonly text: Uint8Array;
-}
 
 export class RowDictionary {
   /** Hash of the row that `hash` was called for last: two halves. */
@@ -45,13 +31,15 @@ export class RowDictionary {
   readonly #positions = new Map<number, number>();
   readonly #destinations: number[] = [];
   readonly #blockBits: number[] = [];
-  readonly #contents: Content[] = [{ plane: null, nextHops: [], backups: [], text: new Uint8Array(0) }];
-  /** One next hop of weight 1 and at most one backup, by backup, neighbour and plane; and everything else by its text. */
-  readonly #plain = new Map<number, number>();
-  readonly #others = new Map<string, number>();
+  readonly #contents: RowContents;
   /** By cell: the hash's state after the text up to the plane. */
   #prefixLow = new Int32Array(0);
   #prefixHigh = new Int32Array(0);
+
+  /** `contents`: of several dictionaries, since tables that name other destinations have the same next hops. */
+  constructor(contents = new RowContents()) {
+    this.#contents = contents;
+  }
 
   /** Cells in use: arrays by cell need this length. */
   get cells(): number {
@@ -65,28 +53,12 @@ export class RowDictionary {
 
   /** The number of what a row says. */
   contentOf(row: RouteRow): number {
-    const only = row.nextHops[0];
-    if (row.nextHops.length === 1 && only !== undefined && only.weight === 1 && row.backups.length <= 1) {
-      const key = plainKey(only.neighbour, row.plane, row.backups[0] ?? NO_BACKUP);
-      const known = this.#plain.get(key);
-      if (known !== undefined) return known;
-      this.#plain.set(key, this.#contents.length);
-      return this.#add(row, textOf(row));
-    }
-    const text = textOf(row);
-    const known = this.#others.get(text);
-    if (known !== undefined) return known;
-    this.#others.set(text, this.#contents.length);
-    return this.#add(row, text);
+    return this.#contents.numberOf(row);
   }
 
   /** The content of a row with one next hop of weight 1 and at most one backup. */
   plain(neighbour: number, plane: RowPlane | null, backup: number): number {
-    const known = this.#plain.get(plainKey(neighbour, plane, backup));
-    if (known !== undefined) return known;
-    const nextHops = [{ neighbour, weight: 1 }];
-    const backups = backup === NO_BACKUP ? [] : [backup];
-    return this.contentOf({ table: 'source', destination: 0, blockBits: 0, plane, nextHops, backups });
+    return this.#contents.plain(neighbour, plane, backup);
   }
 
   /** Destination of a cell's rows: where it is a block, its first. */
@@ -95,8 +67,8 @@ export class RowDictionary {
   }
 
   /** Next hops and plane of a content. */
-  contentAt(content: number): Pick<RouteRow, 'plane' | 'nextHops'> {
-    return this.#contents[content] as Content;
+  contentAt(content: number): Pick<RowContent, 'plane' | 'nextHops'> {
+    return this.#contents.at(content);
   }
 
   key(cell: number): RowKey {
@@ -108,7 +80,7 @@ export class RowDictionary {
   }
 
   row(cell: number, content: number): RouteRow {
-    const { plane, nextHops, backups } = this.#contents[content] as Content;
+    const { plane, nextHops, backups } = this.#contents.at(content);
     return {
       table: TABLES[cell % KINDS] ?? 'source',
       destination: this.#destinations[Math.floor(cell / KINDS)] ?? 0,
@@ -125,19 +97,20 @@ export class RowDictionary {
     for (const list of lists) for (const content of list ?? []) used.add(content);
     const neighbours = new Set<number>();
     for (const content of used) {
-      for (const { neighbour } of this.#contents[content]?.nextHops ?? []) neighbours.add(neighbour);
-      for (const backup of this.#contents[content]?.backups ?? []) neighbours.add(backup);
+      const { nextHops, backups } = this.#contents.at(content);
+      for (const { neighbour } of nextHops) neighbours.add(neighbour);
+      for (const backup of backups) neighbours.add(backup);
     }
     return neighbours;
   }
 
   /** Puts the 64-bit hash of a row into `hashLow` and `hashHigh`. */
   hash(cell: number, content: number): void {
-    const { text } = this.#contents[content] as Content;
+    const { text } = this.#contents.at(content);
     let low = this.#prefixLow[cell] ?? 0;
     let high = this.#prefixHigh[cell] ?? 0;
     for (let i = 0; i < text.length; i++) {
-      low ^= text[i] ?? 0;
+      low ^= text.charCodeAt(i);
       // times the prime 2^40 + 0x1b3, in 16- and 32-bit parts that stay whole numbers of 32 bits
       const least = (low & 0xffff) * 0x1b3;
       const upper = (low >>> 16) * 0x1b3 + (least >>> 16);
@@ -175,22 +148,6 @@ export class RowDictionary {
     }
     return position;
   }
-
-  #add({ plane, nextHops, backups }: RouteRow, text: string): number {
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    this.#contents.push({ plane, nextHops, backups, text: bytes });
-    return this.#contents.length - 1;
-  }
-}
-
-function plainKey(neighbour: number, plane: RowPlane | null, backup: number): number {
-  return (backup * (MAX_NODE_INDEX + 1) + neighbour) * PLANES + (plane === null ? 0 : PLANE[plane]);
-}
-
-/** The end of a row's text, from the plane on. */
-function textOf({ plane, nextHops, backups }: RouteRow): string {
-  const hops = nextHops.map((hop) => `${hop.neighbour}*${hop.weight}`).join(',');
-  return `${plane ?? '-'}|${hops}|${backups.join(',')}`;
 }
 
 /** The array with at least `length` entries, the new ones 0. */

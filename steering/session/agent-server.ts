@@ -20,18 +20,21 @@ import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import { AgentSession, type AgentStream, CLOSE } from './agent-session.ts';
 import { plainAddress } from './endpoint-candidates.ts';
+import { HandshakeQueue } from './handshake-queue.ts';
 import type { JoinEndpoint } from './join-endpoint.ts';
 import { identifyPeer } from './peer-identity.ts';
-import { PendingHandshakes } from './pending-handshakes.ts';
+import { PendingHandshakes, type PendingSocket } from './pending-handshakes.ts';
 import { refusalOf } from './refusal.ts';
 import type { SessionHub } from './session-hub.ts';
 import { standingBy } from './session-refusal.ts';
 
 /**
  * Connections that are in the middle of TLS. One handshake is about 1 ms of this thread: 256 of them are a quarter of
- * a second, which heartbeats survive. Connections beyond are closed at once; agents back off with jitter.
+ * a second, which heartbeats survive.
  */
 const MAX_PENDING_HANDSHAKES = 256;
+/** They wait until TLS begins: some five seconds of handshakes, half of what an agent waits before it gives up. */
+const MAX_WAITING_CONNECTIONS = 1024;
 /**
  * Connections behind TLS that have no session: a join or an upgrade takes a few round trips, so 512 are some 500 of them a
  * second from the other side of the world. At about 50 KB each they are 25 MB, whoever they are.
@@ -39,6 +42,10 @@ const MAX_PENDING_HANDSHAKES = 256;
 const MAX_WITHOUT_SESSION = 512;
 /** Two round trips of 600 ms (a satellite) and a second of a busy core. */
 const FAIR_MS = 3000;
+/**
+ * Nobody loses his place in the middle of TLS to somebody of the same address before: when thousands come at once a handshake
+ * takes seconds, and where those that were nearly done made room for new ones, none came to its end.
+ */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 5000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -73,19 +80,20 @@ export class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #server: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #pending: PendingHandshakes;
+  readonly #handshakes: HandshakeQueue;
   readonly #withoutSession: PendingHandshakes;
   readonly #sockets = new Set<WebSocket>();
 
   constructor(deps: AgentServerDeps, options: AgentServerOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#pending = new PendingHandshakes(deps.clock, { most: MAX_PENDING_HANDSHAKES, fairMs: FAIR_MS });
     this.#withoutSession = new PendingHandshakes(deps.clock, { most: MAX_WITHOUT_SESSION, fairMs: FAIR_MS });
     this.#server = createServer({
       ...this.#secureContext(),
       requestCert: true,
       rejectUnauthorized: false,
+      // nothing is read before it is a connection's turn
+      pauseOnConnect: true,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -99,6 +107,16 @@ export class AgentServer {
       perMessageDeflate: false,
       handleProtocols: () => WEBSOCKET_SUBPROTOCOL,
     });
+    // what begins TLS on a connection is the server's own listener
+    const begins = this.#server.listeners('connection');
+    this.#server.removeAllListeners('connection');
+    const start = (socket: PendingSocket) => {
+      for (const begin of begins) begin.call(this.#server, socket);
+    };
+    this.#handshakes = new HandshakeQueue(
+      { monoMs: () => deps.clock.monoMs(), start },
+      { most: MAX_PENDING_HANDSHAKES, mostWaiting: MAX_WAITING_CONNECTIONS, fairMs: HANDSHAKE_TIMEOUT_MS },
+    );
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.#secured(socket);
@@ -145,7 +163,7 @@ export class AgentServer {
       this.#server.closeAllConnections();
     });
     this.#server.closeIdleConnections();
-    this.#pending.clear();
+    this.#handshakes.clear();
     if (this.#sockets.size === 0) this.#server.closeAllConnections();
     await closed;
     await planned;
@@ -165,12 +183,12 @@ export class AgentServer {
   }
 
   #connected(socket: Socket): void {
-    if (!this.#pending.begin(socket)) this.#deps.metrics.handshakeFailures.inc({ reason: 'overloaded' });
+    if (!this.#handshakes.connected(socket)) this.#deps.metrics.handshakeFailures.inc({ reason: 'overloaded' });
   }
 
   #secured(secure: Duplex): void {
     const { remoteAddress, remotePort } = secure as TLSSocket;
-    this.#pending.over(remoteAddress, remotePort);
+    this.#handshakes.over(remoteAddress, remotePort);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -18,12 +18,16 @@ export interface PeerUpdateDeps {
 
 /** Joins and changes of hosts come in bursts; one update carries them all. */
 const DEBOUNCE_MS = 50;
+/** When thousands join, at most a fifth of the time goes into telling others, and nobody waits longer than this. */
+const REST = 4;
+const LONGEST_REST_MS = 250;
 
 export class PeerUpdates {
   readonly #deps: PeerUpdateDeps;
   /** Agent -> peer -> whether it is a peer. */
   readonly #pending = new Map<number, Map<number, boolean>>();
   #timer: Timer | undefined;
+  #lastMs = 0;
 
   constructor(deps: PeerUpdateDeps) {
     this.#deps = deps;
@@ -33,7 +37,7 @@ export class PeerUpdates {
   note(agent: number, peer: number, isPeer: boolean): void {
     const peers = this.#pending.get(agent) ?? new Map<number, boolean>();
     this.#pending.set(agent, peers.set(peer, isPeer));
-    this.#timer ??= this.#deps.clock.after(DEBOUNCE_MS, () => this.#flush());
+    this.#timer ??= this.#deps.clock.after(this.#debounceMs, () => this.#flush());
   }
 
   /** All that is waiting goes out now: a key that was taken off the mesh does not wait for others' news. */
@@ -52,8 +56,13 @@ export class PeerUpdates {
     this.#timer?.cancel();
   }
 
+  get #debounceMs(): number {
+    return Math.min(LONGEST_REST_MS, Math.max(DEBOUNCE_MS, REST * this.#lastMs));
+  }
+
   #flush(): void {
     this.#timer = undefined;
+    const startedMonoMs = this.#deps.clock.monoMs();
     const pending = [...this.#pending];
     this.#pending.clear();
     for (const [agent, peers] of pending) {
@@ -62,5 +71,6 @@ export class PeerUpdates {
       const remove = sorted.flatMap(([index, isPeer]) => (isPeer ? [] : [index]));
       if (set.length + remove.length > 0) this.#deps.send(agent, { full: false, set, remove });
     }
+    this.#lastMs = this.#deps.clock.monoMs() - startedMonoMs;
   }
 }

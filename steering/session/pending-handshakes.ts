@@ -45,13 +45,22 @@ export class PendingHandshakes {
     return this.#places.size;
   }
 
+  /** One more is taken in without anybody losing his place. */
+  get hasPlace(): boolean {
+    return this.size < this.#options.most;
+  }
+
   /** Takes a new connection in; false: it was closed, because there is no place. */
   begin(socket: PendingSocket): boolean {
+    const isIn = this.tryBegin(socket);
+    if (!isIn) socket.destroy();
+    return isIn;
+  }
+
+  /** As `begin`; a connection for which there is no place stays open. */
+  tryBegin(socket: PendingSocket): boolean {
     const site = siteOf(socket.remoteAddress);
-    if (this.size >= this.#options.most && !this.#makePlace(site)) {
-      socket.destroy();
-      return false;
-    }
+    if (this.size >= this.#options.most && !this.#makePlace(site)) return false;
     const sockets = this.#bySite.get(site) ?? new Set();
     this.#bySite.set(site, sockets.add(socket));
     this.#places.set(socket, { site, sinceMonoMs: this.#monoMs() });
@@ -75,6 +84,17 @@ export class PendingHandshakes {
     const sockets = this.#bySite.get(place.site);
     sockets?.delete(socket);
     if (sockets?.size === 0) this.#bySite.delete(place.site);
+  }
+
+  /** Takes out a connection whose turn it is: the oldest of an address, each address in turn. */
+  take(): PendingSocket | undefined {
+    const [site] = this.#bySite;
+    const [socket] = site?.[1] ?? [];
+    if (site === undefined || socket === undefined) return undefined;
+    this.end(socket);
+    // its other connections come after everybody else's
+    if (this.#bySite.delete(site[0])) this.#bySite.set(...site);
+    return socket;
   }
 
   /** Closes all. */

@@ -41,11 +41,14 @@ export class SessionPlanning {
   #timerDueMs = Number.POSITIVE_INFINITY;
   #knownSavedMs: number;
   #running = true;
+  /** No mesh is too big: somebody else decides on sessions, and nothing is kept for plans that are never made. */
+  readonly #isOff: boolean;
   #explored = 0;
 
   constructor(deps: PlanningDeps, options: PlanningOptions, onChanged: SessionsChanged) {
     this.#deps = deps;
     this.#sessions = new MeshSessions(options);
+    this.#isOff = options.maxPeers === Number.POSITIVE_INFINITY;
     this.#onChanged = onChanged;
     this.#knownSavedMs = deps.clock.monoMs();
   }
@@ -69,22 +72,26 @@ export class SessionPlanning {
 
   /** A node that has said how it is reached; `online`: it has a session with the core. */
   node(index: number, transit: boolean, online: boolean): void {
+    if (this.#isOff) return;
     this.#sessions.upsertNode(index, transit, online, this.#deps.clock.monoMs());
     this.#goOn();
   }
 
   /** The node is gone for good. */
   removeNode(index: number): void {
+    if (this.#isOff) return;
     this.#sessions.removeNode(index, this.#deps.clock.monoMs());
     this.#goOn();
   }
 
   reported(from: number, links: readonly LinkObservation[]): void {
+    if (this.#isOff) return;
     this.#sessions.reported(from, links, this.#deps.clock.monoMs());
     this.#schedule();
   }
 
   demanded(from: number, demands: readonly { peerIndex: number; bytesPerSecond: number }[]): void {
+    if (this.#isOff) return;
     this.#sessions.demanded(from, demands);
   }
 
@@ -95,7 +102,7 @@ export class SessionPlanning {
 
   /** True when the two hold a session. */
   arePeers(a: number, b: number): boolean {
-    return this.#sessions.arePeers(a, b);
+    return this.#isOff || this.#sessions.arePeers(a, b);
   }
 
   peersOf(index: number): number[] {

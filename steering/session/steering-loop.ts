@@ -19,11 +19,13 @@ const STEP_DEBOUNCE_MS = 25;
 const STEP_REST = 3;
 const STEP_LONGEST_REST_MS = 250;
 /**
- * A save is one disk flush. Soon after a change, since a core that is killed before it has to ask nodes for what they
- * hold; with large meshes, whose state takes long to write, at most a twentieth of the time goes into it.
+ * A save is one disk flush, and takes the longer the larger the mesh is, seconds with ten thousand nodes. Soon after a change,
+ * since a core that is killed before it has to ask nodes for what they hold; but what nodes were told is in records, so at
+ * most half a percent of the time goes into saves, and a twentieth while there is more in records than in the state.
  */
 const SAVE_DEBOUNCE_MS = 100;
-const SAVE_SHARE = 1 / 20;
+const SAVE_SHARE = 1 / 200;
+const SAVE_SHARE_WITH_MANY_RECORDS = 1 / 20;
 /** After a save that failed: a full disk is not helped by being asked ten times a second. */
 const SAVE_RETRY_MS = 1000;
 
@@ -47,11 +49,15 @@ export class SteeringLoop {
   #stepDueMonoMs = Number.POSITIVE_INFINITY;
   #lastStepMs = 0;
   #saveTimer: Timer | undefined;
+  #saveDueMonoMs = 0;
   #running = false;
   #savedRevision = -1;
   /** A state is in the store, and every record since: another record may follow. */
   #hasSaved = false;
   #lastSaveMs = 0;
+  /** Of the state that is saved, and of the records after it. */
+  #stateBytes = 0;
+  #recordBytes = 0;
   #saveFailing = false;
   #spfRuns = 0;
   #lastError: string | undefined;
@@ -89,7 +95,10 @@ export class SteeringLoop {
     this.#isAwake = true;
     const saved = this.#store.engineState();
     if (saved === undefined) return;
-    if (this.engine.importState(saved, this.#store.engineRecords())) {
+    const records = this.#store.engineRecords();
+    this.#stateBytes = saved.length;
+    this.#recordBytes = records.reduce((sum, record) => sum + record.length, 0);
+    if (this.engine.importState(saved, records)) {
       this.#hasSaved = true;
     } else {
       this.#log.warn('saved steering state is not readable; every node gets its whole table');
@@ -220,13 +229,25 @@ export class SteeringLoop {
     if (this.#saveFailing) return;
     const record = this.engine.stepRecord();
     if (record === null) return;
+    this.#recordBytes += record.length;
     if (this.#hasSaved) this.#hasSaved = this.#attemptSave(() => this.#store.appendEngineRecord(record));
     else this.#save();
   }
 
+  /** How long after a change its state is saved. */
+  get #saveDelayMs(): number {
+    if (this.#saveFailing) return SAVE_RETRY_MS;
+    const share = this.#recordBytes > this.#stateBytes ? SAVE_SHARE_WITH_MANY_RECORDS : SAVE_SHARE;
+    return Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / share);
+  }
+
   #saveSoon(): void {
-    if (!this.#running || this.#saveTimer !== undefined || this.engine.revision === this.#savedRevision) return;
-    const delayMs = this.#saveFailing ? SAVE_RETRY_MS : Math.max(SAVE_DEBOUNCE_MS, this.#lastSaveMs / SAVE_SHARE);
+    if (!this.#running || this.engine.revision === this.#savedRevision) return;
+    const delayMs = this.#saveDelayMs;
+    const dueMonoMs = this.#clock.monoMs() + delayMs;
+    if (this.#saveTimer !== undefined && dueMonoMs >= this.#saveDueMonoMs) return;
+    this.#saveTimer?.cancel();
+    this.#saveDueMonoMs = dueMonoMs;
     this.#saveTimer = this.#clock.after(delayMs, () => {
       this.#saveTimer = undefined;
       this.#save();
@@ -237,7 +258,12 @@ export class SteeringLoop {
     const { revision } = this.engine;
     if (revision === this.#savedRevision) return;
     const startedAtMonoMs = this.#clock.monoMs();
-    const isSaved = this.#attemptSave(() => this.#store.saveEngineState(this.engine.exportState()));
+    const isSaved = this.#attemptSave(() => {
+      const state = this.engine.exportState();
+      this.#store.saveEngineState(state);
+      this.#stateBytes = state.length;
+      this.#recordBytes = 0;
+    });
     this.#hasSaved = isSaved;
     if (!isSaved) {
       // Nothing is lost while the core runs.

@@ -10,6 +10,14 @@ import type { Row } from './store-rows.ts';
 
 export type Database = InstanceType<typeof DatabaseSync>;
 
+/** Tables that are open, with the lock of their state directory. The store that is given them closes both. */
+export interface OpenedTables {
+  /** What error messages name. */
+  readonly path: string;
+  readonly database: Database;
+  readonly lock: Database;
+}
+
 /** The database of a state directory. */
 export function databasePath(stateDir: string): string {
   return join(stateDir, 'core.db');
@@ -57,6 +65,18 @@ export function openDatabase(path: string): Database {
     return database;
   } catch (cause) {
     database.close();
+    throw cause;
+  }
+}
+
+/** Takes the state directory and opens what is in it. */
+export function openTables(stateDir: string): OpenedTables {
+  const path = databasePath(stateDir);
+  const lock = lockStateDir(stateDir);
+  try {
+    return { path, lock, database: attempt(`cannot open ${path}`, () => openDatabase(path)) };
+  } catch (cause) {
+    lock.close();
     throw cause;
   }
 }

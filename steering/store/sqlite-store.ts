@@ -1,11 +1,11 @@
 /**
  * The store on SQLite: one file `core.db` in write-ahead mode, `synchronous=FULL`, so a commit that returned is on the
- * disk. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
+ * disk, but for what the steering engine could do without. A second file `lock` is held under an exclusive SQLite lock for as long as the store is open: two cores never
  * share a state directory, and a lock left by a killed core is gone with its process.
  */
 import { ThalwegError } from '../../protocol/error.ts';
 import type { NodeId, PublicKey } from '../../protocol/identifier.ts';
-import { attempt, type Database, databasePath, lockStateDir, openDatabase } from './sqlite-file.ts';
+import { attempt, type Database, type OpenedTables, openTables } from './sqlite-file.ts';
 import { storageError } from './storage-error.ts';
 import {
   type Actor,
@@ -27,14 +27,6 @@ type Statement = ReturnType<Database['prepare']>;
 export interface SqliteStoreDeps {
   readonly monoMs: () => number;
   readonly onCommit?: (durationMs: number) => void;
-}
-
-/** Tables that somebody else has opened, with the lock of their state directory. The store closes both. */
-export interface OpenedTables {
-  /** What error messages name. */
-  readonly path: string;
-  readonly database: Database;
-  readonly lock: Database;
 }
 
 export class SqliteStore implements Store {
@@ -92,7 +84,7 @@ export class SqliteStore implements Store {
   }
 
   saveEngineState(state: Uint8Array): void {
-    this.#commit('save the engine state', () => {
+    this.#commitLazily('save the engine state', () => {
       this.#run('INSERT INTO engine_state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state', state);
       this.#run('DELETE FROM engine_records');
     });
@@ -104,7 +96,7 @@ export class SqliteStore implements Store {
   }
 
   appendEngineRecord(record: Uint8Array): void {
-    this.#commit('save a step of the engine', () =>
+    this.#commitLazily('save a step of the engine', () =>
       this.#run('INSERT INTO engine_records (record) VALUES (?)', record),
     );
   }
@@ -324,6 +316,20 @@ export class SqliteStore implements Store {
     return this.attempts(() => this.#whole(what, work));
   }
 
+  /** As `#commit`; outlives this process at once, and a power failure from the next commit on. */
+  #commitLazily(what: string, work: () => void): void {
+    if (this.#isCommitting) {
+      this.#part(what, work);
+      return;
+    }
+    this.#database.exec('PRAGMA synchronous = NORMAL');
+    try {
+      this.#commit(what, work);
+    } finally {
+      this.#database.exec('PRAGMA synchronous = FULL');
+    }
+  }
+
   #whole<T>(what: string, work: () => T): T {
     this.#isCommitting = true;
     const startedMs = this.#monoMs();
@@ -380,16 +386,5 @@ export class SqliteStore implements Store {
   /** Number of rows changed. */
   #run(sql: string, ...parameters: unknown[]): number {
     return Number(this.#statement(sql).run(...parameters).changes);
-  }
-}
-
-function openTables(stateDir: string): OpenedTables {
-  const path = databasePath(stateDir);
-  const lock = lockStateDir(stateDir);
-  try {
-    return { path, lock, database: attempt(`cannot open ${path}`, () => openDatabase(path)) };
-  } catch (cause) {
-    lock.close();
-    throw cause;
   }
 }

@@ -99,7 +99,10 @@ export interface Store {
   /** Opaque state of the steering engine, saved whole; with it the records that it holds already go. */
   engineState(): Uint8Array | undefined;
   saveEngineState(state: Uint8Array): void;
-  /** Opaque records of what the engine did since, oldest first. */
+  /**
+   * Opaque records of what the engine did since, oldest first. They and the state outlive a killed core; a power failure may take
+   * the last ones, and nodes that hold what they say are then sent their whole tables.
+   */
   engineRecords(): Uint8Array[];
   appendEngineRecord(record: Uint8Array): void;
 

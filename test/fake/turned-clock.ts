@@ -27,6 +27,11 @@ export class TurnedClock implements Clock {
     };
   }
 
+  /** Time passes in which nothing runs: something took that long. */
+  lose(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Goes on by `ms` and runs what is due on the way, also what that asks for. */
   turn(ms: number): void {
     const until = this.#now + ms;
@@ -38,6 +43,6 @@ export class TurnedClock implements Clock {
       this.#now = Math.max(this.#now, first.at);
       first.callback();
     }
-    this.#now = until;
+    this.#now = Math.max(this.#now, until);
   }
 }

@@ -54,7 +54,7 @@ describe('a fleet of simulated agents', () => {
       return path.kind === wanted && path.installed;
     };
     await eventually('the direct path', () => isInstalled('direct'));
-    fleet.tally.begin([a, b]);
+    fleet.tally.begin({ a, b });
     fleet.changeLink(a, b, 'down');
     await eventually('a path over another node', () => isInstalled('detour'));
     const { reportedUs, lastSourceAckUs } = fleet.tally.watch ?? {};
@@ -97,7 +97,7 @@ test('tallies add up, and the watch takes the earliest report and the latest ack
     tally.join(10 + i);
     tally.session(1);
     tally.failed('join timeout');
-    tally.begin([]);
+    tally.begin({ a: 0, b: 0 });
     if (tally.watch !== null) Object.assign(tally.watch, { reportedUs: 100 - i, lastSourceAckUs: 200 + i, deltas: 2 });
   });
   const answers = tallies.map((tally) => ({ kind: 'tally' as const, tally: tally.snapshot(), cpuUs: 5 }));

@@ -127,6 +127,15 @@ describe('a mesh with leaves', () => {
     expect(lab.sent).toEqual([]);
     expect([lab.homeOf(11), lab.homeOf(12)]).toEqual([1, 2]);
     expect(ends(lab)).toEqual(new Set(['delivered']));
+    // what was tried out is known: the next state says so too
+    const rtts = (state: Uint8Array) =>
+      JSON.parse(new TextDecoder().decode(state)).leaves.map((leaf: { rtts: unknown[] }) => leaf.rtts.length);
+    expect(rtts(saved)).toEqual([3, 3]);
+    lab.restart(saved);
+    expect(rtts(lab.engine.exportState())).toEqual([3, 3]);
+    for (const index of lab.nodes.keys()) lab.reconnect(index);
+    lab.run(1_000);
+    expect(rtts(lab.engine.exportState())).toEqual([3, 3]);
     // and goes on as before
     lab.link(11, 1, null);
     lab.run(3_000);

@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HandshakeQueue } from '../../../steering/session/handshake-queue.ts';
 import { PendingHandshakes } from '../../../steering/session/pending-handshakes.ts';
 import { eventually, TestCore } from '../../fake/test-core.ts';
 
@@ -82,6 +83,69 @@ describe('places for handshakes', () => {
   });
 });
 
+describe('connections that wait for TLS', () => {
+  const queue = (most: number, mostWaiting: number) => {
+    const started: FakeSocket[] = [];
+    const start = (socket: unknown) => void started.push(socket as FakeSocket);
+    return { started, queue: new HandshakeQueue({ monoMs: () => 0, start }, { most, mostWaiting, fairMs: 1000 }) };
+  };
+  const socket = (address: string, port: number) => new FakeSocket(address, port);
+
+  it('begin when another is over or gone, and are closed beyond the bound', () => {
+    const { queue: handshakes, started } = queue(2, 2);
+    const sockets = [1, 2, 3, 4, 5].map((port) => socket('192.0.2.1', port));
+    expect(sockets.map((one) => handshakes.connected(one))).toEqual([true, true, true, true, false]);
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, false, false, false, true]);
+    expect(started).toEqual(sockets.slice(0, 2));
+    handshakes.over('192.0.2.1', 1);
+    expect(started).toEqual(sockets.slice(0, 3));
+    sockets[1]?.destroy();
+    expect(started).toEqual(sockets.slice(0, 4));
+  });
+
+  it('leave those alone that are in the middle of it, until their time is over', () => {
+    let nowMs = 0;
+    const start = () => {};
+    const handshakes = new HandshakeQueue({ monoMs: () => nowMs, start }, { most: 2, mostWaiting: 9, fairMs: 10_000 });
+    const running = [1, 2].map((port) => socket('192.0.2.1', port));
+    for (const one of running) handshakes.connected(one);
+    nowMs = 9_999;
+    handshakes.connected(socket('192.0.2.1', 3));
+    expect(running.map(({ destroyed }) => destroyed)).toEqual([false, false]);
+    nowMs = 10_000;
+    handshakes.connected(socket('192.0.2.1', 4));
+    expect(running.map(({ destroyed }) => destroyed)).toEqual([true, false]);
+  });
+
+  it('that went meanwhile are passed over', () => {
+    const { queue: handshakes, started } = queue(1, 3);
+    const sockets = [1, 2, 3].map((port) => socket('192.0.2.1', port));
+    for (const one of sockets) handshakes.connected(one);
+    sockets[1]?.destroy();
+    handshakes.over('192.0.2.1', 1);
+    expect(started.map(({ remotePort }) => remotePort)).toEqual([1, 3]);
+  });
+
+  it('of several addresses take turns, however many one of them has', () => {
+    const { queue: handshakes, started } = queue(1, 10);
+    const addresses = ['a', 'a', 'a', 'a', 'b', 'c'];
+    addresses.forEach((address, port) => void handshakes.connected(socket(address, port)));
+    for (let i = 1; i < addresses.length; i++) {
+      const last = started.at(-1);
+      handshakes.over(last?.remoteAddress, last?.remotePort);
+    }
+    expect(started.map(({ remoteAddress }) => remoteAddress).join('')).toBe('aabcaa');
+  });
+
+  it('are all closed at the end', () => {
+    const { queue: handshakes } = queue(1, 3);
+    const sockets = [1, 2, 3].map((port) => socket('192.0.2.1', port));
+    for (const one of sockets) handshakes.connected(one);
+    handshakes.clear();
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true, true]);
+  });
+});
+
 describe('a core', () => {
   const core = new TestCore();
   const sockets: Socket[] = [];
@@ -97,8 +161,8 @@ describe('a core', () => {
     sockets.push(socket);
     return socket;
   };
-  it('lets others join while one address holds 1,000 connections that never speak', async () => {
-    for (let i = 0; i < 1000; i++) open('127.0.0.2');
+  it('lets others join while one address opens 2,000 connections that never speak', async () => {
+    for (let i = 0; i < 2000; i++) open('127.0.0.2');
     await eventually('the bound is reached', () => sockets.filter((socket) => socket.closed).length > 500);
     const agent = await core.agent();
     (await agent.open()).close();

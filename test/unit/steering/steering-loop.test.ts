@@ -12,6 +12,11 @@ let clock: TurnedClock;
 let logged: string[];
 let attempts: number;
 let full: boolean;
+/** How long the clock says that saving the state takes, and how large it is. */
+let saveMs: number;
+let stateBytes: number;
+/** When the state was saved. */
+let savedAtMs: number[];
 let loop: SteeringLoop;
 /** What reached the disk and the nodes, in order. */
 let done: string[];
@@ -21,6 +26,9 @@ beforeEach(() => {
   logged = [];
   attempts = 0;
   full = false;
+  saveMs = 0;
+  stateBytes = 10_000;
+  savedAtMs = [];
   done = [];
   const log: Logger = {
     debug: () => {},
@@ -33,6 +41,8 @@ beforeEach(() => {
       attempts++;
       if (full) throw new ThalwegError('disk_full', 'the disk is full');
       done.push('state');
+      savedAtMs.push(clock.monoMs());
+      clock.lose(saveMs);
     },
     appendEngineRecord: (record) => {
       attempts++;
@@ -42,6 +52,7 @@ beforeEach(() => {
   };
   const engine = new SmallEngine();
   engine.stepRecord = () => Uint8Array.of(7);
+  engine.exportState = () => new Uint8Array(stateBytes);
   loop = new SteeringLoop({
     engine,
     clock,
@@ -97,4 +108,30 @@ it('sends all the same while the disk is full, and starts from a whole state aft
   full = false;
   clock.turn(1100);
   expect(done).toEqual(['delta 1', 'delta 2', 'state']);
+});
+
+/** Something changes every 100 ms, and one byte of record is written for it. */
+const changeFor = (ms: number) => {
+  for (let sinceMs = 0; sinceMs < ms; sinceMs += 100) {
+    join(1 + ((sinceMs / 100) % 50));
+    clock.turn(100);
+  }
+};
+
+it('spends half a percent of the time on saving the state while records hold less than it', () => {
+  saveMs = 20;
+  changeFor(20_000);
+  expect(savedAtMs.length).toBeGreaterThan(2);
+  const pausesMs = savedAtMs.slice(2).map((atMs, i) => atMs - (savedAtMs[i + 1] ?? 0));
+  expect(Math.min(...pausesMs)).toBeGreaterThan(200 * saveMs);
+});
+
+it('spends a twentieth once the records are larger, also when it had put the next save off', () => {
+  saveMs = 20;
+  stateBytes = 8;
+  changeFor(20_000);
+  const pausesMs = savedAtMs.slice(2).map((atMs, i) => atMs - (savedAtMs[i + 1] ?? 0));
+  expect(pausesMs.length).toBeGreaterThan(8);
+  expect(Math.min(...pausesMs)).toBeGreaterThan(20 * saveMs);
+  expect(Math.max(...pausesMs)).toBeLessThan(200 * saveMs);
 });
