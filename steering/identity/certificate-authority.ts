@@ -44,13 +44,10 @@ export class CertificateAuthority {
   /** SHA-256 over the CA certificate's DER, 64 hex digits: what join tokens pin. */
   readonly fingerprint: string;
   readonly #key: KeyObject;
-  /** The certificate makes another object of it each time it is asked. */
-  readonly #publicKey: KeyObject;
 
   private constructor(key: KeyObject, certificate: X509Certificate) {
     this.#key = key;
     this.certificate = certificate;
-    this.#publicKey = certificate.publicKey;
     this.fingerprint = createHash('sha256').update(certificate.raw).digest('hex');
   }
 
@@ -137,15 +134,14 @@ export class CertificateAuthority {
   /** A client certificate for a node, valid from an hour ago for `lifetimeMs` from now. */
   issueNodeCertificate(nodeId: string, publicKey: KeyObject, nowMs: number, lifetimeMs: number): IssuedCertificate {
     const expiresAtMs = Math.floor((nowMs + lifetimeMs) / 1000) * 1000;
-    const serial = newSerial(this.fingerprint);
-    const der = this.#issue('node', nodeId, publicKey, serial, nowMs, expiresAtMs);
-    return { der, serial: Buffer.from(serial).toString('hex').toUpperCase(), expiresAtMs };
+    const der = this.#issue('node', nodeId, publicKey, newSerial(this.fingerprint), nowMs, expiresAtMs);
+    return { der, serial: new X509Certificate(der).serialNumber, expiresAtMs };
   }
 
   /** True when this CA signed the certificate; says nothing about dates or revocation. */
   hasSigned(certificate: X509Certificate): boolean {
     try {
-      return certificate.checkIssued(this.certificate) && certificate.verify(this.#publicKey);
+      return certificate.checkIssued(this.certificate) && certificate.verify(this.certificate.publicKey);
     } catch {
       return false;
     }
@@ -168,7 +164,7 @@ export class CertificateAuthority {
         notBeforeMs: nowMs - BACKDATE_MS,
         notAfterMs,
         publicKey,
-        issuerPublicKey: this.#publicKey,
+        issuerPublicKey: this.certificate.publicKey,
         ...(purpose === 'server' ? { dnsNames: [CORE_SERVER_NAME] } : {}),
       },
       this.#key,
