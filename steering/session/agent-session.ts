@@ -7,8 +7,9 @@
 import type { Clock, Timer } from '../../protocol/clock.ts';
 import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
 import { type CoreBody, decodeAgentFrame, encodeCoreFrame, MAX_AGENT_FRAME_BYTES } from '../../protocol/frame-codec.ts';
-import type { AgentFrame, Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+import type { AgentFrame } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import type { CoreMetrics } from '../metrics.ts';
+import type { NodeSession, SessionOptions, SessionOwner } from './node-session.ts';
 import { asThalwegError, refusalOf } from './refusal.ts';
 
 /** The first frame has to be there by then; what is not an agent does not keep a place. */
@@ -35,32 +36,11 @@ export interface AgentStream {
   terminate(): void;
 }
 
-export type OpenBody = Exclude<AgentFrame['body'], { case: undefined } | { case: 'hello' } | { case: 'heartbeat' }>;
-
-export interface SessionOwner {
-  /** Answers with Welcome through the session, or throws a ThalwegError, which becomes a refusal. */
-  hello(session: AgentSession, hello: Hello): void;
-  /** A frame of an open session. A ThalwegError thrown here ends the session. */
-  frame(session: AgentSession, body: OpenBody): void;
-  /** The agent's wall clock minus the core's, from a heartbeat. */
-  clockSkew(session: AgentSession, skewMs: number): void;
-  /** Called once. */
-  closed(session: AgentSession, reason: string): void;
-}
-
-export interface SessionOptions {
-  readonly nodeId: string;
-  readonly index: number;
-  /** Hexadecimal serial of the certificate it came with. */
-  readonly serial: string;
-  readonly remoteAddress: string | null;
-  readonly heartbeatMs: number;
-}
-
-export class AgentSession {
+export class AgentSession implements NodeSession {
   readonly options: SessionOptions;
+  epoch = 0n;
   readonly #stream: AgentStream;
-  readonly #owner: SessionOwner;
+  #owner: SessionOwner;
   readonly #clock: Clock;
   readonly #metrics: CoreMetrics;
   #state: 'awaiting hello' | 'open' | 'closed' = 'awaiting hello';
@@ -72,6 +52,8 @@ export class AgentSession {
   #takenBefore = 0;
   #stalledBeats = 0;
   #timer: Timer;
+  #isWelcomed = false;
+  #onOpen: (() => void) | undefined;
 
   constructor(
     deps: { stream: AgentStream; owner: SessionOwner; clock: Clock; metrics: CoreMetrics },
@@ -134,9 +116,13 @@ export class AgentSession {
     if (this.#state !== 'closed') this.#drop('protocol_violation', what);
   }
 
-  /** Sends a frame; a session whose agent does not read is dropped. */
+  /** Sends a frame; a session whose agent does not read is dropped. A second Welcome, of another owner, is no news to the agent. */
   send(body: CoreBody): void {
     if (this.#state === 'closed') return;
+    if (body.case === 'welcome') {
+      if (this.#isWelcomed) return;
+      this.#isWelcomed = true;
+    }
     const bytes = encodeCoreFrame(++this.#sentSeq, body);
     this.#metrics.frames.inc({ type: String(body.case), direction: 'out' });
     this.#metrics.sentBytes.inc(bytes.length);
@@ -147,9 +133,20 @@ export class AgentSession {
 
   /** The Hello was accepted: from here on heartbeats go both ways. */
   open(): void {
-    this.#state = 'open';
-    this.#timer.cancel();
-    this.#scheduleHeartbeat();
+    if (this.#state === 'awaiting hello') {
+      this.#state = 'open';
+      this.#timer.cancel();
+      this.#scheduleHeartbeat();
+    }
+    const onOpen = this.#onOpen;
+    this.#onOpen = undefined;
+    if (onOpen !== undefined) queueMicrotask(onOpen);
+  }
+
+  /** From now on `owner` hears of it; `onOpen` is called back once that one has welcomed it, after what it sends then. */
+  adopt(owner: SessionOwner, onOpen: () => void): void {
+    this.#owner = owner;
+    this.#onOpen = onOpen;
   }
 
   /** Says why, then closes. `retryAfterMs` 0: only a human can help. */

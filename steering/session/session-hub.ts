@@ -6,7 +6,6 @@ import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { NodeChange } from '../registry/node-registry.ts';
 import type { Actor, NodeHost, NodeRecord } from '../store/store.ts';
-import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import type { HubDeps, HubOptions } from './hub-options.ts';
@@ -16,6 +15,7 @@ import type { LiveNode } from './live-node.ts';
 import { MeshPolicy } from './mesh-policy.ts';
 import { foreignKey, NodeKeys } from './node-keys.ts';
 import { NodeRenewal } from './node-renewal.ts';
+import type { NodeSession, OpenBody, SessionOwner } from './node-session.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, isSamePeer, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
@@ -32,7 +32,7 @@ export class SessionHub implements SessionOwner {
   readonly #filter: EndpointFilter;
   readonly #live = new Map<number, LiveNode>();
   /** Sessions of any state, so that `stop` closes them all. */
-  readonly #all = new Set<AgentSession>();
+  readonly #all = new Set<NodeSession>();
   readonly #updates: PeerUpdates;
   readonly planning: SessionPlanning;
   readonly #seen: SeenTimes;
@@ -99,7 +99,7 @@ export class SessionHub implements SessionOwner {
   }
 
   /** A connection that may become a session: from now on the hub ends it when the core stops. */
-  opened(session: AgentSession): void {
+  opened(session: NodeSession): void {
     this.#all.add(session);
   }
 
@@ -148,7 +148,7 @@ export class SessionHub implements SessionOwner {
 
   // ---- SessionOwner
 
-  hello(session: AgentSession, hello: Hello): void {
+  hello(session: NodeSession, hello: Hello): void {
     const { registry, loop } = this.#deps;
     const protocol = checkVersion(hello.protocolMin, hello.protocolMax);
     const node = this.#node(session);
@@ -176,7 +176,7 @@ export class SessionHub implements SessionOwner {
   }
 
   /** Opens the session of a node whose host is on the disk: what others are told of it must outlive the core. */
-  #welcome(session: AgentSession, hello: Hello, protocol: number): void {
+  #welcome(session: NodeSession, hello: Hello, protocol: number): void {
     if (session.isClosed) return;
     const { registry, clock, log, loop } = this.#deps;
     const node = this.#node(session);
@@ -219,7 +219,7 @@ export class SessionHub implements SessionOwner {
     });
   }
 
-  frame(session: AgentSession, body: OpenBody): void {
+  frame(session: NodeSession, body: OpenBody): void {
     const { index } = session.options;
     const { loop } = this.#deps;
     switch (body.case) {
@@ -289,12 +289,12 @@ export class SessionHub implements SessionOwner {
     }
   }
 
-  clockSkew(session: AgentSession, skewMs: number): void {
+  clockSkew(session: NodeSession, skewMs: number): void {
     const live = this.#live.get(session.options.index);
     if (live?.session === session) live.clockSkewMs = skewMs;
   }
 
-  closed(session: AgentSession, reason: string): void {
+  closed(session: NodeSession, reason: string): void {
     this.#all.delete(session);
     this.renewal.closed(session);
     const { index } = session.options;
@@ -321,7 +321,7 @@ export class SessionHub implements SessionOwner {
   // ---- inside
 
   /** The session's node as it is now; a node that was removed meanwhile has no session any more. */
-  #node(session: AgentSession): NodeRecord {
+  #node(session: NodeSession): NodeRecord {
     const node = this.#deps.registry.byId(session.options.nodeId);
     if (node !== undefined) return node;
     throw new ThalwegError('node_removed', `node ${session.options.nodeId} was removed from the mesh`);
@@ -331,7 +331,7 @@ export class SessionHub implements SessionOwner {
     return peerIndex !== index && this.#deps.registry.byIndex(peerIndex) !== undefined;
   }
 
-  #sendAllPeers(session: AgentSession, index: number): void {
+  #sendAllPeers(session: NodeSession, index: number): void {
     const set = this.#peersOf(index).flatMap((peer) => this.#peer(peer));
     session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
     this.#updates.told(index);
