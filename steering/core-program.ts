@@ -7,6 +7,8 @@ import type { RouteDelta } from '../protocol/route-table.ts';
 import { advertisedAddresses } from './advertised-addresses.ts';
 import { ApiServer } from './api/api-server.ts';
 import { type CoreParts, CoreViews } from './api/core-views.ts';
+import { RelayedSessions } from './cluster/relayed-sessions.ts';
+import { SessionHolder } from './cluster/session-holder.ts';
 import { SolverRole } from './cluster/solver-role.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
@@ -35,6 +37,7 @@ import { GroupCommit } from './store/group-commit.ts';
 import type { LeaseState } from './store/nats/lease.ts';
 import { NatsStore } from './store/nats/nats-store.ts';
 import { checkAuthority, openStore } from './store/open-store.ts';
+import type { Store } from './store/store.ts';
 import { TrafficPlanner } from './traffic-engineering/traffic-planner.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
@@ -102,7 +105,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const { maxPeers: degree, explorePeers } = config.sessionPlan;
     const plans = deps.plans ?? new PlanThread({ degree, explorePeers });
     const hub = new SessionHub(
-      { registry, authority, loop, clock, log, metrics, store, commits, plans },
+      {
+        ...{ registry, authority, loop, clock, log, metrics, store, commits, plans },
+        onRemoved: ({ id }) => holder?.removed(id),
+      },
       { ...config, certificateLifetimeMs },
     );
     onForeign = (nodeIds) => {
@@ -124,7 +130,12 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
     const agentServer = new AgentServer(
-      { authority, registry, hub, join, clock, log, metrics, held: () => role.held },
+      {
+        ...{ authority, registry, hub, join, clock, log, metrics },
+        held: () => role.held,
+        owner: () => (holder === undefined || role.isSteering ? hub : holder),
+        refresh: () => catchUp(store, log),
+      },
       { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
     );
     const serverChanged = () => agentServer.identityChanged();
@@ -156,19 +167,37 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       metrics.apiKeyExpiry.set((keys.nextExpiryMs() ?? 0) / 1000);
     });
 
-    const begin = () => {
+    const begin = (term: number) => {
       loop.restore();
-      hub.start();
+      hub.start(term);
       loop.start();
       load.start();
+      relayed?.start(term);
+      holder?.handOver(hub);
     };
-    const role = new SolverRole({ store, clock, log, begin, failed: (error) => lose(asThalwegError(error)) });
+    const renewalSeen = () => holder?.renewalSeen();
+    const failed = (error: unknown) => lose(asThalwegError(error));
+    const role = new SolverRole({ store, clock, log, begin, renewalSeen, failed });
+    const port = store instanceof NatsStore ? store.relay : undefined;
+    const holder = port && new SessionHolder({ port, door: role.held, clock, log, metrics });
+    const refresh = () => store instanceof NatsStore && store.refresh();
+    const relayed = port && new RelayedSessions({ port, owner: hub, registry, refresh, clock, log, metrics });
+    if (holder !== undefined && relayed !== undefined) {
+      port?.join({
+        solver: (core, term) => holder.solver(core, term),
+        fromSolver: (packet) => holder.packet(packet),
+        fromHolder: (core, packet) => relayed.packet(core, packet),
+      });
+      holder.start();
+    }
     onLease = (state) => role.leaseChanged(state);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
         role.stop();
+        holder?.stop();
+        relayed?.stop();
         await load.stop();
         ca.stop();
         loop.stop();
@@ -193,6 +222,18 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
   } catch (cause) {
     store.close();
     throw cause;
+  }
+}
+
+/** Where another core may have committed something. False: it cannot be asked for now. */
+function catchUp(store: Store, log: Logger): boolean {
+  if (!(store instanceof NatsStore)) return true;
+  try {
+    store.refresh();
+    return true;
+  } catch (cause) {
+    log.warn('other cores cannot be asked for what is new', { error: cause instanceof Error ? cause.message : '' });
+    return false;
   }
 }
 

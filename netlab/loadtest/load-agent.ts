@@ -292,7 +292,7 @@ export class LoadAgent {
     this.#returned = this.#table.generation > 0n;
     const lastedMs = wasOpen ? clock.monoMs() - this.#welcomedMonoMs : 0;
     // as an agent: the core that it was with is tried first, and being sent on is no failure
-    if (wasOpen) this.#deps.door.stay();
+    if (wasOpen && reason !== 'standing_by') this.#deps.door.stay();
     const delayMs =
       reason === 'standing_by' ? random() * STANDING_BY_MS : this.#reconnect.nextDelayMs(lastedMs, 0, random());
     this.#after(delayMs, () => this.connect());

@@ -5,12 +5,12 @@
  *   awaiting hello --Hello--> open --(refusal, Goodbye, close, silence)--> closed
  */
 import type { Clock, Timer } from '../../protocol/clock.ts';
-import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
+import { ThalwegError } from '../../protocol/error.ts';
 import { type CoreBody, decodeAgentFrame, encodeCoreFrame, MAX_AGENT_FRAME_BYTES } from '../../protocol/frame-codec.ts';
 import type { AgentFrame } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import type { CoreMetrics } from '../metrics.ts';
 import type { NodeSession, SessionOptions, SessionOwner } from './node-session.ts';
-import { asThalwegError, refusalOf } from './refusal.ts';
+import { asThalwegError, NEEDS_HUMAN, refusalOf } from './refusal.ts';
 
 /** The first frame has to be there by then; what is not an agent does not keep a place. */
 export const HELLO_DEADLINE_MS = 5000;
@@ -18,9 +18,6 @@ export const HELLO_DEADLINE_MS = 5000;
 const MISSED_HEARTBEATS = 3;
 /** Unsent bytes at which an agent is too slow to be worth keeping: two of the largest frames. */
 export const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-
-/** Refusals that a retry does not help. */
-const NEEDS_HUMAN: ReadonlySet<ErrorCode> = new Set(['protocol_version', 'certificate_invalid', 'node_removed']);
 
 /** WebSocket close codes (RFC 6455 section 7.4.1 and the IANA registry). */
 export const CLOSE = { normal: 1000, policy: 1008, tooBig: 1009, restart: 1012, tryLater: 1013 } as const;

@@ -39,6 +39,8 @@ export class SessionHub implements SessionOwner {
   readonly drained: DrainedNodes;
   readonly renewal: NodeRenewal;
   #isStarted = false;
+  /** Of the newest session. */
+  #epoch = 0n;
   readonly policy: MeshPolicy;
   readonly keys: NodeKeys;
 
@@ -69,10 +71,11 @@ export class SessionHub implements SessionOwner {
     });
   }
 
-  /** Tells the engine of every node there is. Called once, after the engine's state was restored. */
-  start(): void {
+  /** Tells the engine of every node there is. Called once, after the engine's state was restored. `term`: rises with every solver. */
+  start(term = 0): void {
     const { registry, loop } = this.#deps;
     this.#isStarted = true;
+    this.#epoch = BigInt(term) << 32n;
     this.drained.reload();
     if (loop.engine.sessionPeers === undefined) this.planning.restore((index) => registry.byIndex(index) !== undefined);
     for (const node of registry.nodes()) this.#upsert(node);
@@ -120,15 +123,18 @@ export class SessionHub implements SessionOwner {
   /** Another core has changed these nodes: those that it removed lose their sessions here. */
   changedElsewhere(changes: readonly NodeChange[]): void {
     this.policy.changedElsewhere(changes);
-    if (!this.#isStarted) return;
     for (const { before, after } of changes) {
       if (before !== undefined && after === undefined) this.#gone(before);
+      else if (!this.#isStarted) continue;
       else if (after !== undefined && (before === undefined || !isSamePeer(before, after))) this.#hostChanged(after);
     }
   }
 
   #gone(node: NodeRecord): void {
-    if (!this.#isStarted) return;
+    if (!this.#isStarted) {
+      this.#deps.onRemoved?.(node);
+      return;
+    }
     const peers = this.#peersOf(node.index);
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',
@@ -180,7 +186,13 @@ export class SessionHub implements SessionOwner {
     if (session.isClosed) return;
     const { registry, clock, log, loop } = this.#deps;
     const node = this.#node(session);
-    this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
+    const before = this.#live.get(node.index)?.session;
+    if (before !== undefined && session.epoch > 0n && before.epoch > session.epoch) {
+      session.refuse(replaced(node.name), REPLACED_RETRY_MS);
+      return;
+    }
+    before?.refuse(replaced(node.name), REPLACED_RETRY_MS);
+    if (session.epoch === 0n) session.epoch = ++this.#epoch;
     registry.touch(node);
     this.planning.node(node.index, hello.transit, true);
     this.#live.set(node.index, {
