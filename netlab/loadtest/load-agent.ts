@@ -66,6 +66,7 @@ export class LoadAgent {
   #welcome: Welcome | undefined;
   #welcomedMonoMs = 0;
   #returned = false;
+  #port = 0;
   #stopped = false;
   index = 0;
 
@@ -73,6 +74,11 @@ export class LoadAgent {
     this.#deps = deps;
     this.#options = options;
     this.#reconnect = new Reconnect(options.reconnect);
+  }
+
+  /** Of the core that it has its session with, or tries to. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Resolves when it has joined; what fails on the wire is tried again. */
@@ -109,6 +115,7 @@ export class LoadAgent {
     const startedUs = this.#deps.monoUs();
     const socket = this.#deps.door.open(this.#certificateDer);
     this.#socket = socket;
+    this.#port = this.#deps.door.openedPort;
     this.#sentSeq = 0n;
     this.#receivedSeq = 0n;
     this.#welcome = undefined;
