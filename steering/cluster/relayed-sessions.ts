@@ -98,7 +98,7 @@ export class RelayedSessions {
       holder.link.reset();
       return;
     }
-    for (const message of received.messages) this.#message(holder, message);
+    if (received.message !== null) this.#message(holder, received.message);
   }
 
   #holderOf(core: string, { kind, link, seq }: RelayPacket): Holder | undefined {

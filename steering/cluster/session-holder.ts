@@ -163,11 +163,10 @@ export class SessionHolder implements SessionOwner {
       this.#drop('gap');
       return;
     }
-    for (const message of received.messages) {
-      const records = decodeSolverRecords(message);
-      if (records.ok) for (const record of records.value) this.#record(record);
-      else this.#drop('malformed_message');
-    }
+    if (received.message === null) return;
+    const records = decodeSolverRecords(received.message);
+    if (records.ok) for (const record of records.value) this.#record(record);
+    else this.#drop('malformed_message');
   }
 
   // ---- SessionOwner

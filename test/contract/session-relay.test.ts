@@ -9,13 +9,18 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { connect } from '@nats-io/transport-node';
 import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OwnNats } from '../../netlab/loadtest/own-nats.ts';
 import type { NodeView, TokenCreated } from '../../protocol/api.ts';
 import { ApiClient } from '../../protocol/api-client.ts';
+import { decodeCoreFrame, encodeAgentFrame } from '../../protocol/frame-codec.ts';
+import type { SolverRecord } from '../../protocol/gen/thalweg/v1/relay_pb.ts';
 import { LinkHealth } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import type { Logger } from '../../protocol/log.ts';
+import { decodeSolverRecords, encodeHolderRecord } from '../../steering/cluster/relay-message.ts';
+import { decodeRelayPacket, encodeRelayPacket } from '../../steering/cluster/relay-packet.ts';
 import { coreConfigSchema, type RunningCore, runCore } from '../../steering/core-program.ts';
 import { SmallEngine } from '../fake/small-engine.ts';
 import { TestAgent, type TestSession } from '../fake/test-agent.ts';
@@ -209,6 +214,55 @@ describe.runIf(hasServer)('an agent at a core that does not steer', () => {
     next.engine.tableRequested(2);
     sessions[1]?.send({ case: 'tableRequest', value: {} });
     await (sessions[1] as TestSession).next('routeDelta');
+  });
+
+  it('is not taken away by an older session that is announced late, nor by what is no packet', async () => {
+    const [solver, holder] = [await start(), await start()];
+    const [agent] = (await joined(solver, 1)) as [TestAgent];
+    agent.port = holder.port;
+    const session = await agent.open();
+    const connection = await connect({ servers: nats.addresses });
+    try {
+      const prefix = `thalweg.r${meshes}.main.relay`;
+      const said: SolverRecord[] = [];
+      const steers = connection.subscribe(`${prefix}.steers`, { max: 1 });
+      const { term } = (await steers[Symbol.asyncIterator]().next()).value.json() as { term: number };
+      connection.subscribe(`${prefix}.holder.late`, {
+        callback: (_error, { data }) => {
+          const packet = decodeRelayPacket(data);
+          const records = packet.ok ? decodeSolverRecords(packet.value.payload) : packet;
+          if (records.ok) said.push(...records.value);
+        },
+      });
+      const hello = encodeAgentFrame(0n, agent.hello());
+      const serial = new X509Certificate(agent.certificatePem).serialNumber;
+      const opened = { nodeId: agent.joined?.nodeId ?? '', index: 1, serial, remoteAddress: '', hello };
+      const announce = (link: number, epoch: bigint) => {
+        const payload = encodeHolderRecord(1, { case: 'opened', value: { ...opened, epoch } });
+        const packet = encodeRelayPacket({ kind: 'data', term, link, seq: 1, ack: 0, payload });
+        connection.publish(`${prefix}.solver.${term}.late`, packet);
+      };
+      const beats = connection.subscribe(`${prefix}.solver.${term}.*`, { max: 1 });
+      const { subject: ofHolder } = (await beats[Symbol.asyncIterator]().next()).value as { subject: string };
+      const id = ofHolder.split('.').at(-1);
+      for (const subject of [`solver.${term}.late`, `solver.${term}.${id}`, `holder.${id}`, 'steers']) {
+        for (const bytes of [new Uint8Array(), new Uint8Array(70), new Uint8Array(200).fill(1)]) {
+          connection.publish(`${prefix}.${subject}`, bytes);
+        }
+      }
+      announce(1, 1n);
+      await eventually('an answer', () => said.length > 0);
+      const [answer] = said;
+      const frame = answer?.body.case === 'frame' ? decodeCoreFrame(answer.body.value) : undefined;
+      expect(frame?.ok && frame.value.body).toMatchObject({ case: 'refusal', value: { code: 'replaced' } });
+      report(session, 1);
+      session.send({ case: 'demandReport', value: { demands: [] } });
+      await eventually('what the agent says is heard', () => solver.engine.demands.has(1));
+      announce(2, 0n);
+      expect((await session.ended()).refusal?.code).toBe('replaced');
+    } finally {
+      await connection.close();
+    }
   });
 
   it('loses its session at once when its node is removed, at whichever core', async () => {
