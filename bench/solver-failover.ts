@@ -83,6 +83,7 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
       underlay.change(a.index, b.index, 'down');
       tally.begin([]);
       if (tally.watch !== null) tally.watch.reportedUs = killedMs * 1000;
+      for (const [one, other] of [[a, b] as const, [b, a] as const]) one.linkChanged(other.index);
       await killed;
       const steers = cluster.solver(LIMIT_MS, victim).then(() => performance.now() - killedMs);
       const renewed = () => tally.counters.sessions - before;
@@ -109,7 +110,6 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
     agents: options.agents,
     sessionsOfVictims: sums.ofVictims,
     sessionsThrownOff: sums.thrownOff,
-
     steersMs: summarise(samples.steers),
     firstGenerationMs: summarise(samples.generation),
     allBackMs: summarise(samples.back),
