@@ -43,8 +43,8 @@ interface Holder {
   link: RelayLink;
   /** By the holder's number. */
   sessions: Map<number, RelayedSession>;
-  /** Of links before, until all of this one are announced. */
-  before: Set<RelayedSession>;
+  /** Those of links before that were not announced on this one yet, by the holder's number. */
+  before: Map<number, RelayedSession>;
   missed: number;
   timer: Timer | undefined;
 }
@@ -112,10 +112,15 @@ export class RelayedSessions {
     }
     if (known !== undefined) {
       // what they are told from now on goes nowhere: they are announced again, or over
-      for (const session of known.sessions.values()) known.before.add(session);
-      return Object.assign(known, { link: own, sessions: new Map(), missed: 0 });
+      const sessions = [...known.sessions];
+      Object.assign(known, { link: own, sessions: new Map(), missed: 0 });
+      for (const [number, session] of sessions) {
+        if (session.isOpen) known.before.set(number, session);
+        else session.disconnected('disconnected');
+      }
+      return known;
     }
-    const holder: Holder = { core, link: own, sessions: new Map(), before: new Set(), missed: 0, timer: undefined };
+    const holder: Holder = { core, link: own, sessions: new Map(), before: new Map(), missed: 0, timer: undefined };
     this.#holders.set(core, holder);
     this.#deps.log.info('a core holds sessions for this one', { core });
     return holder;
@@ -139,7 +144,7 @@ export class RelayedSessions {
         else this.#drop('unknown_session');
         return;
       case 'allAnnounced':
-        for (const gone of [...holder.before]) gone.disconnected('disconnected');
+        for (const gone of [...holder.before.values()]) gone.disconnected('disconnected');
         return;
       case 'frame':
         // it may have crossed with the end of its session
@@ -166,7 +171,7 @@ export class RelayedSessions {
         owner,
         put: (record) => this.#put(holder, link, record),
         onClosed: (gone, reason) => {
-          holder.before.delete(gone);
+          if (holder.before.get(number) === gone) holder.before.delete(number);
           if (holder.sessions.get(number) === gone) holder.sessions.delete(number);
           metrics.sessionsClosed.inc({ reason });
         },
@@ -175,6 +180,7 @@ export class RelayedSessions {
       { nodeId, index, serial, remoteAddress: remoteAddress === '' ? null : remoteAddress },
       epoch,
     );
+    holder.before.get(number)?.disconnected('announced_again');
     holder.sessions.set(number, session);
     owner.opened(session);
     const error = this.#refusal(opened);
@@ -227,7 +233,7 @@ export class RelayedSessions {
   }
 
   #lost(holder: Holder): void {
-    const sessions = [...holder.sessions.values(), ...holder.before];
+    const sessions = [...holder.sessions.values(), ...holder.before.values()];
     this.#holders.delete(holder.core);
     holder.timer?.cancel();
     for (const session of sessions) session.disconnected('holder_lost');

@@ -177,7 +177,12 @@ export class RelayPost {
 
   #publish(subject: string, bytes: Uint8Array): void {
     // a client that has lost its server would keep it, and send it when it is old
-    if (this.#isConnected && !this.#isOver) this.#connection?.publish(subject, bytes);
+    if (!this.#isConnected || this.#isOver) return;
+    try {
+      this.#connection?.publish(subject, bytes);
+    } catch {
+      // closed a moment ago, or a server that takes less than 64 KiB: lost like any other packet
+    }
   }
 }
 
