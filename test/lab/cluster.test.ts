@@ -135,4 +135,20 @@ describe.runIf(hasServer)('a cluster', () => {
     await settled(solver);
     expect([tally.counters.unfit, tally.counters.sessions]).toEqual([0, AGENTS]);
   });
+
+  it('loses no session with any of its NATS servers', async () => {
+    await join(cluster.cores);
+    const before = tally.counters.sessions;
+    const [one, two] = agents as [LoadAgent, LoadAgent];
+    for (const index of [0, 1, 2]) {
+      await cluster.nats.kill(index);
+      change(one, two, 'down');
+      await settled();
+      await cluster.nats.restart(index);
+      change(one, two, null);
+      await settled();
+    }
+    await steersStill();
+    expect(tally.counters.sessions).toBe(before);
+  });
 });
