@@ -10,6 +10,7 @@ import { type CoreParts, CoreViews } from './api/core-views.ts';
 import { RelayedSessions } from './cluster/relayed-sessions.ts';
 import { SessionHolder } from './cluster/session-holder.ts';
 import { SolverRole } from './cluster/solver-role.ts';
+import { refreshing } from './cluster/store-refresh.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
 import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
@@ -37,7 +38,6 @@ import { GroupCommit } from './store/group-commit.ts';
 import type { LeaseState } from './store/nats/lease.ts';
 import { NatsStore } from './store/nats/nats-store.ts';
 import { checkAuthority, openStore } from './store/open-store.ts';
-import type { Store } from './store/store.ts';
 import { TrafficPlanner } from './traffic-engineering/traffic-planner.ts';
 
 export { type CoreConfig, coreConfigSchema } from './core-config.ts';
@@ -129,12 +129,13 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const onJoined = hub.joined.bind(hub);
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
+    const refresh = store instanceof NatsStore ? refreshing(store, { clock, log }) : undefined;
     const agentServer = new AgentServer(
       {
         ...{ authority, registry, hub, join, clock, log, metrics },
         held: () => role.held,
         owner: () => (holder === undefined || role.isSteering ? hub : holder),
-        refresh: () => catchUp(store, log),
+        ...(refresh && { refresh }),
       },
       { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
     );
@@ -180,8 +181,8 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const role = new SolverRole({ store, clock, log, begin, renewalSeen, failed });
     const port = store instanceof NatsStore ? store.relay : undefined;
     const holder = port && new SessionHolder({ port, door: role.held, clock, log, metrics });
-    const refresh = () => store instanceof NatsStore && store.refresh();
-    const relayed = port && new RelayedSessions({ port, owner: hub, registry, refresh, clock, log, metrics });
+    const relayed =
+      port && refresh && new RelayedSessions({ port, owner: hub, registry, refresh, clock, log, metrics });
     if (holder !== undefined && relayed !== undefined) {
       port?.join({
         solver: (core, term) => holder.solver(core, term),
@@ -222,18 +223,6 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
   } catch (cause) {
     store.close();
     throw cause;
-  }
-}
-
-/** Where another core may have committed something. False: it cannot be asked for now. */
-function catchUp(store: Store, log: Logger): boolean {
-  if (!(store instanceof NatsStore)) return true;
-  try {
-    store.refresh();
-    return true;
-  } catch (cause) {
-    log.warn('other cores cannot be asked for what is new', { error: cause instanceof Error ? cause.message : '' });
-    return false;
   }
 }
 

@@ -31,8 +31,8 @@ export interface RelayedSessionsDeps {
   readonly port: RelayPort;
   readonly owner: SessionOwner & { opened(session: NodeSession): void };
   readonly registry: NodeRegistry;
-  /** Brings the registry up to date with what other cores have committed. May throw. */
-  readonly refresh: () => void;
+  /** Brings the registry up to date with what other cores have committed, where they can be asked. */
+  readonly refresh: () => boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CoreMetrics;
@@ -191,13 +191,8 @@ export class RelayedSessions {
   /** The holder has seen the certificate; whether the node is still one of the mesh shows here. */
   #refusal(opened: SessionOpened): ThalwegError | undefined {
     if (this.#isMember(opened)) return undefined;
-    try {
-      // it may have joined at another core a moment ago
-      this.#deps.refresh();
-    } catch {
-      // then it is asked to come again
-    }
-    if (this.#isMember(opened)) return undefined;
+    // it may have joined at another core a moment ago
+    if (this.#deps.refresh() && this.#isMember(opened)) return undefined;
     const { registry } = this.#deps;
     return registry.wasRemoved(opened.nodeId)
       ? new ThalwegError('node_removed', `node ${opened.nodeId} was removed from the mesh`)

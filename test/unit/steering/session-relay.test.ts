@@ -85,7 +85,7 @@ function core(name: string) {
   holder.start();
   const steer = (term: number, registry = known as unknown as NodeRegistry) => {
     const steering = new Steering(term);
-    const deps = { port, owner: steering, registry, refresh: () => {}, clock, log: silentLogger, metrics };
+    const deps = { port, owner: steering, registry, refresh: () => true, clock, log: silentLogger, metrics };
     relayed = new RelayedSessions(deps);
     relayed.start(term);
     holder.handOver(steering);
