@@ -98,3 +98,31 @@ it('sends all the same while the disk is full, and starts from a whole state aft
   clock.turn(1100);
   expect(done).toEqual(['delta 1', 'delta 2', 'state']);
 });
+
+it('tells what was held back while it might not act, but not to a node whose session ended meanwhile', () => {
+  loop.stop();
+  done = [];
+  const lease = { mayAct: true };
+  const engine = new SmallEngine();
+  engine.stepRecord = () => Uint8Array.of(7);
+  // the lease runs out while the record is written
+  const store = {
+    saveEngineState: () => {
+      lease.mayAct = false;
+    },
+    appendEngineRecord: () => {},
+    engineState: () => undefined,
+  } as unknown as Store;
+  const send = (index: number) => void done.push(`delta ${index}`);
+  const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  loop = new SteeringLoop({ engine, clock, store, log: quiet, metrics: new CoreMetrics(), send, lease });
+  loop.restore();
+  loop.start();
+  join(1, 2, 3);
+  clock.turn(30);
+  expect(done).toEqual([]);
+  loop.disconnected(2);
+  lease.mayAct = true;
+  clock.turn(60);
+  expect(done).toEqual(['delta 1', 'delta 3']);
+});
