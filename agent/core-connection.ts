@@ -76,8 +76,8 @@ export class CoreConnection {
         this.#deps.onState('stopped');
         throw error;
       }
-      // Staying with a core that worked keeps its cluster balanced; the next address is tried only after a failure.
-      if (end.establishedMs > 0) attempt--;
+      // Staying with a core that worked keeps its cluster balanced; the next address is tried after a failure, or when sent there.
+      if (end.establishedMs > 0 && error.code !== 'standing_by') attempt--;
       // that another core steers is no failure: the next one is asked soon, and is the slower to answer the less there is one
       const delayMs =
         error.code === 'standing_by'

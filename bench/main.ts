@@ -123,7 +123,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
       }),
   },
   'solver-failover': {
-    keys: ['rounds', 'seed', 'agents', 'cores', 'nats'],
+    keys: ['rounds', 'seed', 'agents', 'cores', 'nats', 'victim'],
     run: (values) =>
       benchSolverFailover({
         rounds: whole(values, 'rounds', { otherwise: 30, most: 10_000 }),
@@ -131,6 +131,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
         agents: whole(values, 'agents', { otherwise: 12, least: 3, most: 500 }),
         cores: whole(values, 'cores', { otherwise: 3, least: 2, most: 9 }),
         natsServers: whole(values, 'nats', { otherwise: 3, most: 5 }),
+        victim: values['victim'] === 'holder' ? 'holder' : 'solver',
       }),
   },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },

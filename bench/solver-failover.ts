@@ -1,7 +1,7 @@
 /**
- * How long steering is away when the core that steers is killed: simulated agents that know all cores (real TLS, real sessions,
- * no kernel) hold their sessions with it; it gets SIGKILL, and at that moment the link between two of them goes down, so
- * that the next core has something to say. `npm run -s bench -- solver-failover --rounds 30`.
+ * What it costs when a core is killed: simulated agents (real TLS, real sessions, no kernel) hold their sessions with several
+ * cores; one gets SIGKILL, the one that steers or another one, and at that moment the link between two of them goes down, so
+ * that whoever steers has something to say. `npm run -s bench -- solver-failover --rounds 30 [--victim holder]`.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { LoadAgent } from '../netlab/loadtest/load-agent.ts';
@@ -21,12 +21,18 @@ export interface SolverFailoverOptions {
   readonly agents: number;
   readonly cores: number;
   readonly natsServers: number;
+  /** The core that steers, or one that holds sessions for it. */
+  readonly victim: 'solver' | 'holder';
 }
 
 export interface SolverFailoverResult {
   readonly rounds: number;
+  readonly victim: 'solver' | 'holder';
   readonly agents: number;
-  /** From SIGKILL until another core says that it steers, until the first delta of it, and until all agents have sessions. */
+  /** Sessions that the killed cores held, each of which ended, and those that another core held and that ended all the same. */
+  readonly sessionsOfVictims: number;
+  readonly sessionsThrownOff: number;
+  /** From SIGKILL until a core (another one, if that one steered) says that it steers, until the first delta, and until all agents have sessions. */
   readonly steersMs: SampleSummary;
   readonly firstGenerationMs: SampleSummary;
   readonly allBackMs: SampleSummary;
@@ -46,6 +52,7 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
   const random = seededRandom(options.seed);
   const [underlay, tally] = [new LoadUnderlay(), new LoadTally()];
   const agents: LoadAgent[] = [];
+  const sums = { ofVictims: 0, thrownOff: 0 };
   const samples = { steers: [] as number[], generation: [] as number[], back: [] as number[] };
   try {
     await cluster.start();
@@ -64,7 +71,11 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
     for (let round = 0; round < rounds; round++) {
       await until('all sessions', () => tally.established === options.agents);
       await quiet(tally);
-      const victim = await cluster.solver(LIMIT_MS);
+      const steering = await cluster.solver(LIMIT_MS);
+      const others = cluster.cores.filter((core) => core !== steering);
+      const victim = options.victim === 'solver' ? steering : (others[round % others.length] ?? steering);
+      const held = agents.filter(({ port }) => port === victim.port).length;
+      const before = tally.counters.sessions;
       const [a, b] = [agents[round % agents.length], agents[(round + 1) % agents.length]];
       if (a === undefined || b === undefined) throw new ThalwegError('invalid_argument', 'two agents at least');
       const killedMs = performance.now();
@@ -72,14 +83,19 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
       underlay.change(a.index, b.index, 'down');
       tally.begin({ a: 0, b: 0 });
       if (tally.watch !== null) tally.watch.reportedUs = killedMs * 1000;
+      for (const [one, other] of [[a, b] as const, [b, a] as const]) one.linkChanged(other.index);
       await killed;
       const steers = cluster.solver(LIMIT_MS, victim).then(() => performance.now() - killedMs);
-      await until('all sessions gone', () => tally.established < options.agents);
+      const renewed = () => tally.counters.sessions - before;
+      const back = until('all sessions', () => renewed() >= held && tally.established === options.agents);
+      const backMs = back.then(() => performance.now() - killedMs);
       await until('a first generation', () => (tally.watch?.firstDeltaUs ?? null) !== null);
       samples.generation.push((tally.watch?.firstDeltaUs ?? 0) / 1000 - killedMs);
-      await until('all sessions', () => tally.established === options.agents);
-      samples.back.push(performance.now() - killedMs);
+      if (held > 0) samples.back.push(await backMs);
       samples.steers.push(await steers);
+      await quiet(tally);
+      sums.ofVictims += held;
+      sums.thrownOff += renewed() - held;
       await victim.start();
       underlay.change(a.index, b.index, null);
       for (const [one, other] of [[a, b] as const, [b, a] as const]) one.linkChanged(other.index);
@@ -90,7 +106,10 @@ export async function benchSolverFailover(options: SolverFailoverOptions): Promi
   }
   return {
     rounds: samples.steers.length,
+    victim: options.victim,
     agents: options.agents,
+    sessionsOfVictims: sums.ofVictims,
+    sessionsThrownOff: sums.thrownOff,
     steersMs: summarise(samples.steers),
     firstGenerationMs: summarise(samples.generation),
     allBackMs: summarise(samples.back),

@@ -16,6 +16,8 @@ interface Given {
   readonly heartbeat: string;
   readonly changes: string;
   readonly kill: boolean;
+  readonly cores: string;
+  readonly nats: string;
   readonly limit: string;
 }
 
@@ -31,6 +33,8 @@ export function addLoadtestCommand(program: Command, session: CliSession): void 
     .option('--heartbeat <ms>', 'time between heartbeats', '5000')
     .option('--changes <n>', 'links that change, of each kind; 0: none', '10')
     .option('--no-kill', 'do not kill the core at the end to see all agents come back')
+    .option('--cores <n>', 'cores; more than one: on NATS, one steers, and the agents are with the others', '1')
+    .option('--nats <n>', 'NATS servers, with more than one core', '1')
     .option('--limit <s>', 'the run fails when it takes longer', '900');
   command.action(async (given: Given) => {
     const global = session.read(command);
@@ -44,6 +48,8 @@ export function addLoadtestCommand(program: Command, session: CliSession): void 
       heartbeatMs: whole('--heartbeat', given.heartbeat, 1000, 60_000),
       changes: whole('--changes', given.changes, 0, 1000),
       kill: given.kill,
+      cores: whole('--cores', given.cores, 1, 9),
+      natsServers: whole('--nats', given.nats, 1, 5),
       limitS: whole('--limit', given.limit, 10, 7200),
     };
     const { loadTest } = await import('../netlab/loadtest/load-run.ts');

@@ -7,7 +7,10 @@ import type { RouteDelta } from '../protocol/route-table.ts';
 import { advertisedAddresses } from './advertised-addresses.ts';
 import { ApiServer } from './api/api-server.ts';
 import { type CoreParts, CoreViews } from './api/core-views.ts';
+import { RelayedSessions } from './cluster/relayed-sessions.ts';
+import { SessionHolder } from './cluster/session-holder.ts';
 import { SolverRole } from './cluster/solver-role.ts';
+import { refreshing } from './cluster/store-refresh.ts';
 import type { CoreConfig } from './core-config.ts';
 import { collectCoreMetrics } from './core-metrics-collector.ts';
 import { FleetSteeringEngine } from './fleet/fleet-steering-engine.ts';
@@ -102,7 +105,10 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const { maxPeers: degree, explorePeers } = config.sessionPlan;
     const plans = deps.plans ?? new PlanThread({ degree, explorePeers });
     const hub = new SessionHub(
-      { registry, authority, loop, clock, log, metrics, store, commits, plans },
+      {
+        ...{ registry, authority, loop, clock, log, metrics, store, commits, plans },
+        onRemoved: ({ id }) => holder?.removed(id),
+      },
       { ...config, certificateLifetimeMs },
     );
     onForeign = (nodeIds) => {
@@ -123,8 +129,14 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
     const onJoined = hub.joined.bind(hub);
     const join = new JoinEndpoint({ service, admission, commits, authority, clock, log, metrics, onJoined });
     const certificateGraceMs = config.certificateGraceHours * HOUR_MS;
+    const refresh = store instanceof NatsStore ? refreshing(store, { clock, log }) : undefined;
     const agentServer = new AgentServer(
-      { authority, registry, hub, join, clock, log, metrics, held: () => role.held },
+      {
+        ...{ authority, registry, hub, join, clock, log, metrics },
+        held: () => role.held,
+        owner: () => (holder === undefined || role.isSteering ? hub : holder),
+        ...(refresh && { refresh }),
+      },
       { listen: listening, heartbeatMs: config.heartbeatMs, certificateGraceMs },
     );
     const serverChanged = () => agentServer.identityChanged();
@@ -156,19 +168,37 @@ export async function runCore(config: CoreConfig, deps: CoreDeps): Promise<Runni
       metrics.apiKeyExpiry.set((keys.nextExpiryMs() ?? 0) / 1000);
     });
 
-    const begin = () => {
+    const begin = (term: number) => {
       loop.restore();
-      hub.start();
+      hub.start(term);
       loop.start();
       load.start();
+      relayed?.start(term);
+      holder?.handOver(hub);
     };
-    const role = new SolverRole({ store, clock, log, begin, failed: (error) => lose(asThalwegError(error)) });
+    const renewalSeen = () => holder?.renewalSeen();
+    const failed = (error: unknown) => lose(asThalwegError(error));
+    const role = new SolverRole({ store, clock, log, begin, renewalSeen, failed });
+    const port = store instanceof NatsStore ? store.relay : undefined;
+    const holder = port && new SessionHolder({ port, door: role.held, clock, log, metrics });
+    const relayed =
+      port && refresh && new RelayedSessions({ port, owner: hub, registry, refresh, clock, log, metrics });
+    if (holder !== undefined && relayed !== undefined) {
+      port?.join({
+        solver: (core, term) => holder.solver(core, term),
+        fromSolver: (packet) => holder.packet(packet),
+        fromHolder: (core, packet) => relayed.packet(core, packet),
+      });
+      holder.start();
+    }
     onLease = (state) => role.leaseChanged(state);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= (async () => {
         // Steering first: what it would make of all sessions ending at once is not to be saved.
         role.stop();
+        holder?.stop();
+        relayed?.stop();
         await load.stop();
         ca.stop();
         loop.stop();

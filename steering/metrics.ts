@@ -71,6 +71,19 @@ export class CoreMetrics {
   readonly droppedFrames = this.#counter('thalweg_core_dropped_frames_total', 'Frames from agents that were refused.', [
     'reason',
   ]);
+  readonly heldSessions = this.#gauge(
+    'thalweg_core_held_sessions',
+    'Agents whose connection this core holds for the one that steers.',
+  );
+  readonly relayLinks = this.#gauge(
+    'thalweg_core_relay_links',
+    'On the core that steers: cores that hold connections for it. On another one: 1 while it has a link to that core.',
+  );
+  readonly relayDropped = this.#counter(
+    'thalweg_core_relay_dropped_total',
+    'Packets and records between cores that were not used, by reason.',
+    ['reason'],
+  );
   readonly ignoredObservations = this.#counter(
     'thalweg_core_ignored_observations_total',
     'Link observations that steering did not believe, by reason.',

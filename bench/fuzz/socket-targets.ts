@@ -40,6 +40,13 @@ import {
   pathChangesQuery,
   tokenCreateInput,
 } from '../../steering/api/api-inputs.ts';
+import {
+  decodeHolderRecords,
+  decodeSolverRecords,
+  encodeHolderRecord,
+  encodeSolverRecord,
+} from '../../steering/cluster/relay-message.ts';
+import { decodeRelayPacket, encodeRelayPacket } from '../../steering/cluster/relay-packet.ts';
 import { parseSigningRequest } from '../../steering/identity/signing-request.ts';
 import { decodeJoin } from '../../steering/session/join-endpoint.ts';
 import type { CertificateSeeds } from './certificate-seeds.ts';
@@ -121,6 +128,25 @@ function coreFrames(): Uint8Array[] {
   ];
 }
 
+function relayPackets(seeds: CertificateSeeds): Uint8Array[] {
+  const [hello = new Uint8Array(), frame = new Uint8Array()] = agentFrames(seeds);
+  const [delta = new Uint8Array()] = coreFrames();
+  const opened = { nodeId: 'n-1', index: 1, serial: '1f', remoteAddress: '192.0.2.1', epoch: 3n, hello };
+  const payloads = [
+    encodeHolderRecord(1, { case: 'opened', value: opened }),
+    encodeHolderRecord(1, { case: 'frame', value: frame }),
+    encodeHolderRecord(1, { case: 'clockSkewMs', value: -5n }),
+    encodeHolderRecord(1, { case: 'closed', value: 'goodbye' }),
+    encodeHolderRecord(0, { case: 'allAnnounced', value: true }),
+    encodeSolverRecord(1, { case: 'frame', value: delta }, 4n),
+    encodeSolverRecord(1, { case: 'closed', value: 'goodbye' }),
+    new Uint8Array(),
+  ];
+  return payloads.map((payload, i) =>
+    encodeRelayPacket({ kind: payload.length === 0 ? 'beat' : 'data', term: 9, link: 2, seq: i + 1, ack: i, payload }),
+  );
+}
+
 export function socketTargets(seeds: CertificateSeeds): FuzzTarget[] {
   return [
     {
@@ -130,6 +156,18 @@ export function socketTargets(seeds: CertificateSeeds): FuzzTarget[] {
       run: (bytes) => verdict(decodeAgentFrame(bytes)),
     },
     { name: 'core-frame', source: "an agent's stream", seeds: coreFrames, run: runCoreFrame },
+    {
+      name: 'relay',
+      source: 'another core, through NATS',
+      seeds: () => relayPackets(seeds),
+      run: (bytes) => {
+        const packet = decodeRelayPacket(bytes);
+        verdict(packet);
+        const payload = packet.ok ? packet.value.payload : bytes;
+        verdict(decodeHolderRecords(payload));
+        verdict(decodeSolverRecords(payload));
+      },
+    },
     {
       name: 'join-request',
       source: 'POST /v1/join of a core',

@@ -3,7 +3,7 @@ import type { LoadResult } from '../../netlab/loadtest/load-result.ts';
 import type { SampleSummary } from '../../netlab/traffic/percentile.ts';
 
 export function loadtestPage(result: LoadResult): string {
-  const { agents, join, memory, steady, changes, coreKilled } = result;
+  const { agents, join, memory, steady, changes, coreKilled, cluster } = result;
   const lines = [
     `agents       ${agents}, ${result.transit} of them transit, in ${result.processes} processes`,
     `joined       in ${seconds(join.allMs)}: ${join.joinsPerS}/s; core ${percent(join.coreCpu)}, agents ${percent(join.agentsCpu)}`,
@@ -14,6 +14,14 @@ export function loadtestPage(result: LoadResult): string {
     lines.push(
       `steady       core ${percent(steady.coreCpu)} with ${steady.reportsPerS} reports/s and ${steady.heartbeatsPerS} heartbeats/s; agents ${percent(steady.agentsCpu)}`,
     );
+  }
+  if (cluster !== null) {
+    lines.push(
+      `cluster      ${cluster.cores} cores, of which one steers and is "core" here; ${cluster.natsServers} NATS servers`,
+      `joining      holders ${percent(join.holdersCpu)}, NATS ${percent(join.natsCpu)}; ${kib(cluster.holderBytesPerAgent)} per agent at holders`,
+    );
+    if (steady !== null)
+      lines.push(`steady       holders ${percent(steady.holdersCpu)}, NATS ${percent(steady.natsCpu)}`);
   }
   for (const { kind, movedMs, firstDeltaMs, without } of changes) {
     lines.push(

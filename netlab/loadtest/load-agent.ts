@@ -66,6 +66,7 @@ export class LoadAgent {
   #welcome: Welcome | undefined;
   #welcomedMonoMs = 0;
   #returned = false;
+  #port = 0;
   #stopped = false;
   index = 0;
 
@@ -73,6 +74,11 @@ export class LoadAgent {
     this.#deps = deps;
     this.#options = options;
     this.#reconnect = new Reconnect(options.reconnect);
+  }
+
+  /** Of the core that it has its session with, or tries to. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Resolves when it has joined; what fails on the wire is tried again. */
@@ -109,6 +115,7 @@ export class LoadAgent {
     const startedUs = this.#deps.monoUs();
     const socket = this.#deps.door.open(this.#certificateDer);
     this.#socket = socket;
+    this.#port = this.#deps.door.openedPort;
     this.#sentSeq = 0n;
     this.#receivedSeq = 0n;
     this.#welcome = undefined;
@@ -299,7 +306,7 @@ export class LoadAgent {
     this.#returned = this.#table.generation > 0n;
     const lastedMs = wasOpen ? clock.monoMs() - this.#welcomedMonoMs : 0;
     // as an agent: the core that it was with is tried first, and being sent on is no failure
-    if (wasOpen) this.#deps.door.stay();
+    if (wasOpen && reason !== 'standing_by') this.#deps.door.stay();
     const delayMs =
       reason === 'standing_by' ? random() * STANDING_BY_MS : this.#reconnect.nextDelayMs(lastedMs, 0, random());
     this.#after(delayMs, () => this.connect());

@@ -85,6 +85,11 @@ export class LoadDoor {
     return new LoadDoor(ports, this.#token, this.#keyPem, this.#signingRequestDer);
   }
 
+  /** Where the last session went. */
+  get openedPort(): number {
+    return this.#ports[(this.#opened + this.#ports.length - 1) % this.#ports.length] ?? 0;
+  }
+
   /** The next session goes where the last one went. */
   stay(): void {
     this.#opened--;

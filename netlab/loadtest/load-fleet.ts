@@ -11,6 +11,8 @@ export type FleetCommand =
       readonly kind: 'start';
       readonly token: string;
       readonly agents: number;
+      /** Of the cores: the first one for joining, sessions at each in turn; default: the token's. */
+      readonly ports?: readonly number[];
       readonly transit: boolean;
       readonly leafCapacity: number;
       /** Joins under way at a time. */
@@ -48,8 +50,9 @@ export class LoadFleet {
   /** Joins agents and opens their sessions; resolves when all have joined. Throws when the core is not on loopback. */
   async start(command: Extract<FleetCommand, { kind: 'start' }>): Promise<void> {
     this.#door ??= await LoadDoor.make(command.token);
+    const door = command.ports === undefined ? this.#door : this.#door.through(...command.ports);
     const { tally } = this;
-    const deps = { ...this.#deps, door: this.#door, underlay: this.#underlay, tally };
+    const deps = { ...this.#deps, door, underlay: this.#underlay, tally };
     const { transit, leafCapacity } = command;
     let left = command.agents;
     const worker = async () => {

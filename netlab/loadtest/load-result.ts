@@ -28,6 +28,9 @@ export interface LoadResult {
     readonly deferred: number;
     readonly coreCpu: number;
     readonly agentsCpu: number;
+    /** Of all cores that hold sessions, and of all NATS servers. */
+    readonly holdersCpu: number;
+    readonly natsCpu: number;
   };
   readonly memory: {
     readonly emptyBytes: number;
@@ -36,11 +39,20 @@ export interface LoadResult {
     readonly peakBytes: number;
     readonly perAgentBytes: number;
   };
+  /** Null: one core, without NATS. Else `core` is the one that steers. */
+  readonly cluster: {
+    readonly cores: number;
+    readonly natsServers: number;
+    /** Above what they have without agents. */
+    readonly holderBytesPerAgent: number;
+  } | null;
   readonly steady: {
     readonly seconds: number;
     /** Share of one processor. */
     readonly coreCpu: number;
     readonly agentsCpu: number;
+    readonly holdersCpu: number;
+    readonly natsCpu: number;
     readonly reportsPerS: number;
     readonly heartbeatsPerS: number;
     readonly deltasPerS: number;

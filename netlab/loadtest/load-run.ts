@@ -15,7 +15,7 @@ import { FleetProcess } from './fleet-process.ts';
 import { measureChanges } from './load-changes.ts';
 import type { LoadResult } from './load-result.ts';
 import { addUp, type FleetSum } from './load-sum.ts';
-import { OwnCore } from './own-core.ts';
+import { LoadTarget } from './load-target.ts';
 
 export interface LoadOptions {
   readonly agents: number;
@@ -29,6 +29,9 @@ export interface LoadOptions {
   /** Links that change, of each kind. */
   readonly changes: number;
   readonly kill: boolean;
+  /** 1: one core, without NATS. More: one steers, and the agents are with the others; then none is killed. */
+  readonly cores: number;
+  readonly natsServers: number;
   /** The whole run. */
   readonly limitS: number;
   readonly onProgress?: (text: string) => void;
@@ -54,7 +57,7 @@ export async function loadTest(options: LoadOptions, interrupted: Promise<never>
 
 class LoadRun {
   readonly #options: LoadOptions;
-  readonly #core: OwnCore;
+  readonly #target: LoadTarget;
   readonly #fleets: FleetProcess[] = [];
   readonly #deadlineUs: number;
   readonly #random = seededRandom(1);
@@ -63,14 +66,17 @@ class LoadRun {
     this.#options = options;
     this.#deadlineUs = monoUs() + options.limitS * 1e6;
     const { reportIntervalMs, heartbeatMs } = options;
-    this.#core = new OwnCore({ engine: 'fleet', reportIntervalMs, heartbeatMs });
+    const settings = { engine: 'fleet', reportIntervalMs, heartbeatMs };
+    const { cores, natsServers } = options;
+    this.#target = new LoadTarget({ cores, natsServers, settings });
   }
 
   async all(): Promise<LoadResult> {
     const { agents, transit, processes, durationS, reportIntervalMs, heartbeatMs } = this.#options;
-    await this.#core.start();
+    await this.#target.start();
     await pause(1000);
     const empty = this.#core.usage();
+    const emptyHolders = this.#target.holdersUsage();
     for (let i = 0; i < processes; i++) this.#fleets.push(new FleetProcess());
     const join = await this.#joinAll();
     const joined = this.#core.usage();
@@ -78,7 +84,9 @@ class LoadRun {
     const steady = await this.#steady();
     const settled = this.#core.usage();
     const changes = await this.#changes();
-    const coreKilled = this.#options.kill ? await this.#killCore() : null;
+    const { cores, natsServers, kill } = this.#options;
+    const settledHolders = this.#target.holdersUsage();
+    const coreKilled = kill && cores === 1 ? await this.#killCore() : null;
     const end = await this.#sum();
     return {
       agents,
@@ -95,6 +103,14 @@ class LoadRun {
         peakBytes: settled.peakBytes,
         perAgentBytes: Math.round((settled.residentBytes - empty.residentBytes) / agents),
       },
+      cluster:
+        cores === 1
+          ? null
+          : {
+              cores,
+              natsServers,
+              holderBytesPerAgent: Math.round((settledHolders.residentBytes - emptyHolders.residentBytes) / agents),
+            },
       steady,
       changes,
       coreKilled,
@@ -105,12 +121,16 @@ class LoadRun {
 
   async stop(): Promise<void> {
     await Promise.all(this.#fleets.map((fleet) => fleet.stop()));
-    await this.#core.stop();
+    await this.#target.stop();
+  }
+
+  get #core() {
+    return this.#target.core;
   }
 
   async #joinAll(): Promise<LoadResult['join']> {
     const { agents, transit, processes } = this.#options;
-    const before = { core: this.#core.usage(), fleets: await this.#sum() };
+    const before = { core: this.#core.usage(), fleets: await this.#sum(), ...this.#others() };
     const token = await this.#core.api.post<TokenCreated>('/v1/tokens', { uses: agents, expiresInS: 86_400 });
     const startedUs = monoUs();
     const leafCapacity = Math.min(65_535, Math.ceil((2 * agents) / transit));
@@ -118,8 +138,11 @@ class LoadRun {
     const start = (count: number, isTransit: boolean) =>
       this.#fleets.forEach((fleet, i) => {
         const own = share(count, processes, i);
+        const { ports } = this.#target;
+        // each process joins at another core
+        const turned = ports.map((_, at) => ports[(at + i) % ports.length] ?? 0);
         const start = { kind: 'start', token: token.token, agents: own, transit: isTransit, leafCapacity } as const;
-        if (own > 0) fleet.send({ ...start, window });
+        if (own > 0) fleet.send({ ...start, ports: turned, window });
       });
     const joinMs: number[] = [];
     const sessionMs: number[] = [];
@@ -139,6 +162,7 @@ class LoadRun {
     const all = await until(agents);
     const allMs = (monoUs() - startedUs) / MS;
     this.#say(`${agents} joined in ${(allMs / 1000).toFixed(1)} s`);
+    const others = this.#others();
     return {
       allMs: Math.round(allMs),
       joinsPerS: Math.round((agents / allMs) * 10_000) / 10,
@@ -147,6 +171,8 @@ class LoadRun {
       deferred: all.counters.deferred,
       coreCpu: ratio(this.#core.usage().cpuMs - before.core.cpuMs, allMs),
       agentsCpu: ratio((all.cpuUs - before.fleets.cpuUs) / MS, allMs),
+      holdersCpu: ratio(others.holdersMs - before.holdersMs, allMs),
+      natsCpu: ratio(others.natsMs - before.natsMs, allMs),
     };
   }
 
@@ -165,9 +191,10 @@ class LoadRun {
   async #steady(): Promise<LoadResult['steady']> {
     const { durationS } = this.#options;
     if (durationS === 0) return null;
-    const [before, coreBefore, startedUs] = [await this.#sum(), this.#core.usage(), monoUs()];
+    const [before, coreBefore, othersBefore] = [await this.#sum(), this.#core.usage(), this.#others()];
+    const startedUs = monoUs();
     await pause(durationS * 1000);
-    const [after, coreAfter] = [await this.#sum(), this.#core.usage()];
+    const [after, coreAfter, othersAfter] = [await this.#sum(), this.#core.usage(), this.#others()];
     const seconds = (monoUs() - startedUs) / 1e6;
     const rate = (name: keyof FleetSum['counters']) =>
       Math.round(((after.counters[name] - before.counters[name]) / seconds) * 10) / 10;
@@ -176,6 +203,8 @@ class LoadRun {
       seconds: Math.round(seconds * 10) / 10,
       coreCpu: ratio(coreAfter.cpuMs - coreBefore.cpuMs, seconds * 1000),
       agentsCpu: ratio((after.cpuUs - before.cpuUs) / MS, seconds * 1000),
+      holdersCpu: ratio(othersAfter.holdersMs - othersBefore.holdersMs, seconds * 1000),
+      natsCpu: ratio(othersAfter.natsMs - othersBefore.natsMs, seconds * 1000),
       reportsPerS: rate('reports'),
       heartbeatsPerS: rate('heartbeats'),
       deltasPerS: rate('deltas'),
@@ -240,6 +269,11 @@ class LoadRun {
       tablesChanged: after.counters.tablesChangedOnReturn - before.counters.tablesChangedOnReturn,
       coreCpu: ratio(cpuMs, waitedMs),
     };
+  }
+
+  /** Processor time of what there is beside the core that steers. */
+  #others(): { readonly holdersMs: number; readonly natsMs: number } {
+    return { holdersMs: this.#target.holdersUsage().cpuMs, natsMs: this.#target.natsCpuMs() };
   }
 
   async #sum(): Promise<FleetSum> {

@@ -35,6 +35,13 @@ export class OwnNats {
     return this.#servers.map(({ port }) => `nats://127.0.0.1:${port}`);
   }
 
+  /** Of the servers that run. */
+  get pids(): number[] {
+    return this.#servers.flatMap(({ program }) =>
+      program?.ended === undefined && program ? [program.record.pid] : [],
+    );
+  }
+
   /** Starts servers that know each other; 1 is one on its own. Resolves when all take connections. Throws missing_program. */
   async start(count: number): Promise<void> {
     this.#directory = mkdtempSync(join(tmpdir(), 'thalweg-nats-'));

@@ -1,7 +1,6 @@
 /**
- * Connections of agents at a core that stands by. They wait here, unread, until the core that steers is heard of, and are sent on
- * then; where it is not, since it was killed and they all come from there, they wait for whoever takes over. Often that is
- * this core, and their sessions begin at once.
+ * Connections of agents at a core that neither steers nor has a link to the one that does. They wait here, unread, until it has one,
+ * or steers itself; where that takes long, they are sent on to other cores.
  */
 import type { Clock, Timer } from '../../protocol/clock.ts';
 
@@ -18,16 +17,16 @@ export interface HeldConnection {
 
 export class HeldConnections {
   readonly #clock: Clock;
-  #isSteering = false;
+  #isServing = false;
   readonly #held = new Map<HeldConnection, Timer>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Deals with the connection now, or when it is certain who steers. */
+  /** Deals with the connection now, or when sessions may begin. */
   take(connection: HeldConnection): void {
-    if (this.#isSteering) connection.begin();
+    if (this.#isServing) connection.begin();
     else if (this.#held.size >= MOST) connection.sendOn();
     else
       this.#held.set(
@@ -44,18 +43,18 @@ export class HeldConnections {
     return this.#held.delete(connection);
   }
 
-  /** Whether this core still steers is not certain at the moment: who comes now waits. */
+  /** They may not at the moment: who comes now waits. */
   doubt(): void {
-    this.#isSteering = false;
+    this.#isServing = false;
   }
 
-  /** This core steers from now on. */
+  /** Sessions may begin from now on: this core steers, or has a link to the one that does. */
   begin(): void {
-    this.#isSteering = true;
+    this.#isServing = true;
     for (const connection of this.#taken()) connection.begin();
   }
 
-  /** The core that steers was heard of just now. */
+  /** There will be no link soon: others may have one. */
   sendOn(): void {
     for (const connection of this.#taken()) connection.sendOn();
   }

@@ -1,6 +1,6 @@
 /**
  * Whether this core is the one that steers. With an embedded store it always is. On NATS it takes part in the lease: until it
- * holds it, it joins devices and makes and revokes tokens as any core does, but opens no sessions and computes nothing. A
+ * holds it, it joins devices, makes and revokes tokens and holds agents' connections as any core does, but computes nothing. A
  * core that lost the lease ends, since others know more than it does; started again it stands by.
  */
 import type { Clock, Timer } from '../../protocol/clock.ts';
@@ -20,15 +20,17 @@ export interface SolverRoleDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Starts steering, from what the store holds. Called once. */
-  readonly begin: () => void;
+  /** Starts steering, from what the store holds. Called once. `term` rises with every core that steers; 0: there is no other. */
+  readonly begin: (term: number) => void;
+  /** Another core has renewed the lease. */
+  readonly renewalSeen: () => void;
   /** Steering could not be started. */
   readonly failed: (error: unknown) => void;
 }
 
 export class SolverRole {
   readonly #deps: SolverRoleDeps;
-  /** Agents' connections, until it is known who steers. */
+  /** Agents' connections, until it is known who steers or there is a link to it. */
   readonly held: HeldConnections;
   #isSteering = false;
   #holder: string | null = null;
@@ -49,7 +51,7 @@ export class SolverRole {
   start(): void {
     const { store } = this.#deps;
     if (!(store instanceof NatsStore)) {
-      this.#deps.begin();
+      this.#deps.begin(0);
       this.#isSteering = true;
       this.held.begin();
       return;
@@ -70,7 +72,7 @@ export class SolverRole {
     if (isHeld && !this.#isSteering) {
       log.info('this core steers', { epoch });
       try {
-        begin();
+        begin(epoch);
         this.#isSteering = true;
         this.held.begin();
       } catch (cause) {
@@ -86,7 +88,7 @@ export class SolverRole {
       this.held.begin();
     }
     this.#holder = holder;
-    if (!this.#isSteering && holder !== null) this.held.sendOn();
+    if (!this.#isSteering && holder !== null) this.#deps.renewalSeen();
   }
 
   /** Why this core does not do what a request asks; undefined: it does. `path` without the query. */

@@ -22,6 +22,7 @@ import { AgentSession, type AgentStream, CLOSE } from './agent-session.ts';
 import { plainAddress } from './endpoint-candidates.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import type { JoinEndpoint } from './join-endpoint.ts';
+import type { SessionOwner } from './node-session.ts';
 import { identifyPeer } from './peer-identity.ts';
 import { PendingHandshakes, type PendingSocket } from './pending-handshakes.ts';
 import { refusalOf } from './refusal.ts';
@@ -53,6 +54,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const WEBSOCKET_MAX_BYTES = 2 * MAX_AGENT_FRAME_BYTES;
 /** Another core is tried next; jitter comes on top. */
 const STANDING_BY_RETRY_MS = 50;
+/** A core that cannot ask the others may be the one that does not know. */
+const UNCERTAIN_RETRY_MS = 2000;
 /** What closing sessions get to read their close frame. */
 const DRAIN_MS = 1000;
 
@@ -60,11 +63,15 @@ export interface AgentServerDeps {
   readonly authority: MeshAuthority;
   readonly registry: NodeRegistry;
   readonly hub: SessionHub;
+  /** Who has sessions that begin now; default: the hub. */
+  readonly owner?: () => SessionOwner & { opened(session: AgentSession): void };
   readonly join: JoinEndpoint;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: CoreMetrics;
-  /** Sessions are with the core that steers. Absent: there is no other core. */
+  /** Brings the registry up to date with what other cores have committed. False: they cannot be asked now. */
+  readonly refresh?: () => boolean;
+  /** Where connections wait until their session may begin. Absent: there is no other core. */
   readonly held?: () => HeldConnections;
 }
 
@@ -200,7 +207,11 @@ export class AgentServer {
     }
     const certificate = (socket as TLSSocket).getPeerX509Certificate();
     const { certificateGraceMs } = this.#options;
-    const identity = identifyPeer(certificate, { authority, registry }, clock.nowMs(), certificateGraceMs);
+    const identify = () => identifyPeer(certificate, { authority, registry }, clock.nowMs(), certificateGraceMs);
+    const known = identify();
+    // another core may have let it join, or renewed its certificate, a moment ago
+    const isCertain = known.kind !== 'refused' || this.#deps.refresh === undefined || this.#deps.refresh();
+    const identity = known.kind === 'refused' ? identify() : known;
     if (identity.kind === 'stranger') {
       metrics.sessionsClosed.inc({ reason: 'stranger' });
       answerPlainly(socket, 401, identity.error);
@@ -223,7 +234,8 @@ export class AgentServer {
       webSocket.on('error', () => void this.#deps.clock.after(DRAIN_MS, () => webSocket.terminate()));
       if (identity.kind === 'refused') {
         metrics.sessionsClosed.inc({ reason: identity.error.code });
-        webSocket.send(encodeCoreFrame(1n, { case: 'refusal', value: refusalOf(identity.error) }));
+        const refusal = refusalOf(identity.error, isCertain ? 0 : UNCERTAIN_RETRY_MS);
+        webSocket.send(encodeCoreFrame(1n, { case: 'refusal', value: refusal }));
         webSocket.close(CLOSE.policy, identity.error.code);
         return;
       }
@@ -256,12 +268,13 @@ export class AgentServer {
 
   #begin(webSocket: WebSocket, nodeId: string, index: number, serial: string, remoteAddress: string | null): void {
     const { hub, clock, metrics } = this.#deps;
+    const owner = this.#deps.owner?.() ?? hub;
     const { heartbeatMs } = this.#options;
     const session = new AgentSession(
-      { stream: new WebSocketStream(webSocket), owner: hub, clock, metrics },
+      { stream: new WebSocketStream(webSocket), owner, clock, metrics },
       { nodeId, index, serial, remoteAddress, heartbeatMs },
     );
-    hub.opened(session);
+    owner.opened(session);
     webSocket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) session.receive(data);
       else session.receiveOther('a text message; frames are binary');

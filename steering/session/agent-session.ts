@@ -5,11 +5,12 @@
  *   awaiting hello --Hello--> open --(refusal, Goodbye, close, silence)--> closed
  */
 import type { Clock, Timer } from '../../protocol/clock.ts';
-import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
+import { ThalwegError } from '../../protocol/error.ts';
 import { type CoreBody, decodeAgentFrame, encodeCoreFrame, MAX_AGENT_FRAME_BYTES } from '../../protocol/frame-codec.ts';
-import type { AgentFrame, Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+import type { AgentFrame } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 import type { CoreMetrics } from '../metrics.ts';
-import { asThalwegError, refusalOf } from './refusal.ts';
+import type { NodeSession, SessionOptions, SessionOwner } from './node-session.ts';
+import { asThalwegError, NEEDS_HUMAN, refusalOf } from './refusal.ts';
 
 /** The first frame has to be there by then; what is not an agent does not keep a place. */
 export const HELLO_DEADLINE_MS = 5000;
@@ -17,9 +18,6 @@ export const HELLO_DEADLINE_MS = 5000;
 const MISSED_HEARTBEATS = 3;
 /** Unsent bytes at which an agent is too slow to be worth keeping: two of the largest frames. */
 export const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
-
-/** Refusals that a retry does not help. */
-const NEEDS_HUMAN: ReadonlySet<ErrorCode> = new Set(['protocol_version', 'certificate_invalid', 'node_removed']);
 
 /** WebSocket close codes (RFC 6455 section 7.4.1 and the IANA registry). */
 export const CLOSE = { normal: 1000, policy: 1008, tooBig: 1009, restart: 1012, tryLater: 1013 } as const;
@@ -35,43 +33,25 @@ export interface AgentStream {
   terminate(): void;
 }
 
-export type OpenBody = Exclude<AgentFrame['body'], { case: undefined } | { case: 'hello' } | { case: 'heartbeat' }>;
-
-export interface SessionOwner {
-  /** Answers with Welcome through the session, or throws a ThalwegError, which becomes a refusal. */
-  hello(session: AgentSession, hello: Hello): void;
-  /** A frame of an open session. A ThalwegError thrown here ends the session. */
-  frame(session: AgentSession, body: OpenBody): void;
-  /** The agent's wall clock minus the core's, from a heartbeat. */
-  clockSkew(session: AgentSession, skewMs: number): void;
-  /** Called once. */
-  closed(session: AgentSession, reason: string): void;
-}
-
-export interface SessionOptions {
-  readonly nodeId: string;
-  readonly index: number;
-  /** Hexadecimal serial of the certificate it came with. */
-  readonly serial: string;
-  readonly remoteAddress: string | null;
-  readonly heartbeatMs: number;
-}
-
-export class AgentSession {
+export class AgentSession implements NodeSession {
   readonly options: SessionOptions;
+  epoch = 0n;
   readonly #stream: AgentStream;
-  readonly #owner: SessionOwner;
+  #owner: SessionOwner;
   readonly #clock: Clock;
   readonly #metrics: CoreMetrics;
   #state: 'awaiting hello' | 'open' | 'closed' = 'awaiting hello';
   #receivedSeq = 0n;
   #sentSeq = 0n;
-  #heardAtMonoMs: number;
+  /** Heartbeats since the last frame came. Counted, not reckoned from a clock: what came while this core was late is read before the next. */
+  #silentBeats = 0;
   #sentBytes = 0;
   /** Bytes that were taken until the last heartbeat, and heartbeats since then at which others waited and none were taken. */
   #takenBefore = 0;
   #stalledBeats = 0;
   #timer: Timer;
+  #isWelcomed = false;
+  #onOpen: (() => void) | undefined;
 
   constructor(
     deps: { stream: AgentStream; owner: SessionOwner; clock: Clock; metrics: CoreMetrics },
@@ -82,7 +62,6 @@ export class AgentSession {
     this.#clock = deps.clock;
     this.#metrics = deps.metrics;
     this.options = options;
-    this.#heardAtMonoMs = this.#clock.monoMs();
     this.#timer = this.#clock.after(HELLO_DEADLINE_MS, () => {
       this.refuse(new ThalwegError('timeout', `no Hello within ${HELLO_DEADLINE_MS / 1000} s`), 1000);
     });
@@ -114,7 +93,7 @@ export class AgentSession {
       return;
     }
     this.#receivedSeq = frame.value.seq;
-    this.#heardAtMonoMs = this.#clock.monoMs();
+    this.#silentBeats = 0;
     this.#metrics.frames.inc({ type: String(frame.value.body.case), direction: 'in' });
     try {
       this.#handle(frame.value.body);
@@ -134,9 +113,13 @@ export class AgentSession {
     if (this.#state !== 'closed') this.#drop('protocol_violation', what);
   }
 
-  /** Sends a frame; a session whose agent does not read is dropped. */
+  /** Sends a frame; a session whose agent does not read is dropped. A second Welcome, of another owner, is no news to the agent. */
   send(body: CoreBody): void {
     if (this.#state === 'closed') return;
+    if (body.case === 'welcome') {
+      if (this.#isWelcomed) return;
+      this.#isWelcomed = true;
+    }
     const bytes = encodeCoreFrame(++this.#sentSeq, body);
     this.#metrics.frames.inc({ type: String(body.case), direction: 'out' });
     this.#metrics.sentBytes.inc(bytes.length);
@@ -147,9 +130,20 @@ export class AgentSession {
 
   /** The Hello was accepted: from here on heartbeats go both ways. */
   open(): void {
-    this.#state = 'open';
-    this.#timer.cancel();
-    this.#scheduleHeartbeat();
+    if (this.#state === 'awaiting hello') {
+      this.#state = 'open';
+      this.#timer.cancel();
+      this.#scheduleHeartbeat();
+    }
+    const onOpen = this.#onOpen;
+    this.#onOpen = undefined;
+    if (onOpen !== undefined) queueMicrotask(onOpen);
+  }
+
+  /** From now on `owner` hears of it; `onOpen` is called back once that one has welcomed it, after what it sends then. */
+  adopt(owner: SessionOwner, onOpen: () => void): void {
+    this.#owner = owner;
+    this.#onOpen = onOpen;
   }
 
   /** Says why, then closes. `retryAfterMs` 0: only a human can help. */
@@ -210,9 +204,8 @@ export class AgentSession {
   #scheduleHeartbeat(): void {
     const { heartbeatMs } = this.options;
     this.#timer = this.#clock.after(heartbeatMs, () => {
-      const silentMs = this.#clock.monoMs() - this.#heardAtMonoMs;
-      if (silentMs > MISSED_HEARTBEATS * heartbeatMs) {
-        const error = new ThalwegError('heartbeat_timeout', `nothing heard for ${Math.round(silentMs)} ms`);
+      if (++this.#silentBeats > MISSED_HEARTBEATS) {
+        const error = new ThalwegError('heartbeat_timeout', `nothing heard for ${MISSED_HEARTBEATS} heartbeats`);
         this.refuse(error, 1000);
         return;
       }

@@ -6,7 +6,7 @@ import type { CoreMetrics } from '../metrics.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { PlanMaking } from '../session-plan/plan-request.ts';
 import type { GroupCommit } from '../store/group-commit.ts';
-import type { Store } from '../store/store.ts';
+import type { NodeRecord, Store } from '../store/store.ts';
 import type { PlanningOptions } from './session-planning.ts';
 import type { SteeringLoop } from './steering-loop.ts';
 
@@ -20,6 +20,8 @@ export interface HubDeps {
   readonly store: Store;
   readonly commits: GroupCommit;
   readonly plans: PlanMaking;
+  /** A node was removed while another core steers, which says so to everybody else. */
+  readonly onRemoved?: (node: NodeRecord) => void;
 }
 
 export interface HubOptions {

@@ -1,7 +1,7 @@
 /** The session of a node that leaves: kept until the node's data plane may go. */
 import type { Clock } from '../../protocol/clock.ts';
 import type { Logger } from '../../protocol/log.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { NodeSession } from './node-session.ts';
 import type { SteeringLoop } from './steering-loop.ts';
 
 /**
@@ -18,11 +18,11 @@ export interface LeavingDeps {
 }
 
 /** Ends the session once no path leads through the node any more; it acknowledges tables until then. */
-export function letGo(session: AgentSession, deps: LeavingDeps): void {
+export function letGo(session: NodeSession, deps: LeavingDeps): void {
   look(session, deps, deps.clock.monoMs() + LEAVE_LIMIT_MS);
 }
 
-function look(session: AgentSession, deps: LeavingDeps, deadlineMonoMs: number): void {
+function look(session: NodeSession, deps: LeavingDeps, deadlineMonoMs: number): void {
   const { clock, loop, log } = deps;
   const { index } = session.options;
   if (!session.isOpen) return;

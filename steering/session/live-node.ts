@@ -1,8 +1,8 @@
 /** What is known of a node that is online. */
-import type { AgentSession } from './agent-session.ts';
+import type { NodeSession } from './node-session.ts';
 
 export interface LiveNode {
-  readonly session: AgentSession;
+  readonly session: NodeSession;
   readonly sinceMs: number;
   clockSkewMs: number | null;
   /** Its agent can change its WireGuard key. */

@@ -18,7 +18,7 @@ import { publicKeyFromBytes } from '../../protocol/identifier.ts';
 import type { Logger } from '../../protocol/log.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { NodeRecord, Store } from '../store/store.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { NodeSession } from './node-session.ts';
 
 /** Of the setting that holds the next key of a node, before its id. */
 const SETTING = 'next_key:';
@@ -56,13 +56,13 @@ export class NodeKeys {
   }
 
   /** As `inUse`, in a session that is open: answers it. Throws certificate_invalid. */
-  confirm(session: AgentSession, node: NodeRecord, bytes: Uint8Array): void {
+  confirm(session: NodeSession, node: NodeRecord, bytes: Uint8Array): void {
     if (!this.inUse(node, bytes)) throw foreignKey(node.name);
     answer(session, KeyStep.DONE, bytes);
   }
 
   /** Saves the key that the node may turn to, and says so; one that cannot be is refused. */
-  proposed(session: AgentSession, node: NodeRecord, bytes: Uint8Array): void {
+  proposed(session: NodeSession, node: NodeRecord, bytes: Uint8Array): void {
     const { registry, store } = this.#deps;
     const key = publicKeyFromBytes(bytes);
     const isGood = key.ok && bytes.some((byte) => byte !== 0) && registry.byPublicKey(key.value) === undefined;
@@ -80,7 +80,7 @@ export class NodeKeys {
   }
 
   /** Asks a node that is there for another key, once `onAsked` returned. Throws conflict, and what `onAsked` throws. */
-  rotate(node: NodeRecord, session: AgentSession | undefined, isCapable: boolean, onAsked: () => void): void {
+  rotate(node: NodeRecord, session: NodeSession | undefined, isCapable: boolean, onAsked: () => void): void {
     const { registry, log } = this.#deps;
     if (session === undefined || !isCapable) {
       const why = session === undefined ? 'is offline' : 'has an agent that cannot change its key';
@@ -102,6 +102,6 @@ export function foreignKey(name: string): ThalwegError {
   });
 }
 
-function answer(session: AgentSession, step: KeyStep, publicKey: Uint8Array): void {
+function answer(session: NodeSession, step: KeyStep, publicKey: Uint8Array): void {
   session.send({ case: 'keyTurn', value: { step, publicKey } });
 }

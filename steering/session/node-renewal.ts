@@ -10,7 +10,7 @@ import type { MeshAuthority } from '../identity/mesh-authority.ts';
 import { parseSigningRequest } from '../identity/signing-request.ts';
 import type { NodeRegistry } from '../registry/node-registry.ts';
 import type { NodeRecord } from '../store/store.ts';
-import type { AgentSession } from './agent-session.ts';
+import type { NodeSession } from './node-session.ts';
 
 /** Twenty a second: each is a signature and a commit, beside the core's own work. */
 const RENEWAL_MS = 50;
@@ -31,7 +31,7 @@ export class NodeRenewal {
   readonly #deps: NodeRenewalDeps;
   readonly #lifetimeMs: number;
   /** Session -> what its node said last: fingerprints in hex. Absent: its agent knows no Trust frames. */
-  readonly #reports = new Map<AgentSession, { readonly trusted: ReadonlySet<string>; readonly issuer: string }>();
+  readonly #reports = new Map<NodeSession, { readonly trusted: ReadonlySet<string>; readonly issuer: string }>();
 
   constructor(deps: NodeRenewalDeps, options: { readonly certificateLifetimeMs: number }) {
     this.#deps = deps;
@@ -39,7 +39,7 @@ export class NodeRenewal {
   }
 
   /** Answers with a new certificate; that of the session stays good beside it. Throws invalid_argument. */
-  renew(session: AgentSession, node: NodeRecord, signingRequestDer: Uint8Array): void {
+  renew(session: NodeSession, node: NodeRecord, signingRequestDer: Uint8Array): void {
     const { authority, clock, registry, log } = this.#deps;
     const signing = parseSigningRequest(signingRequestDer);
     if (!signing.ok) throw new ThalwegError('invalid_argument', signing.reason);
@@ -53,7 +53,7 @@ export class NodeRenewal {
   }
 
   /** What the node's disk holds, from its Hello or since. Tells it what to trust where that is something else. */
-  reported(session: AgentSession, report: TrustReport | undefined): void {
+  reported(session: NodeSession, report: TrustReport | undefined): void {
     if (report === undefined || session.isClosed) return;
     const trusted = new Set(report.caFingerprints.map(hex));
     this.#reports.set(session, { trusted, issuer: hex(report.issuerFingerprint) });
@@ -62,7 +62,7 @@ export class NodeRenewal {
     if (!isRight) this.#tell(session);
   }
 
-  closed(session: AgentSession): void {
+  closed(session: NodeSession): void {
     this.#reports.delete(session);
   }
 
@@ -72,14 +72,14 @@ export class NodeRenewal {
   }
 
   /** By what the node itself says, where it is there; else by the certificate that was issued last. */
-  standing(node: NodeRecord, session: AgentSession | undefined): NodeCa {
+  standing(node: NodeRecord, session: NodeSession | undefined): NodeCa {
     const newest = this.#deps.authority.anchors.at(-1);
     const report = session === undefined ? undefined : this.#reports.get(session);
     if (report !== undefined) return report.issuer === newest?.fingerprint ? 'new' : 'waiting';
     return newest?.hasNumbered(node.serial) === true ? 'new' : 'old';
   }
 
-  #tell(session: AgentSession): void {
+  #tell(session: NodeSession): void {
     const { authority, registry } = this.#deps;
     const caDer = authority.anchors.map(({ certificate }) => new Uint8Array(certificate.raw));
     const renewWithinMs = Math.min(MAX_SPREAD_MS, registry.size * RENEWAL_MS);

@@ -1,7 +1,10 @@
 /** Errors as the refusals that go to agents: the next step is part of the message, because an agent prints one line. */
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { ThalwegError } from '../../protocol/error.ts';
+import { type ErrorCode, ThalwegError } from '../../protocol/error.ts';
 import type { RefusalSchema } from '../../protocol/gen/thalweg/v1/session_pb.ts';
+
+/** Refusals that a retry does not help. */
+export const NEEDS_HUMAN: ReadonlySet<ErrorCode> = new Set(['protocol_version', 'certificate_invalid', 'node_removed']);
 
 export type RefusalInit = MessageInitShape<typeof RefusalSchema>;
 

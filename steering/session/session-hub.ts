@@ -6,7 +6,6 @@ import type { RouteDelta } from '../../protocol/route-table.ts';
 import { SOFTWARE_VERSION } from '../../protocol/version.ts';
 import type { NodeChange } from '../registry/node-registry.ts';
 import type { Actor, NodeHost, NodeRecord } from '../store/store.ts';
-import type { AgentSession, OpenBody, SessionOwner } from './agent-session.ts';
 import { DrainedNodes } from './drained-nodes.ts';
 import { EndpointFilter } from './endpoint-candidates.ts';
 import type { HubDeps, HubOptions } from './hub-options.ts';
@@ -16,6 +15,7 @@ import type { LiveNode } from './live-node.ts';
 import { MeshPolicy } from './mesh-policy.ts';
 import { foreignKey, NodeKeys } from './node-keys.ts';
 import { NodeRenewal } from './node-renewal.ts';
+import type { NodeSession, OpenBody, SessionOwner } from './node-session.ts';
 import { PeerUpdates } from './peer-updates.ts';
 import { isSameHost, isSamePeer, reportedHost } from './reported-host.ts';
 import { SeenTimes } from './seen-times.ts';
@@ -32,13 +32,15 @@ export class SessionHub implements SessionOwner {
   readonly #filter: EndpointFilter;
   readonly #live = new Map<number, LiveNode>();
   /** Sessions of any state, so that `stop` closes them all. */
-  readonly #all = new Set<AgentSession>();
+  readonly #all = new Set<NodeSession>();
   readonly #updates: PeerUpdates;
   readonly planning: SessionPlanning;
   readonly #seen: SeenTimes;
   readonly drained: DrainedNodes;
   readonly renewal: NodeRenewal;
   #isStarted = false;
+  /** Of the newest session. */
+  #epoch = 0n;
   readonly policy: MeshPolicy;
   readonly keys: NodeKeys;
 
@@ -69,10 +71,11 @@ export class SessionHub implements SessionOwner {
     });
   }
 
-  /** Tells the engine of every node there is. Called once, after the engine's state was restored. */
-  start(): void {
+  /** Tells the engine of every node there is. Called once, after the engine's state was restored. `term`: rises with every solver. */
+  start(term = 0): void {
     const { registry, loop } = this.#deps;
     this.#isStarted = true;
+    this.#epoch = BigInt(term) << 32n;
     this.drained.reload();
     if (loop.engine.sessionPeers === undefined) this.planning.restore((index) => registry.byIndex(index) !== undefined);
     for (const node of registry.nodes()) this.#upsert(node);
@@ -99,7 +102,7 @@ export class SessionHub implements SessionOwner {
   }
 
   /** A connection that may become a session: from now on the hub ends it when the core stops. */
-  opened(session: AgentSession): void {
+  opened(session: NodeSession): void {
     this.#all.add(session);
   }
 
@@ -120,15 +123,18 @@ export class SessionHub implements SessionOwner {
   /** Another core has changed these nodes: those that it removed lose their sessions here. */
   changedElsewhere(changes: readonly NodeChange[]): void {
     this.policy.changedElsewhere(changes);
-    if (!this.#isStarted) return;
     for (const { before, after } of changes) {
       if (before !== undefined && after === undefined) this.#gone(before);
+      else if (!this.#isStarted) continue;
       else if (after !== undefined && (before === undefined || !isSamePeer(before, after))) this.#hostChanged(after);
     }
   }
 
   #gone(node: NodeRecord): void {
-    if (!this.#isStarted) return;
+    if (!this.#isStarted) {
+      this.#deps.onRemoved?.(node);
+      return;
+    }
     const peers = this.#peersOf(node.index);
     const error = new ThalwegError('node_removed', `node ${node.name} was removed from the mesh`, {
       nextStep: 'join the device again with a new token',
@@ -148,7 +154,7 @@ export class SessionHub implements SessionOwner {
 
   // ---- SessionOwner
 
-  hello(session: AgentSession, hello: Hello): void {
+  hello(session: NodeSession, hello: Hello): void {
     const { registry, loop } = this.#deps;
     const protocol = checkVersion(hello.protocolMin, hello.protocolMax);
     const node = this.#node(session);
@@ -176,11 +182,17 @@ export class SessionHub implements SessionOwner {
   }
 
   /** Opens the session of a node whose host is on the disk: what others are told of it must outlive the core. */
-  #welcome(session: AgentSession, hello: Hello, protocol: number): void {
+  #welcome(session: NodeSession, hello: Hello, protocol: number): void {
     if (session.isClosed) return;
     const { registry, clock, log, loop } = this.#deps;
     const node = this.#node(session);
-    this.#live.get(node.index)?.session.refuse(replaced(node.name), REPLACED_RETRY_MS);
+    const before = this.#live.get(node.index)?.session;
+    if (before !== undefined && session.epoch > 0n && before.epoch > session.epoch) {
+      session.refuse(replaced(node.name), REPLACED_RETRY_MS);
+      return;
+    }
+    before?.refuse(replaced(node.name), REPLACED_RETRY_MS);
+    if (session.epoch === 0n) session.epoch = ++this.#epoch;
     registry.touch(node);
     this.planning.node(node.index, hello.transit, true);
     this.#live.set(node.index, {
@@ -219,7 +231,7 @@ export class SessionHub implements SessionOwner {
     });
   }
 
-  frame(session: AgentSession, body: OpenBody): void {
+  frame(session: NodeSession, body: OpenBody): void {
     const { index } = session.options;
     const { loop } = this.#deps;
     switch (body.case) {
@@ -289,12 +301,12 @@ export class SessionHub implements SessionOwner {
     }
   }
 
-  clockSkew(session: AgentSession, skewMs: number): void {
+  clockSkew(session: NodeSession, skewMs: number): void {
     const live = this.#live.get(session.options.index);
     if (live?.session === session) live.clockSkewMs = skewMs;
   }
 
-  closed(session: AgentSession, reason: string): void {
+  closed(session: NodeSession, reason: string): void {
     this.#all.delete(session);
     this.renewal.closed(session);
     const { index } = session.options;
@@ -321,7 +333,7 @@ export class SessionHub implements SessionOwner {
   // ---- inside
 
   /** The session's node as it is now; a node that was removed meanwhile has no session any more. */
-  #node(session: AgentSession): NodeRecord {
+  #node(session: NodeSession): NodeRecord {
     const node = this.#deps.registry.byId(session.options.nodeId);
     if (node !== undefined) return node;
     throw new ThalwegError('node_removed', `node ${session.options.nodeId} was removed from the mesh`);
@@ -331,7 +343,7 @@ export class SessionHub implements SessionOwner {
     return peerIndex !== index && this.#deps.registry.byIndex(peerIndex) !== undefined;
   }
 
-  #sendAllPeers(session: AgentSession, index: number): void {
+  #sendAllPeers(session: NodeSession, index: number): void {
     const set = this.#peersOf(index).flatMap((peer) => this.#peer(peer));
     session.send({ case: 'peerUpdate', value: { full: true, set, remove: [] } });
     this.#updates.told(index);

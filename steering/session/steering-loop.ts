@@ -137,7 +137,9 @@ export class SteeringLoop {
     this.#metrics.pushSeconds.observe((this.#clock.monoMs() - push.sentMs) / 1000);
   }
 
+  /** The node's session is over: what waits to be told it was made for what it held then. */
   disconnected(index: number): void {
+    this.#held = this.#held.filter((action) => action.kind !== 'sendDelta' || action.index !== index);
     this.#pushedAtMonoMs.delete(index);
   }
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../protocol/clock.ts';
 import { decodeCoreFrame, encodeAgentFrame } from '../../protocol/frame-codec.ts';
 import { CoreMetrics } from '../../steering/metrics.ts';
-import { AgentSession, type OpenBody } from '../../steering/session/agent-session.ts';
+import { AgentSession } from '../../steering/session/agent-session.ts';
+import type { OpenBody } from '../../steering/session/node-session.ts';
 
 const clock: Clock = { nowMs: () => 1000, monoMs: () => 1000, after: () => ({ cancel: () => {} }) };
 const metrics = new CoreMetrics();

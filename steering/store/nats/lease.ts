@@ -56,11 +56,17 @@ export class Lease {
   #timer: Timer | undefined;
   #holdTimer: Timer | undefined;
   #isOver = false;
+  #heldUntilMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: LeaseDeps, options: { id: string; subject: string }) {
     this.#deps = deps;
     this.#id = options.id;
     this.#subject = options.subject;
+  }
+
+  /** The epoch of the own claim while it may be acted on, by the clock at this moment and not by a timer that may be late. */
+  get heldEpoch(): number | undefined {
+    return this.#isOver || this.#deps.clock.monoMs() >= this.#heldUntilMonoMs ? undefined : this.#epoch;
   }
 
   start(): void {
@@ -133,7 +139,8 @@ export class Lease {
   #hold(startedMonoMs: number): void {
     const { clock } = this.#deps;
     this.#holdTimer?.cancel();
-    const leftMs = startedMonoMs + LEASE_HOLD_MS - clock.monoMs();
+    this.#heldUntilMonoMs = startedMonoMs + LEASE_HOLD_MS;
+    const leftMs = this.#heldUntilMonoMs - clock.monoMs();
     if (leftMs > 0) this.#set(true);
     this.#holdTimer = clock.after(Math.max(0, leftMs), () => this.#set(false));
   }

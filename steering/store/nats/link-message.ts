@@ -47,6 +47,22 @@ export type LinkRequest =
   | { readonly kind: 'campaign' }
   | { readonly kind: 'close' };
 
+/** What the core's thread has the other one carry between cores; nobody waits for it. */
+export type RelayMessage =
+  /** From now on packets for this core come in. */
+  | { readonly kind: 'join' }
+  /** This core steers. */
+  | { readonly kind: 'serve'; readonly term: number }
+  /** `to`: a holder's id; null: the solver of that term. */
+  | { readonly kind: 'send'; readonly to: string | null; readonly term: number; readonly packet: Uint8Array };
+
+/** What comes from other cores. */
+export type RelayNews =
+  | { readonly kind: 'connected'; readonly isConnected: boolean }
+  | { readonly kind: 'solver'; readonly core: string; readonly term: number }
+  | { readonly kind: 'fromHolder'; readonly core: string; readonly packet: Uint8Array }
+  | { readonly kind: 'fromSolver'; readonly packet: Uint8Array };
+
 export type LinkAnswer =
   | { readonly kind: 'opened'; readonly tables: SavedTables | undefined }
   | { readonly kind: 'appended'; readonly seq: number }
@@ -54,13 +70,16 @@ export type LinkAnswer =
   | { readonly kind: 'engine'; readonly engine: SavedEngine }
   | { readonly kind: 'done' };
 
-export type MessageToLink = { readonly ticket: number; readonly request: LinkRequest };
+export type MessageToLink =
+  | { readonly ticket: number; readonly request: LinkRequest }
+  | { readonly relay: RelayMessage };
 
 export type MessageFromLink =
   | { readonly kind: 'answer'; readonly ticket: number; readonly answer: LinkAnswer }
   | { readonly kind: 'refusal'; readonly ticket: number; readonly code: string; readonly message: string }
   | { readonly kind: 'entry'; readonly seq: number; readonly bytes: Uint8Array }
   | { readonly kind: 'lease'; readonly state: LeaseState }
+  | { readonly kind: 'relay'; readonly relay: RelayNews }
   /** This core cannot go on, and why. */
   | { readonly kind: 'lost'; readonly why: string };
 

@@ -12,6 +12,8 @@ import {
   type LinkWorkerData,
   type MessageFromLink,
   type MessageToLink,
+  type RelayMessage,
+  type RelayNews,
   SIGNAL,
 } from './link-message.ts';
 import type { NatsSettings } from './nats-settings.ts';
@@ -24,6 +26,8 @@ export interface BridgeListener {
   /** An entry of another core, or one of this core that it had given up on. */
   entry(seq: number, bytes: Uint8Array): void;
   lease(state: LeaseState): void;
+  /** From other cores; never from within a call of the bridge. */
+  relay(news: RelayNews): void;
   /** This core cannot go on. */
   lost(why: string): void;
 }
@@ -37,6 +41,8 @@ export class NatsBridge {
   #isClosed = false;
   /** What came while an answer was waited for. */
   readonly #waiting: MessageFromLink[] = [];
+  /** What other cores said, until nothing else is being done. */
+  #news: RelayNews[] = [];
 
   /** `entry`: the thread's program, where it is not the one of the build. */
   constructor(settings: NatsSettings, coreId: string, entry?: URL) {
@@ -71,6 +77,13 @@ export class NatsBridge {
   /** Says that this thread is alive. */
   beat(): void {
     Atomics.add(this.#signal, SIGNAL.alive, 1);
+  }
+
+  /** Has the other thread carry this; a packet's memory goes with it. */
+  relay(message: RelayMessage): void {
+    if (this.#isClosed) return;
+    const moved = message.kind === 'send' ? [message.packet.buffer as ArrayBuffer] : [];
+    this.#port.postMessage({ relay: message } satisfies MessageToLink, moved);
   }
 
   /** Asks, and does not care for the answer. */
@@ -123,12 +136,22 @@ export class NatsBridge {
     void this.#worker.terminate();
   }
 
+  #tellNews(): void {
+    const all = this.#news;
+    this.#news = [];
+    for (const news of all) if (!this.#isClosed) this.#listener?.relay(news);
+  }
+
   #hear(message: MessageFromLink): void {
     if (this.#isClosed) return;
     // in the order in which they came
     if (message.kind === 'entry') this.#listener?.entry(message.seq, message.bytes);
     if (message.kind === 'lease') this.#listener?.lease(message.state);
     if (message.kind === 'lost') this.#listener?.lost(message.why);
+    if (message.kind === 'relay') {
+      this.#news.push(message.relay);
+      if (this.#news.length === 1) queueMicrotask(() => this.#tellNews());
+    }
   }
 }
 

@@ -8,8 +8,9 @@ import { SerialWork } from '../../../protocol/serial-work.ts';
 import { BlobStream } from './blob-stream.ts';
 import { ChainStream } from './chain-stream.ts';
 import { Lease } from './lease.ts';
-import type { LinkAnswer, LinkRequest, MessageFromLink, SavedTables } from './link-message.ts';
+import type { LinkAnswer, LinkRequest, MessageFromLink, RelayMessage, SavedTables } from './link-message.ts';
 import { connectionOptions, type NatsSettings, streamPrefix, subjectPrefix } from './nats-settings.ts';
+import { RelayPost } from './relay-post.ts';
 
 /** Servers that were started with the core need a moment, three of them some seconds to agree on who leads. */
 const OPEN_MS = 20_000;
@@ -50,6 +51,7 @@ export class NatsLink {
   readonly #turns = new SerialWork();
   #timer: Timer | undefined;
   #isLooking = false;
+  #post: RelayPost | undefined;
 
   /** `pulse`: a number that changes as long as the core's thread is alive. */
   constructor(
@@ -92,11 +94,34 @@ export class NatsLink {
         return { kind: 'done' };
       case 'close':
         this.#timer?.cancel();
+        await this.#post?.stop();
         await this.#lease?.stop();
         await this.#streams?.connection.close();
         return { kind: 'done' };
       default:
         return request satisfies never;
+    }
+  }
+
+  /** What goes to other cores. */
+  relay(message: RelayMessage): void {
+    const [clock, tell, pulse] = [this.#clock, this.#tell, this.#pulse];
+    switch (message.kind) {
+      case 'join':
+        this.#post ??= new RelayPost(
+          { clock, tell, heldTerm: () => this.#lease?.heldEpoch, isAlive: () => pulse.isBeating },
+          { settings: this.#settings, core: this.#coreId },
+        );
+        void this.#post.start();
+        return;
+      case 'serve':
+        this.#post?.serve(message.term);
+        return;
+      case 'send':
+        this.#post?.send(message);
+        return;
+      default:
+        message satisfies never;
     }
   }
 

@@ -26,6 +26,7 @@ import type { LeaseState } from './lease.ts';
 import type { LinkRequest, SavedEngine } from './link-message.ts';
 import { decodeLogEntry, encodeLogEntry } from './log-entry.ts';
 import { NatsBridge } from './nats-bridge.ts';
+import { NatsRelay } from './nats-relay.ts';
 import { checkNatsSettings, type NatsSettings } from './nats-settings.ts';
 import { changedNodes, databaseBytes, openReplica, watchNodes } from './replica.ts';
 
@@ -69,6 +70,8 @@ export class NatsStore extends SqliteStore {
   #changedNothing = false;
   #commits = 0;
   #engine: SavedEngine | undefined;
+  /** What other cores are told about sessions, and say. */
+  readonly relay: NatsRelay;
 
   /**
    * Connects and brings the tables up to date; waits for that. Throws invalid_config for settings that cannot be,
@@ -90,7 +93,7 @@ export class NatsStore extends SqliteStore {
         database: openReplica(path, saved?.bytes),
       };
       const snapshots = { path: `${path}.snapshot`, commits: options.snapshotCommits ?? SNAPSHOT_COMMITS };
-      return new NatsStore(deps, tables, bridge, { seq: saved?.seq ?? 0, snapshots });
+      return new NatsStore(deps, tables, bridge, { seq: saved?.seq ?? 0, snapshots, coreId });
     } catch (cause) {
       bridge?.close();
       if (lock.isOpen) lock.close();
@@ -102,18 +105,20 @@ export class NatsStore extends SqliteStore {
     deps: NatsStoreDeps,
     tables: OpenedTables,
     bridge: NatsBridge,
-    from: { seq: number; snapshots: { path: string; commits: number } },
+    from: { seq: number; snapshots: { path: string; commits: number }; coreId: string },
   ) {
     super(deps, tables);
     this.#deps = deps;
     this.#database = tables.database;
     this.#bridge = bridge;
     this.#applied = from.seq;
+    this.relay = new NatsRelay(bridge, from.coreId);
     this.#snapshotPath = from.snapshots.path;
     this.#snapshotCommits = from.snapshots.commits;
     bridge.listen({
       entry: (seq, bytes) => this.#entry(seq, bytes),
       lease: (state) => deps.onLease?.(state),
+      relay: (news) => this.relay.hear(news),
       lost: (why) => this.#lose(lostError(why)),
     });
     bridge.hearWaiting();
@@ -151,12 +156,15 @@ export class NatsStore extends SqliteStore {
     this.#hear();
   }
 
+  /** As `catchUp`; whoever follows changes has heard of them before this returns. */
+  refresh(): void {
+    this.catchUp();
+    this.#tellForeign();
+  }
+
   /** Once. What `work` decides on is up to date; when another core is faster all the same, `hasMoved` tells. */
   override transaction(work: () => void): void {
-    if (this.#session === undefined) {
-      this.catchUp();
-      this.#tellForeign();
-    }
+    if (this.#session === undefined) this.refresh();
     super.transaction(work);
   }
 

@@ -19,7 +19,12 @@ const link = new NatsLink(
   { clock: systemClock, tell, pulse: () => Atomics.load(numbers, SIGNAL.alive) },
   { settings, coreId },
 );
-port.on('message', ({ ticket, request }: MessageToLink) => {
+port.on('message', (message: MessageToLink) => {
+  if ('relay' in message) {
+    link.relay(message.relay);
+    return;
+  }
+  const { ticket, request } = message;
   link.answer(request).then(
     (answer) => {
       tell({ kind: 'answer', ticket, answer });

@@ -12,15 +12,15 @@ function held() {
   return { clock, said, connection, door: new HeldConnections(clock) };
 }
 
-describe('connections at a core that may not steer', () => {
-  it('begin where this core steers', () => {
+describe('connections at a core where no session may begin', () => {
+  it('begin where sessions may', () => {
     const { door, said, connection } = held();
     door.begin();
     door.take(connection('a'));
     expect(said).toEqual(['a begins']);
   });
 
-  it('are sent on once another core is heard of after they came, not on what was heard before', () => {
+  it('are sent on once that is said after they came, not on what was said before', () => {
     const { door, said, connection } = held();
     door.sendOn();
     door.take(connection('a'));
@@ -51,7 +51,7 @@ describe('connections at a core that may not steer', () => {
     expect(said).toEqual(['b is sent on']);
   });
 
-  it('wait where this core is not certain that it still steers, and begin when it is', () => {
+  it('wait while that is in doubt, and begin when it is not', () => {
     const { door, said, connection } = held();
     door.begin();
     door.doubt();

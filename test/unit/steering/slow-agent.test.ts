@@ -47,7 +47,8 @@ function openSession(takes: (waiting: number, nowMs: number) => number) {
       clock.turn(HEARTBEAT_MS);
     }
   };
-  return { session, closed, live, terminated: () => terminated };
+  const say = () => session.receive(encodeAgentFrame(++seq, { case: 'heartbeat', value: {} }));
+  return { session, closed, live, say, clock, terminated: () => terminated };
 }
 
 it('drops an agent that talks but has read nothing for three heartbeats', () => {
@@ -80,4 +81,18 @@ it('drops an agent at once for which more waits than the bound', () => {
   }
   expect(closed).toEqual(['overloaded']);
   expect(terminated()).toBe(1);
+});
+
+it('keeps an agent that spoke while the core itself was late, and drops one that did not', () => {
+  const { closed, say, clock } = openSession((waiting) => waiting);
+  clock.turn(HEARTBEAT_MS / 2);
+  say();
+  // a commit that NATS took long for: timers come late, and before what was sent meanwhile
+  clock.lose(6 * HEARTBEAT_MS);
+  clock.turn(0);
+  say();
+  clock.turn(3 * HEARTBEAT_MS);
+  expect(closed).toEqual([]);
+  clock.turn(HEARTBEAT_MS);
+  expect(closed).toEqual(['heartbeat_timeout']);
 });

@@ -13,7 +13,8 @@ function role() {
     log: silentLogger,
     begin: () => void said.push('begin'),
   };
-  return { said, role: new SolverRole({ ...deps, failed: (error) => void said.push(String(error)) }) };
+  const others = { renewalSeen: () => {}, failed: (error: unknown) => void said.push(String(error)) };
+  return { said, role: new SolverRole({ ...deps, ...others }) };
 }
 const HELD = { isHeld: true, holder: 'me', epoch: 3 };
 const OTHER = { isHeld: false, holder: 'you', epoch: 4 };

@@ -135,3 +135,31 @@ it('spends a twentieth once the records are larger, also when it had put the nex
   expect(Math.min(...pausesMs)).toBeGreaterThan(20 * saveMs);
   expect(Math.max(...pausesMs)).toBeLessThan(200 * saveMs);
 });
+
+it('tells what was held back while it might not act, but not to a node whose session ended meanwhile', () => {
+  loop.stop();
+  done = [];
+  const lease = { mayAct: true };
+  const engine = new SmallEngine();
+  engine.stepRecord = () => Uint8Array.of(7);
+  // the lease runs out while the record is written
+  const store = {
+    saveEngineState: () => {
+      lease.mayAct = false;
+    },
+    appendEngineRecord: () => {},
+    engineState: () => undefined,
+  } as unknown as Store;
+  const send = (index: number) => void done.push(`delta ${index}`);
+  const quiet: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  loop = new SteeringLoop({ engine, clock, store, log: quiet, metrics: new CoreMetrics(), send, lease });
+  loop.restore();
+  loop.start();
+  join(1, 2, 3);
+  clock.turn(30);
+  expect(done).toEqual([]);
+  loop.disconnected(2);
+  lease.mayAct = true;
+  clock.turn(60);
+  expect(done).toEqual(['delta 1', 'delta 3']);
+});

@@ -1,0 +1,81 @@
+/**
+ * What a load test loads: one core with its embedded store, or several on NATS, of which one steers and the others hold the agents'
+ * sessions for it.
+ */
+import type { ApiClient } from '../../protocol/api-client.ts';
+import { readProcessStat } from '../../protocol/process-stat.ts';
+import { OwnCluster } from './own-cluster.ts';
+import { type CoreUsage, OwnCore } from './own-core.ts';
+
+const SOLVER_MS = 30_000;
+const TICKS_PER_S = 100;
+
+export interface LoadTargetOptions {
+  /** 1: no NATS. */
+  readonly cores: number;
+  readonly natsServers: number;
+  /** Settings of `thalweg core`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export class LoadTarget {
+  readonly #cluster: OwnCluster | undefined;
+  #core: OwnCore;
+  #holders: readonly OwnCore[] = [];
+
+  constructor({ cores, natsServers, settings }: LoadTargetOptions) {
+    this.#cluster = cores > 1 ? new OwnCluster({ cores, natsServers, settings }) : undefined;
+    this.#core = new OwnCore(settings);
+  }
+
+  /** The one that steers. */
+  get core(): OwnCore {
+    return this.#core;
+  }
+
+  get api(): ApiClient {
+    return this.#core.api;
+  }
+
+  get holders(): readonly OwnCore[] {
+    return this.#holders;
+  }
+
+  /** Where agents join and have their sessions: at the only core, or at all others than the one that steers. */
+  get ports(): number[] {
+    return (this.#holders.length > 0 ? this.#holders : [this.#core]).map(({ port }) => port);
+  }
+
+  async start(): Promise<void> {
+    if (this.#cluster === undefined) return this.#core.start();
+    await this.#core.stop();
+    await this.#cluster.start();
+    this.#core = await this.#cluster.solver(SOLVER_MS);
+    this.#holders = this.#cluster.cores.filter((core) => core !== this.#core);
+  }
+
+  /** Idempotent. */
+  async stop(): Promise<void> {
+    await this.#cluster?.stop();
+    await this.#core.stop();
+  }
+
+  /** Of the cores that hold sessions, together. */
+  holdersUsage(): CoreUsage {
+    const all = this.#holders.map((core) => core.usage());
+    const sum = (of: (usage: CoreUsage) => number) => all.reduce((total, usage) => total + of(usage), 0);
+    return {
+      residentBytes: sum(({ residentBytes }) => residentBytes),
+      peakBytes: sum(({ peakBytes }) => peakBytes),
+      cpuMs: sum(({ cpuMs }) => cpuMs),
+    };
+  }
+
+  /** Processor time of the NATS servers, together. */
+  natsCpuMs(): number {
+    return (this.#cluster?.nats.pids ?? []).reduce((total, pid) => {
+      const { 14: userTicks, 15: systemTicks } = readProcessStat(pid);
+      return total + ((Number(userTicks) + Number(systemTicks)) * 1000) / TICKS_PER_S;
+    }, 0);
+  }
+}
