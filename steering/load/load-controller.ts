@@ -47,8 +47,8 @@ export interface LoadControllerOptions {
   /** So often, while more is sent than fits, whether there is another way by now: a path may have got shorter again. */
   readonly overloadMs: number;
   /**
-   * Least gain of a plan, as a share of the worst utilisation, and what moving every route would have to gain more: 5 % each,
-   * which is what the time average may lie above the optimum. A plan made for noise gains up to 4 % for that noise.
+   * Least gain of a plan, as a share of the worst utilisation: 8 %, twice what a plan made for noise gains for that noise, and what
+   * moving every route would have to gain more: 5 %.
    */
   readonly leastGain: number;
   readonly churnGain: number;
@@ -65,7 +65,7 @@ export const DEFAULT_LOAD_CONTROLLER_OPTIONS: LoadControllerOptions = {
   settleMs: 35_000,
   homeMs: 60_000,
   overloadMs: 30_000,
-  leastGain: 0.05,
+  leastGain: 0.08,
   churnGain: 0.05,
 };
 
