@@ -65,6 +65,16 @@ export const SUSPECT_INTERVAL_MS = 50;
 const PATIENCE_MS = 500;
 const PATIENT_PAUSE_MS = 50;
 
+/**
+ * Round trips so far above the least of the last minutes (2.5 to 5), and half of that as well, wait in a queue. A queue that is full drops
+ * what comes, several in a row: that is load, and would only go to other paths. So such a link is asked for PATIENCE_MS before it is
+ * given up, and a loss counts a fifth towards grey: two of five round trips have to be lost, not one of eight.
+ */
+const QUEUE_MIN_MS = 20;
+const QUEUE_SHARE = 1 / 2;
+const FLOOR_MS = 150_000;
+const QUEUED_LOSS_SHARE = 1 / 5;
+
 /** A verdict that proves wrong doubles what a late reply is allowed, and a minute without one takes half of that back. */
 const CAUTION_STEP = 2;
 const CAUTION_MAX = 16;
@@ -116,6 +126,10 @@ export class LinkGuard {
   #cautionAtMs = 0;
   #latenessMs = 0;
   #latenessAtMs = 0;
+  /** The least round trip since the turn before the last, and since the last. */
+  #floorMs = Number.POSITIVE_INFINITY;
+  #nextFloorMs = Number.POSITIVE_INFINITY;
+  #floorTurnMs = Number.NEGATIVE_INFINITY;
 
   constructor(pace: GuardPace = NORMAL_GUARD) {
     this.#pace = pace;
@@ -177,7 +191,7 @@ export class LinkGuard {
       // It overtook, or came after one that was sent later: what was counted as lost was not.
       this.#takeBackLoss();
     }
-    this.#noteRtt(nowMs - sentAtMs);
+    this.#noteRtt(nowMs - sentAtMs, nowMs);
     if (this.#doubtedFromMs !== null && sentAtMs >= this.#doubtedFromMs) this.#endDoubt();
     const wronged = sentAtMs >= this.#verdictFromMs && sentAtMs <= this.#verdictAtMs;
     if (wronged) {
@@ -223,7 +237,7 @@ export class LinkGuard {
       return { probe: true, echo: this.#burstSent === 2 || this.#burstSent === length, lost: false };
     }
     if (nowMs < this.#answersUntilMs) return NOTHING;
-    if (patient && nowMs < (this.#doubtedFromMs ?? nowMs) + PATIENCE_MS) {
+    if ((patient || this.#queues) && nowMs < (this.#doubtedFromMs ?? nowMs) + PATIENCE_MS) {
       this.#burstSent = 0;
       this.#burstNextMs = nowMs + PATIENT_PAUSE_MS;
       return NOTHING;
@@ -242,6 +256,12 @@ export class LinkGuard {
     const [oldest] = this.#underWay;
     const replyMs = oldest === undefined ? Number.POSITIVE_INFINITY : this.#replyDueMs(oldest);
     return Math.min(replyMs, this.#peerDueMs + this.#slackMs);
+  }
+
+  /** What is sent here waits behind other packets. */
+  get #queues(): boolean {
+    const waitMs = (this.#rttMs ?? 0) - this.#floorMs;
+    return waitMs >= Math.max(QUEUE_MIN_MS, this.#floorMs * QUEUE_SHARE);
   }
 
   get #slackMs(): number {
@@ -273,7 +293,14 @@ export class LinkGuard {
     this.#latenessAtMs = nowMs;
   }
 
-  #noteRtt(rttMs: number): void {
+  #noteRtt(rttMs: number, nowMs: number): void {
+    if (nowMs >= this.#floorTurnMs + FLOOR_MS) {
+      this.#floorMs = this.#nextFloorMs;
+      this.#nextFloorMs = Number.POSITIVE_INFINITY;
+      this.#floorTurnMs = nowMs;
+    }
+    this.#floorMs = Math.min(this.#floorMs, rttMs);
+    this.#nextFloorMs = Math.min(this.#nextFloorMs, rttMs);
     if (this.#rttMs === null) {
       this.#rttMs = rttMs;
       this.#deviationMs = rttMs / 2;
@@ -285,7 +312,8 @@ export class LinkGuard {
 
   #noteOutcome(lost: boolean): void {
     this.#loss += ((lost ? 1 : 0) - this.#loss) * LOSS_SMOOTHING;
-    const score = this.#greyScore + (lost ? LOST_STEP : KEPT_STEP);
+    const lostStep = this.#queues ? LOST_STEP * QUEUED_LOSS_SHARE : LOST_STEP;
+    const score = this.#greyScore + (lost ? lostStep : KEPT_STEP);
     if (score >= GREY_ABOVE) this.#grey = true;
     else if (score <= CLEAR_BELOW) this.#grey = false;
     this.#greyScore = Math.min(Math.max(score, CLEAR_BELOW), SCORE_MAX);

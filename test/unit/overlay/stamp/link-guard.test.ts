@@ -219,6 +219,53 @@ describe('link guard', () => {
     expect(verdictAfterMs(true)).toBeLessThan(700);
   });
 
+  /** Round trips that grow to `mostMs` within four seconds from `fromMs`. */
+  const filling = (fromMs: number, mostMs: number) => (sentAtMs: number) =>
+    Math.round(RTT_MS + (mostMs - RTT_MS) * Math.min(1, (sentAtMs - fromMs) / 4000));
+
+  it('waits as long where packets wait in a queue, for one that is full drops several in a row', () => {
+    const verdictAfterMs = (rttMs: number): number => {
+      const guard = new LinkGuard();
+      const quiet = trusted(guard);
+      const { lostAtMs } = run(guard, quiet, 8000, () => true, filling(quiet, rttMs));
+      expect(lostAtMs).toBeNull();
+      const gone = run(guard, quiet + 8000, 3000, () => false).lostAtMs;
+      return (gone ?? Number.NaN) - quiet - 8000;
+    };
+    expect(verdictAfterMs(RTT_MS)).toBeLessThan(150);
+    expect(verdictAfterMs(RTT_MS + 15)).toBeLessThan(150);
+    expect(verdictAfterMs(90)).toBeGreaterThan(500);
+    expect(verdictAfterMs(90)).toBeLessThan(800);
+  });
+
+  it('counts a path that became longer for good as that after five minutes, not as a queue', () => {
+    const guard = new LinkGuard();
+    const quiet = trusted(guard);
+    run(guard, quiet, 301_000, () => true, filling(quiet, 90));
+    const { lostAtMs } = run(guard, quiet + 301_000, 3000, () => false);
+    expect((lostAtMs ?? Number.NaN) - quiet - 301_000).toBeLessThan(300);
+  });
+
+  it('does not call a link grey for a quarter that a full queue drops, but for a half', () => {
+    const greyAfter = (rttMs: number, every: number): number => {
+      const guard = new LinkGuard();
+      let nowMs = trusted(guard);
+      for (let i = 0; i < 40; i++, nowMs += 50) {
+        guard.probeSent(nowMs);
+        guard.replied(nowMs, nowMs + rttMs);
+      }
+      let sent = 0;
+      for (; sent < 2500 && !guard.grey; sent++, nowMs += 50) {
+        guard.probeSent(nowMs);
+        if (sent % every !== 0) guard.replied(nowMs, nowMs + rttMs);
+      }
+      return sent;
+    };
+    expect(greyAfter(RTT_MS, 4)).toBeLessThan(400);
+    expect(greyAfter(90, 4)).toBe(2500);
+    expect(greyAfter(90, 2)).toBeLessThan(400);
+  });
+
   it('does not take it back for a reply to an older probe', () => {
     const guard = new LinkGuard();
     const fromMs = trusted(guard);
