@@ -3,7 +3,7 @@
  * from what far ends received while a link was full (LinkUse says when). Pure; numbers are stable indices.
  *
  * A node's access is what is full where its links are slow *together*, those with little on them included: they share the
- * queue. So: at least two thirds of its links (and two) have a queue of 10 ms, or, where none has one, loss; and of those at
+ * queue. So: at least three quarters of its links (and two) have a queue of 10 ms, or, where none has one, loss; and of those at
  * least two carry less than they are known to, or nothing is known of them. The links then learn nothing: each would learn its
  * share of the access. After 6 s the access does. Not counted is an idle link whose other direction carries something. A link that carries what it is known to carry needs no other explanation.
  */
@@ -32,8 +32,8 @@ export const DEFAULT_CAPACITY_OPTIONS: CapacityOptions = {
   persistMs: 6_000,
 };
 
-/** Part of a node's links that are slow together when its access is full. */
-const TOGETHER = 2 / 3;
+/** Part of a node's links that are slow together when its access is full: of three all, since an idle one would wait in the same queue. */
+const TOGETHER = 3 / 4;
 /** The loss window of the probes, and what the core's own estimate takes to follow. */
 const AFTER_FULL_MS = 20_000;
 /** A congested link that carries this part of its known capacity is full by itself. */

@@ -88,6 +88,26 @@ describe('CapacityBook', () => {
     expect(book.link(1, 3).bytesPerSecond).toBeNull();
   });
 
+  it('does not blame the access where an idle link has no queue: it would wait in the same one', () => {
+    const book = new CapacityBook();
+    for (let t = 0; t <= 20_000; t += 1000) {
+      const full = { sentBytesPerSecond: 1_200_000, rttUs: t === 0 ? 10_000 : 90_000, lossOutPpm: 0 };
+      const idle = { sentBytesPerSecond: 1000, rttUs: 20_000, lossOutPpm: 0 };
+      book.observe(
+        1,
+        [
+          { to: 2, ...full },
+          { to: 3, ...full },
+          { to: 4, ...idle },
+        ],
+        t,
+      );
+    }
+    expect(book.uplink(1).source).toBe('unknown');
+    for (const to of [2, 3]) expect(book.link(1, to)).toEqual({ bytesPerSecond: 1_200_000, source: 'learned' });
+    expect(book.link(1, 4).source).toBe('unknown');
+  });
+
   it('does not blame the access for a link that carries what it is known to carry', () => {
     const book = new CapacityBook({ persistMs: 0 });
     for (const peer of [2, 3]) report(book, 1, peer, 0, 0, 20_000);
