@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ThalwegError } from '../protocol/error.ts';
+import { processorMs, readProcessStat } from '../protocol/process-stat.ts';
 import { median, withBenchLab } from './bench-lab.ts';
 
 /**
@@ -14,8 +15,6 @@ import { median, withBenchLab } from './bench-lab.ts';
  * asked here is what probing costs, so no detour is worth its price and no route moves.
  */
 const CORE = { steering: { transitHopUs: 1_000_000 } };
-/** Kernel ticks per second of /proc/PID/stat: USER_HZ, 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
 
 export interface FootprintOptions {
   readonly peers: number;
@@ -165,9 +164,7 @@ async function processesOf(namespace: string): Promise<number[]> {
 /** Of the process and of its children that have ended; 0 when it has ended itself. */
 function cpuSeconds(pid: number): number {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
+    return processorMs(readProcessStat(pid), true) / 1000;
   } catch {
     return 0;
   }

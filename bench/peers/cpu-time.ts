@@ -4,9 +4,7 @@ import { namespaceName } from '../../netlab/host-plan.ts';
 import type { Lab } from '../../netlab/lab.ts';
 import { namespacePath } from '../../netlab/namespace.ts';
 import { processesInNamespace } from '../../netlab/process-record.ts';
-
-/** USER_HZ, which is 100 on every Linux that Node runs on (proc(5)). */
-const TICKS_PER_SECOND = 100;
+import { parseProcessStat, processorMs } from '../../protocol/process-stat.ts';
 
 export type ProgramKind = 'tunnel' | 'traffic' | 'control';
 
@@ -16,13 +14,13 @@ export interface CpuTime {
   readonly name: string;
 }
 
-/** Fields 2 (name), 14 to 17 (time of it and of its children, in ticks) of a line of /proc/PID/stat. Null: no such line. */
+/** From a line of /proc/PID/stat. Null: no such line. */
 export function cpuTimeIn(stat: string): CpuTime | null {
-  const [open, close] = [stat.indexOf('('), stat.lastIndexOf(')')];
-  if (open < 0 || close < open) return null;
-  const fields = stat.slice(close + 2).split(' ');
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-  return Number.isFinite(ticks) ? { seconds: ticks / TICKS_PER_SECOND, name: stat.slice(open + 1, close) } : null;
+  const fields = parseProcessStat(stat);
+  if (fields === null) return null;
+  const [, , name = ''] = fields;
+  const ms = processorMs(fields, true);
+  return Number.isFinite(ms) ? { seconds: ms / 1000, name } : null;
 }
 
 export function programKind(name: string, commandLine: string): ProgramKind {

@@ -3,12 +3,11 @@
  * sessions for it.
  */
 import type { ApiClient } from '../../protocol/api-client.ts';
-import { readProcessStat } from '../../protocol/process-stat.ts';
+import { processorMs, readProcessStat } from '../../protocol/process-stat.ts';
 import { OwnCluster } from './own-cluster.ts';
 import { type CoreUsage, OwnCore } from './own-core.ts';
 
 const SOLVER_MS = 30_000;
-const TICKS_PER_S = 100;
 
 export interface LoadTargetOptions {
   /** 1: no NATS. */
@@ -73,9 +72,7 @@ export class LoadTarget {
 
   /** Processor time of the NATS servers, together. */
   natsCpuMs(): number {
-    return (this.#cluster?.nats.pids ?? []).reduce((total, pid) => {
-      const { 14: userTicks, 15: systemTicks } = readProcessStat(pid);
-      return total + ((Number(userTicks) + Number(systemTicks)) * 1000) / TICKS_PER_S;
-    }, 0);
+    const pids = this.#cluster?.nats.pids ?? [];
+    return pids.reduce((total, pid) => total + processorMs(readProcessStat(pid), false), 0);
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiClient } from '../../protocol/api-client.ts';
 import { ThalwegError } from '../../protocol/error.ts';
-import { readProcessStat } from '../../protocol/process-stat.ts';
+import { processorMs, readProcessStat } from '../../protocol/process-stat.ts';
 import { programFile } from '../../protocol/program-file.ts';
 import { pause } from '../pause.ts';
 import { signalProcess, waitForEnd } from '../process-record.ts';
@@ -15,8 +15,6 @@ import { freePort } from './free-port.ts';
 const START_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 15_000;
 const POLL_MS = 20;
-/** Clock ticks in a second, of /proc: 100 on every Linux since 2.6 (`getconf CLK_TCK`). */
-const TICKS_PER_S = 100;
 
 export interface CoreUsage {
   readonly residentBytes: number;
@@ -111,13 +109,11 @@ export class OwnCore {
   /** Of its process, from /proc (proc(5)). */
   usage(): CoreUsage {
     const status = readFileSync(`/proc/${this.pid}/status`, 'latin1');
-    const { 14: userTicks, 15: systemTicks } = readProcessStat(this.pid);
-    const ticks = Number(userTicks) + Number(systemTicks);
     const kib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
     return {
       residentBytes: kib('VmRSS') * 1024,
       peakBytes: kib('VmHWM') * 1024,
-      cpuMs: (ticks * 1000) / TICKS_PER_S,
+      cpuMs: processorMs(readProcessStat(this.pid), false),
     };
   }
 
