@@ -16,6 +16,7 @@
  * A second judgement is slower: a link that goes on losing a good part of its packets is grey. It is Wald's sequential
  * test (1945) between 5 % and 25 % of round trips lost, so a few lost in a row decide little and many soon.
  */
+import { SlidingMinimum } from './sliding-minimum.ts';
 
 export interface GuardPace {
   /** Between the probes of a burst. */
@@ -72,7 +73,8 @@ const PATIENT_PAUSE_MS = 50;
  */
 const QUEUE_MIN_MS = 20;
 const QUEUE_SHARE = 1 / 2;
-const FLOOR_MS = 150_000;
+const FLOOR_BUCKETS = 2;
+const FLOOR_BUCKET_MS = 150_000;
 const QUEUED_LOSS_SHARE = 1 / 5;
 
 /** A verdict that proves wrong doubles what a late reply is allowed, and a minute without one takes half of that back. */
@@ -126,10 +128,9 @@ export class LinkGuard {
   #cautionAtMs = 0;
   #latenessMs = 0;
   #latenessAtMs = 0;
-  /** The least round trip since the turn before the last, and since the last. */
+  readonly #least = new SlidingMinimum(FLOOR_BUCKETS, FLOOR_BUCKET_MS);
+  /** The least round trip of the last minutes, when the last reply came. */
   #floorMs = Number.POSITIVE_INFINITY;
-  #nextFloorMs = Number.POSITIVE_INFINITY;
-  #floorTurnMs = Number.NEGATIVE_INFINITY;
 
   constructor(pace: GuardPace = NORMAL_GUARD) {
     this.#pace = pace;
@@ -294,13 +295,8 @@ export class LinkGuard {
   }
 
   #noteRtt(rttMs: number, nowMs: number): void {
-    if (nowMs >= this.#floorTurnMs + FLOOR_MS) {
-      this.#floorMs = this.#nextFloorMs;
-      this.#nextFloorMs = Number.POSITIVE_INFINITY;
-      this.#floorTurnMs = nowMs;
-    }
-    this.#floorMs = Math.min(this.#floorMs, rttMs);
-    this.#nextFloorMs = Math.min(this.#nextFloorMs, rttMs);
+    this.#least.add(rttMs, nowMs);
+    this.#floorMs = this.#least.at(nowMs);
     if (this.#rttMs === null) {
       this.#rttMs = rttMs;
       this.#deviationMs = rttMs / 2;

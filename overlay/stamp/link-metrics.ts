@@ -7,6 +7,7 @@
  *
  * docs/probing.md says what that does to a step, to an outlier and to noise.
  */
+import { SlidingMinimum } from './sliding-minimum.ts';
 
 /** 5 s at 5 probes/s: long enough for a percentile, short enough that slow drifts show within seconds. */
 const WINDOW_SAMPLES = 25;
@@ -68,8 +69,7 @@ export class LinkMetrics {
   #forgotten: Window = this.#window;
   #mayReturn = false;
   #newestAtMs = 0;
-  readonly #minUs = new Float64Array(MIN_BUCKETS).fill(Number.POSITIVE_INFINITY);
-  readonly #minBucket = new Float64Array(MIN_BUCKETS).fill(-1);
+  readonly #minimumUs = new SlidingMinimum(MIN_BUCKETS, MIN_BUCKET_MS);
 
   /**
    * One RTT in integer microseconds (at least 1), of the probe `sequence`. Returns true when the level jumped (first
@@ -84,7 +84,7 @@ export class LinkMetrics {
     const { samples, levelUs } = window;
     samples.push({ sequence, rttUs, atMs: nowMs });
     if (samples.length > WINDOW_SAMPLES) samples.shift();
-    this.#addToMinimum(rttUs, nowMs);
+    this.#minimumUs.add(rttUs, nowMs);
     if (levelUs === null) {
       window.levelUs = rttUs;
       return true;
@@ -118,9 +118,10 @@ export class LinkMetrics {
   figures(nowMs: number): RttFigures {
     const { samples, levelUs } = this.#window;
     const stale = levelUs === null || nowMs - this.#newestAtMs > STALE_AFTER_MS;
+    const minRttUs = this.#minimumUs.at(nowMs);
     return {
       rttUs: stale ? null : Math.max(1, Math.round(levelUs)),
-      minRttUs: this.#minimumUs(nowMs),
+      minRttUs: Number.isFinite(minRttUs) ? minRttUs : null,
       jitterUs: stale ? null : this.#jitterUs(),
       samples: stale ? 0 : samples.length,
     };
@@ -157,23 +158,6 @@ export class LinkMetrics {
       before = sample;
     }
     return differencesUs.length < JITTER_PAIRS_MIN ? null : Math.round(percentile(sorted(differencesUs), 0.5));
-  }
-
-  #addToMinimum(rttUs: number, nowMs: number): void {
-    const bucket = Math.floor(nowMs / MIN_BUCKET_MS);
-    const slot = bucket % MIN_BUCKETS;
-    const least = this.#minBucket[slot] === bucket ? (this.#minUs[slot] ?? rttUs) : Number.POSITIVE_INFINITY;
-    this.#minBucket[slot] = bucket;
-    this.#minUs[slot] = Math.min(least, rttUs);
-  }
-
-  #minimumUs(nowMs: number): number | null {
-    const oldest = Math.floor(nowMs / MIN_BUCKET_MS) - MIN_BUCKETS + 1;
-    const least = this.#minUs.reduce(
-      (min, us, slot) => ((this.#minBucket[slot] ?? -1) >= Math.max(0, oldest) ? Math.min(min, us) : min),
-      Number.POSITIVE_INFINITY,
-    );
-    return Number.isFinite(least) ? least : null;
   }
 }
 
