@@ -2,7 +2,7 @@
  * What a load test loads: one core with its embedded store, or several on NATS, of which one steers and the others hold the agents'
  * sessions for it.
  */
-import type { ApiClient } from '../../protocol/api-client.ts';
+import { ThalwegError } from '../../protocol/error.ts';
 import { processorMs, readProcessStat } from '../../protocol/process-stat.ts';
 import { OwnCluster } from './own-cluster.ts';
 import { type CoreUsage, OwnCore } from './own-core.ts';
@@ -19,35 +19,28 @@ export interface LoadTargetOptions {
 
 export class LoadTarget {
   readonly #cluster: OwnCluster | undefined;
-  #core: OwnCore;
+  /** Of a cluster it is known when that has started. */
+  #core: OwnCore | undefined;
   #holders: readonly OwnCore[] = [];
 
   constructor({ cores, natsServers, settings }: LoadTargetOptions) {
     this.#cluster = cores > 1 ? new OwnCluster({ cores, natsServers, settings }) : undefined;
-    this.#core = new OwnCore(settings);
+    this.#core = this.#cluster === undefined ? new OwnCore(settings) : undefined;
   }
 
-  /** The one that steers. */
+  /** The one that steers. Throws internal where that is not known yet. */
   get core(): OwnCore {
+    if (this.#core === undefined) throw new ThalwegError('internal', 'the cluster was not started');
     return this.#core;
-  }
-
-  get api(): ApiClient {
-    return this.#core.api;
-  }
-
-  get holders(): readonly OwnCore[] {
-    return this.#holders;
   }
 
   /** Where agents join and have their sessions: at the only core, or at all others than the one that steers. */
   get ports(): number[] {
-    return (this.#holders.length > 0 ? this.#holders : [this.#core]).map(({ port }) => port);
+    return (this.#holders.length > 0 ? this.#holders : [this.core]).map(({ port }) => port);
   }
 
   async start(): Promise<void> {
-    if (this.#cluster === undefined) return this.#core.start();
-    await this.#core.stop();
+    if (this.#cluster === undefined) return this.core.start();
     await this.#cluster.start();
     this.#core = await this.#cluster.solver(SOLVER_MS);
     this.#holders = this.#cluster.cores.filter((core) => core !== this.#core);
@@ -56,7 +49,7 @@ export class LoadTarget {
   /** Idempotent. */
   async stop(): Promise<void> {
     await this.#cluster?.stop();
-    await this.#core.stop();
+    await this.#core?.stop();
   }
 
   /** Of the cores that hold sessions, together. */
