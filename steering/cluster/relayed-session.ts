@@ -1,7 +1,7 @@
 /** The session of an agent whose connection another core holds, at the solver: what it is told goes there, and what it says comes from there. */
 import { ThalwegError } from '../../protocol/error.ts';
 import { type CoreBody, decodeAgentFrame, encodeCoreFrame } from '../../protocol/frame-codec.ts';
-import type { NodeSession, SessionOptions, SessionOwner } from '../session/node-session.ts';
+import type { NodeSession, SessionIdentity, SessionOwner } from '../session/node-session.ts';
 import { asThalwegError, NEEDS_HUMAN, refusalOf } from '../session/refusal.ts';
 import { encodeSolverRecord } from './relay-message.ts';
 
@@ -16,22 +16,18 @@ export interface RelayedSessionDeps {
 }
 
 export class RelayedSession implements NodeSession {
-  readonly options: Omit<SessionOptions, 'heartbeatMs'>;
+  readonly options: SessionIdentity;
   epoch: bigint;
   readonly #number: number;
   readonly #deps: RelayedSessionDeps;
   #state: 'announced' | 'open' | 'closed' = 'announced';
 
   /** `number`: the holder's. `epoch`: 0 where no solver has welcomed it. */
-  constructor(deps: RelayedSessionDeps, number: number, options: Omit<SessionOptions, 'heartbeatMs'>, epoch: bigint) {
+  constructor(deps: RelayedSessionDeps, number: number, options: SessionIdentity, epoch: bigint) {
     this.#deps = deps;
     this.#number = number;
     this.options = options;
     this.epoch = epoch;
-  }
-
-  get number(): number {
-    return this.#number;
   }
 
   get isOpen(): boolean {

@@ -6,18 +6,22 @@ import type { ThalwegError } from '../../protocol/error.ts';
 import type { CoreBody } from '../../protocol/frame-codec.ts';
 import type { AgentFrame, Hello } from '../../protocol/gen/thalweg/v1/session_pb.ts';
 
-export interface SessionOptions {
+/** Whose session it is. */
+export interface SessionIdentity {
   readonly nodeId: string;
   readonly index: number;
   /** Hexadecimal serial of the certificate it came with. */
   readonly serial: string;
   readonly remoteAddress: string | null;
+}
+
+export interface SessionOptions extends SessionIdentity {
   readonly heartbeatMs: number;
 }
 
 /** After `refuse`, `end`, `restart` or a `fail`, every call is without effect. */
 export interface NodeSession {
-  readonly options: Omit<SessionOptions, 'heartbeatMs'>;
+  readonly options: SessionIdentity;
   /** Of two sessions of a node the one with the higher number is the newer one; 0: not welcomed yet, newer than any. */
   epoch: bigint;
   readonly isOpen: boolean;
