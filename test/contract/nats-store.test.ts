@@ -2,15 +2,12 @@
  * The store contract on NATS JetStream: on one server, and on three that keep a copy each. Then what it promises beyond: several
  * cores on one log.
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LoadDoor } from '../../netlab/loadtest/load-door.ts';
 import { OwnNats } from '../../netlab/loadtest/own-nats.ts';
@@ -26,28 +23,12 @@ import type { LeaseState } from '../../steering/store/nats/lease.ts';
 import { encodeLogEntry } from '../../steering/store/nats/log-entry.ts';
 import type { NatsSettings } from '../../steering/store/nats/nats-settings.ts';
 import { NatsStore } from '../../steering/store/nats/nats-store.ts';
+import { builtNatsWorker, hasNatsServer } from './built-nats-worker.ts';
 import { aKey, aNode, aToken, storeSuite } from './store-suite.ts';
 
-const hasServer = (() => {
-  try {
-    execFileSync('nats-server', ['--version']);
-    return true;
-  } catch {
-    console.warn("SKIPPED: the store contract on NATS, without nats-server (Debian's package nats-server)");
-    return false;
-  }
-})();
-
-/** The thread that speaks to NATS, built for these tests: Node 20 cannot load a `.ts` file in a worker. */
-const folder = mkdtempSync(join(tmpdir(), 'thalweg-nats-worker-'));
-const worker = pathToFileURL(join(folder, 'nats-worker.mjs'));
+const hasServer = hasNatsServer('the store contract on NATS');
+const worker = builtNatsWorker();
 let meshes = 0;
-beforeAll(async () => {
-  const input = fileURLToPath(new URL('../../steering/store/nats/nats-worker.ts', import.meta.url));
-  const build = await rolldown({ input, platform: 'node' });
-  await build.write({ file: fileURLToPath(worker), format: 'esm', codeSplitting: false });
-}, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 class Place {
   readonly #settings: NatsSettings;

@@ -3,14 +3,11 @@
  *
  *   agent ==TLS== holder --NATS-- solver
  */
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { connect } from '@nats-io/transport-node';
-import { rolldown } from 'rolldown';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OwnNats } from '../../netlab/loadtest/own-nats.ts';
 import type { NodeView, TokenCreated } from '../../protocol/api.ts';
@@ -25,26 +22,11 @@ import { coreConfigSchema, type RunningCore, runCore } from '../../steering/core
 import { SmallEngine } from '../fake/small-engine.ts';
 import { TestAgent, type TestSession } from '../fake/test-agent.ts';
 import { eventually } from '../fake/test-core.ts';
+import { builtNatsWorker, hasNatsServer } from './built-nats-worker.ts';
 
-const hasServer = (() => {
-  try {
-    execFileSync('nats-server', ['--version']);
-    return true;
-  } catch {
-    console.warn("SKIPPED: relayed sessions, without nats-server (Debian's package nats-server)");
-    return false;
-  }
-})();
-
-const folder = mkdtempSync(join(tmpdir(), 'thalweg-relay-'));
-const worker = pathToFileURL(join(folder, 'nats-worker.mjs'));
+const hasServer = hasNatsServer('relayed sessions');
+const worker = builtNatsWorker();
 let meshes = 0;
-beforeAll(async () => {
-  const input = fileURLToPath(new URL('../../steering/store/nats/nats-worker.ts', import.meta.url));
-  const build = await rolldown({ input, platform: 'node' });
-  await build.write({ file: fileURLToPath(worker), format: 'esm', codeSplitting: false });
-}, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 class ClusterCore {
   readonly engine = new SmallEngine();
