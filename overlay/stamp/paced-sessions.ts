@@ -4,6 +4,7 @@
  * with the greater address keeps to the middle between two probes of the other: so something is heard, or missed, twice
  * in an interval.
  */
+import { TokenBucket } from '../../protocol/token-bucket.ts';
 import { FAST_GUARD, NORMAL_GUARD, SUSPECT_INTERVAL_MS } from './link-guard.ts';
 import type { LinkWord } from './link-word.ts';
 import type { LoopLag } from './loop-lag.ts';
@@ -44,8 +45,8 @@ export class PacedSessions {
   #byAddress = new Map<string, ProbeSession>();
   #paces: Paces = { busyMs: 0, watchedMs: 0, idleMs: 0 };
   #stretch = 1;
-  #burstTokens = BURST_RESERVE_MIN;
-  #refilledAtMs = 0;
+  /** Probes that bursts may send. */
+  readonly #reserve = new TokenBucket({ perS: 0, most: BURST_RESERVE_MIN }, 0);
 
   /** @param ownAddress tells which end of a link adapts to the other; '': this one never does */
   constructor(lag: LoopLag, ownAddress: string) {
@@ -60,6 +61,8 @@ export class PacedSessions {
   /** Takes those of `sessions` that have a pace; returns the rest. */
   take(sessions: readonly ProbeSession[], detection: DetectionSettings | undefined, nowMs: number): ProbeSession[] {
     this.#detection = detection;
+    const perS = detection?.packetsPerSecond ?? 0;
+    this.#reserve.rate = { perS, most: Math.max(BURST_RESERVE_MIN, perS * BURST_RESERVE_S) };
     const isPaced = ({ target: { use = 'plain' } }: ProbeSession): boolean =>
       detection !== undefined && use !== 'plain';
     this.#all = sessions.filter(isPaced);
@@ -133,7 +136,6 @@ export class PacedSessions {
   /** Has the guards look at their links; what is lost has been given up. Call it when the sockets have been read. */
   judge(nowMs: number): Judgement {
     if (this.#guarded.length === 0) return NOTHING;
-    this.#refill(nowMs);
     const attentiveMs = this.#lag.attentiveMs(nowMs);
     const ask: string[] = [];
     const gone: ProbeSession[] = [];
@@ -145,13 +147,13 @@ export class PacedSessions {
         guard.restart();
         continue;
       }
-      if (attentiveMs < guard.dueMs || (guard.doubts && this.#burstTokens < 1)) continue;
+      if (attentiveMs < guard.dueMs || (guard.doubts && !this.#reserve.holds(1, nowMs))) continue;
       const doubted = guard.doubts;
       const { probe, echo, lost } = guard.step(attentiveMs, patient);
       if (guard.doubts && !doubted) doubts++;
       if (probe) {
         session.burstDue = true;
-        this.#burstTokens--;
+        this.#reserve.take(1, nowMs);
       }
       if (echo) ask.push(target.address);
       if (!lost || !health.giveUp()) continue;
@@ -195,13 +197,5 @@ export class PacedSessions {
     const mostMs = intervalMs * PHASE_STEP;
     session.dueMs += Math.min(Math.max(nearestMs, -mostMs), mostMs);
     return session;
-  }
-
-  #refill(nowMs: number): void {
-    const perSecond = this.#detection?.packetsPerSecond ?? 0;
-    const most = Math.max(BURST_RESERVE_MIN, perSecond * BURST_RESERVE_S);
-    const earned = ((nowMs - this.#refilledAtMs) / 1000) * perSecond;
-    this.#burstTokens = Math.min(most, this.#burstTokens + Math.max(0, earned));
-    this.#refilledAtMs = nowMs;
   }
 }

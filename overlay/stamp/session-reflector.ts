@@ -9,6 +9,7 @@
 import { BlockList, isIPv4 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { ThalwegError } from '../../protocol/error.ts';
+import { TokenBucket } from '../../protocol/token-bucket.ts';
 import type { LoopLag } from './loop-lag.ts';
 import { STAMP_ERROR_US } from './session-sender.ts';
 import type { StampClock } from './stamp-clock.ts';
@@ -26,17 +27,13 @@ export interface ReflectorOptions {
 /** Sessions (address, port) whose sequence numbers are kept; the least recently used goes first. About 1 MB when full. */
 const SESSIONS_MAX = 4096;
 const SOURCES_MAX = 4096;
-/** Replies per second and source address: twice what the shortest probe interval (10 ms) asks for. */
-const RATE_PER_S = 200;
-/** What piles up in the socket during a stall of a second is still answered. */
-const BURST = 200;
+/**
+ * Replies to one source address: twice what the shortest probe interval (10 ms) asks for; and what piles up in the
+ * socket during a stall of a second is still answered.
+ */
+const REPLIES = { perS: 200, most: 200 };
 
 const ERROR_ON_TIME = encodeErrorEstimate(STAMP_ERROR_US, false);
-
-interface Allowance {
-  tokens: number;
-  refilledAtMs: number;
-}
 
 export class SessionReflector {
   readonly #clock: StampClock;
@@ -44,7 +41,7 @@ export class SessionReflector {
   readonly #port: number;
   readonly #allowed: BlockList | null;
   readonly #sequences = new LRUCache<string, { next: number }>({ max: SESSIONS_MAX });
-  readonly #allowances = new LRUCache<string, Allowance>({ max: SOURCES_MAX });
+  readonly #allowances = new LRUCache<string, TokenBucket>({ max: SOURCES_MAX });
   readonly #stamp = { seconds: 0, fraction: 0 };
 
   /** Throws invalid_argument when `allowedRange` is not an IPv4 prefix. */
@@ -82,18 +79,14 @@ export class SessionReflector {
     return 'reflected';
   }
 
-  /** Token bucket per source address. */
   #takeToken(address: string, nowMs: number): boolean {
     let allowance = this.#allowances.get(address);
     if (allowance === undefined) {
-      allowance = { tokens: BURST, refilledAtMs: nowMs };
+      allowance = new TokenBucket(REPLIES, nowMs);
       this.#allowances.set(address, allowance);
     }
-    const earned = ((nowMs - allowance.refilledAtMs) / 1000) * RATE_PER_S;
-    allowance.tokens = Math.min(BURST, allowance.tokens + Math.max(0, earned));
-    allowance.refilledAtMs = nowMs;
-    if (allowance.tokens < 1) return false;
-    allowance.tokens -= 1;
+    if (!allowance.holds(1, nowMs)) return false;
+    allowance.take(1, nowMs);
     return true;
   }
 }

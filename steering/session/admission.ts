@@ -4,6 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../protocol/clock.ts';
+import { TokenBucket, type TokenRate } from '../../protocol/token-bucket.ts';
 
 export interface AdmissionOptions {
   /** Joins being worked on at the same time. */
@@ -28,7 +29,9 @@ export class Admission {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #options: AdmissionOptions;
-  readonly #failures = new LRUCache<string, { level: number; atMs: number }>({ max: MAX_REMOTES });
+  readonly #failureRate: TokenRate;
+  /** What each remote address may still fail. */
+  readonly #failures = new LRUCache<string, TokenBucket>({ max: MAX_REMOTES });
   #running = 0;
 
   /** `random` gives numbers in [0, 1). */
@@ -36,11 +39,12 @@ export class Admission {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#options = options;
+    this.#failureRate = { perS: FAILURES_PER_S, most: options.maxFailures };
   }
 
   /** Asks for a place. Every admitted caller calls `release` once. */
   enter(remoteAddress: string): AdmissionAnswer {
-    if (this.#level(remoteAddress) > this.#options.maxFailures - 1) {
+    if (!this.#failuresOf(remoteAddress).holds(1, this.#clock.monoMs())) {
       return { admitted: false, why: 'too_many_failures', retryAfterMs: this.#retryAfterMs() };
     }
     if (this.#running >= this.#options.maxConcurrent) {
@@ -54,18 +58,17 @@ export class Admission {
         if (released) return;
         released = true;
         this.#running--;
-        if (failed) {
-          this.#failures.set(remoteAddress, { level: this.#level(remoteAddress) + 1, atMs: this.#clock.monoMs() });
-        }
+        if (!failed) return;
+        const failures = this.#failuresOf(remoteAddress);
+        failures.take(1, this.#clock.monoMs());
+        this.#failures.set(remoteAddress, failures);
       },
     };
   }
 
-  /** Failures of an address that are not yet forgiven. */
-  #level(remoteAddress: string): number {
-    const entry = this.#failures.get(remoteAddress);
-    if (entry === undefined) return 0;
-    return Math.max(0, entry.level - ((this.#clock.monoMs() - entry.atMs) / 1000) * FAILURES_PER_S);
+  /** Of one that has not failed lately: a new one, which is kept when it fails. */
+  #failuresOf(remoteAddress: string): TokenBucket {
+    return this.#failures.get(remoteAddress) ?? new TokenBucket(this.#failureRate, this.#clock.monoMs());
   }
 
   #retryAfterMs(): number {
