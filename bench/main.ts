@@ -22,14 +22,14 @@ import { benchRemoval, REMOVAL_KEYS } from './removal.ts';
 import { benchSessionPlan, benchSessionPlanScale } from './session-plan.ts';
 import { benchSimulate, SIMULATE_KEYS } from './simulate.ts';
 import { benchSimulateLoad, SIMULATE_LOAD_KEYS } from './simulate-load.ts';
-import { benchSolverFailover } from './solver-failover.ts';
+import { benchSolverFailover, VICTIMS } from './solver-failover.ts';
 import { makeSpfGraph, SPF_GRAPH_KEYS, SPF_KEYS, spfOptions } from './spf/spf-arguments.ts';
 import { benchSpf } from './spf/spf-bench.ts';
 import { benchSteering, STEERING_KEYS } from './steering-steps.ts';
 import { benchTrafficEngineering, TE_KEYS } from './te/te-bench.ts';
 import { plotUtilisation, TE_PLOT_KEYS } from './te/te-plot.ts';
 import { benchThroughput } from './throughput.ts';
-import { text, type Values, whole } from './values.ts';
+import { oneOf, text, type Values, whole } from './values.ts';
 
 interface Benchmark {
   /** The keys it takes, without dashes. */
@@ -131,7 +131,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
         agents: whole(values, 'agents', { otherwise: 12, least: 3, most: 500 }),
         cores: whole(values, 'cores', { otherwise: 3, least: 2, most: 9 }),
         natsServers: whole(values, 'nats', { otherwise: 3, most: 5 }),
-        victim: values['victim'] === 'holder' ? 'holder' : 'solver',
+        victim: oneOf(values, 'victim', VICTIMS),
       }),
   },
   'do-no-harm': { keys: ['data'], run: async (values) => benchDoNoHarm(text(values, 'data')) },

@@ -15,19 +15,22 @@ import type { TokenCreated } from '../protocol/api.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { ThalwegError } from '../protocol/error.ts';
 
+/** The core that steers, or one that holds sessions for it. */
+export const VICTIMS = ['solver', 'holder'] as const;
+type Victim = (typeof VICTIMS)[number];
+
 export interface SolverFailoverOptions {
   readonly rounds: number;
   readonly seed: number;
   readonly agents: number;
   readonly cores: number;
   readonly natsServers: number;
-  /** The core that steers, or one that holds sessions for it. */
-  readonly victim: 'solver' | 'holder';
+  readonly victim: Victim;
 }
 
 export interface SolverFailoverResult {
   readonly rounds: number;
-  readonly victim: 'solver' | 'holder';
+  readonly victim: Victim;
   readonly agents: number;
   /** Sessions that the killed cores held, each of which ended, and those that another core held and that ended all the same. */
   readonly sessionsOfVictims: number;

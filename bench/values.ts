@@ -23,3 +23,14 @@ export function text(values: Values, key: string): string {
   if (given !== undefined && given !== '') return given;
   throw new ThalwegError('invalid_argument', `--${key} is missing`, { nextStep: `give --${key}` });
 }
+
+/** One of `known`; the first of them where none is given. Throws `invalid_argument` on anything else. */
+export function oneOf<T extends string>(values: Values, key: string, known: readonly [T, ...T[]]): T {
+  const given = values[key];
+  if (given === undefined) return known[0];
+  const found = known.find((each) => each === given);
+  if (found !== undefined) return found;
+  throw new ThalwegError('invalid_argument', `--${key} ${given} is not one of: ${known.join(', ')}`, {
+    nextStep: `give --${key} ${known.join('|')}`,
+  });
+}
