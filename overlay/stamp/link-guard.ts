@@ -109,6 +109,7 @@ export class LinkGuard {
   /** When the probes that are not answered were sent, oldest first. */
   readonly #underWay: number[] = [];
   #rttMs: number | null = null;
+  #lastRttMs = 0;
   #deviationMs = 0;
   #loss = 0;
   #greyScore = 0;
@@ -259,9 +260,9 @@ export class LinkGuard {
     return Math.min(replyMs, this.#peerDueMs + this.#slackMs);
   }
 
-  /** What is sent here waits behind other packets. */
+  /** What is sent here waits behind other packets: by the usual round trip, or already by the last, since a queue fills at once. */
   get #queues(): boolean {
-    const waitMs = (this.#rttMs ?? 0) - this.#floorMs;
+    const waitMs = Math.max(this.#rttMs ?? 0, this.#lastRttMs) - this.#floorMs;
     return waitMs >= Math.max(QUEUE_MIN_MS, this.#floorMs * QUEUE_SHARE);
   }
 
@@ -297,6 +298,7 @@ export class LinkGuard {
   #noteRtt(rttMs: number, nowMs: number): void {
     this.#least.add(rttMs, nowMs);
     this.#floorMs = this.#least.at(nowMs);
+    this.#lastRttMs = rttMs;
     if (this.#rttMs === null) {
       this.#rttMs = rttMs;
       this.#deviationMs = rttMs / 2;

@@ -113,13 +113,15 @@ export class PacedSessions {
     return dueMs;
   }
 
+  /** A link whose guard wants a probe at once. */
+  takeBurst(): ProbeSession | undefined {
+    const session = this.#guarded.find(({ burstDue }) => burstDue);
+    if (session !== undefined) session.burstDue = false;
+    return session;
+  }
+
   /** The link whose probe is due at `nowMs`; its next time is set. */
   takeDue(nowMs: number): ProbeSession | undefined {
-    for (const session of this.#guarded) {
-      if (!session.burstDue) continue;
-      session.burstDue = false;
-      return session;
-    }
     for (const session of this.#all) {
       if (session.dueMs > nowMs + GATHER_MS) continue;
       const intervalMs = this.intervalMs(session);

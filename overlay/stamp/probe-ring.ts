@@ -8,6 +8,9 @@
  *     sender sequence     10    11    12    13    14          missing: 11, 12, 13
  *     reflector sequence   7     -     -     -     9          it reflected one of them (8): 1 lost in, 2 lost out
  *
+ * Probes of a burst that settles a doubt are not counted: they are sent where something is wrong already, a dozen within a tenth of a
+ * second, and would make that moment a fifth of the window. What is missing beside them is shared out by direction alike.
+ *
  * Probes after the newest answer are not counted: they may be under way, and nobody knows where they were lost.
  * A reflector that began anew counts from 0 again: probes without an answer from before that are not counted either, since
  * nobody was there to answer them. (A stateless reflector copies the sender's number; all loss then shows as inbound.)
@@ -34,6 +37,8 @@ export interface DirectionalLoss {
 
 export class ProbeRing {
   readonly #state = new Uint8Array(RING_PROBES);
+  /** 1: of a burst. */
+  readonly #burst = new Uint8Array(RING_PROBES);
   readonly #sentAtMs = new Float64Array(RING_PROBES);
   readonly #sentAttentiveMs = new Float64Array(RING_PROBES);
   readonly #t1Seconds = new Uint32Array(RING_PROBES);
@@ -53,10 +58,11 @@ export class ProbeRing {
   }
 
   /** Notes the probe `nextSequence` as sent and returns its sequence number. */
-  record(sentAtMs: number, attentiveMs: number, t1Seconds: number, t1Fraction: number): number {
+  record(sentAtMs: number, attentiveMs: number, t1Seconds: number, t1Fraction: number, isBurst = false): number {
     const sequence = this.#next;
     const slot = sequence % RING_PROBES;
     this.#state[slot] = WAITING;
+    this.#burst[slot] = isBurst ? 1 : 0;
     this.#sentAtMs[slot] = sentAtMs;
     this.#sentAttentiveMs[slot] = attentiveMs;
     this.#t1Seconds[slot] = t1Seconds;
@@ -107,7 +113,7 @@ export class ProbeRing {
     this.#lossFloor = this.#total;
   }
 
-  /** Loss over the newest 50 probes up to the newest answered one. Null while fewer than 10 can be judged. */
+  /** Loss over the newest 50 probes, but for bursts, up to the newest answered one. Null while fewer than 10 can be judged. */
   loss(attentiveMs: number, replyTimeoutMs: number): DirectionalLoss {
     const oldest = Math.min(this.#total - this.#lossFloor, RING_PROBES);
     let counted = 0;
@@ -115,6 +121,7 @@ export class ProbeRing {
     let lostIn = 0;
     let laterSequence: number | null = null;
     let missing = 0;
+    let missingOfBursts = 0;
     let underWay = false;
     for (let back = 0; back < oldest && counted < LOSS_WINDOW_PROBES; back++) {
       const slot = ((this.#next - 1 - back) >>> 0) % RING_PROBES;
@@ -124,25 +131,29 @@ export class ProbeRing {
         // without any missing, one probe overtook the other
         if (grown < 0 && missing > 0) break;
         if (laterSequence !== null && !underWay) {
-          const reflected = Math.min(Math.max(grown - 1, 0), missing);
-          lostOut += missing - reflected;
+          const counting = missing - missingOfBursts;
+          const reflected = missing === 0 ? 0 : Math.min(Math.max(grown - 1, 0) / missing, 1) * counting;
+          lostOut += counting - reflected;
           lostIn += reflected;
-          counted += missing;
+          counted += counting;
         }
-        counted++;
+        if (this.#burst[slot] === 0) counted++;
         laterSequence = sequence;
         missing = 0;
+        missingOfBursts = 0;
         underWay = false;
       } else if (laterSequence !== null) {
         missing++;
+        if (this.#burst[slot] === 1) missingOfBursts++;
         const ageMs = attentiveMs - (this.#sentAttentiveMs[slot] ?? 0);
         if (this.#state[slot] === WAITING && ageMs <= replyTimeoutMs) underWay = true;
       }
     }
     if (counted < LOSS_PROBES_MIN) return { outPpm: null, inPpm: null };
+    const arrived = counted - lostOut;
     return {
       outPpm: Math.round((lostOut / counted) * 1e6),
-      inPpm: Math.round((lostIn / (counted - lostOut)) * 1e6),
+      inPpm: arrived === 0 ? null : Math.round((lostIn / arrived) * 1e6),
     };
   }
 }

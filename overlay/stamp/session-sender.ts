@@ -168,7 +168,8 @@ export class SessionSender {
 
   /** The next probe that is due at `nowMs`, stamped and noted as sent; undefined when none is. */
   takeDueProbe(nowMs: number): OutgoingProbe | undefined {
-    const session = this.#paced.takeDue(nowMs) ?? this.#takeEager(nowMs) ?? this.#takeScheduled(nowMs);
+    const burst = this.#paced.takeBurst();
+    const session = burst ?? this.#paced.takeDue(nowMs) ?? this.#takeEager(nowMs) ?? this.#takeScheduled(nowMs);
     if (session === undefined) return undefined;
     const { ring, target, guard, health } = session;
     const isPaced = this.#paced.has(session);
@@ -176,7 +177,8 @@ export class SessionSender {
     const sentAtMs = this.#clock.monoMs();
     this.#clock.ntpAt(sentAtMs, this.#t1);
     const attentiveMs = this.#lag.attentiveMs(sentAtMs);
-    const sequence = ring.record(sentAtMs, attentiveMs, this.#t1.seconds, this.#t1.fraction);
+    const { seconds, fraction } = this.#t1;
+    const sequence = ring.record(sentAtMs, attentiveMs, seconds, fraction, burst !== undefined);
     encodeProbe(packet, sequence, this.#t1, STAMP_ERROR);
     if (isPaced) {
       encodeWord(packet, {

@@ -238,6 +238,21 @@ describe('link guard', () => {
     expect(verdictAfterMs(90)).toBeLessThan(800);
   });
 
+  it('knows a queue by the first reply that waited in it, and forgets it with the first that did not', () => {
+    const verdictAfterMs = (rttsMs: readonly number[]): number => {
+      const guard = new LinkGuard();
+      let nowMs = trusted(guard);
+      for (const rttMs of rttsMs) {
+        guard.probeSent(nowMs);
+        guard.replied(nowMs, nowMs + rttMs);
+        nowMs += 100;
+      }
+      return (run(guard, nowMs, 3000, () => false).lostAtMs ?? Number.NaN) - nowMs;
+    };
+    expect(verdictAfterMs([60])).toBeGreaterThan(500);
+    expect(verdictAfterMs([60, RTT_MS])).toBeLessThan(200);
+  });
+
   it('counts a path that became longer for good as that after five minutes, not as a queue', () => {
     const guard = new LinkGuard();
     const quiet = trusted(guard);
