@@ -152,6 +152,20 @@ export class CapacityBook {
     return learned(this.#out.get(from)?.get(to)?.rate.value ?? null);
   }
 
+  /** The most that a link of the node is known to carry, in either direction; 0: nothing is known of any. */
+  mostLearned(index: number): number {
+    let most = 0;
+    for (const side of [this.#out, this.#in]) {
+      for (const { rate } of side.get(index)?.values() ?? []) most = Math.max(most, rate.value ?? 0);
+    }
+    return most;
+  }
+
+  /** What a link has carried lately without being bad for it. */
+  proven(from: number, to: number): number {
+    return this.#out.get(from)?.get(to)?.proven ?? 0;
+  }
+
   uplink(index: number): Capacity {
     const access = this.#access.get(index);
     const configured = access?.limits.uplinkBytesPerSecond ?? null;

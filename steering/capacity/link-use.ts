@@ -4,11 +4,12 @@
  *   bad        loss towards the peer >= 2 %, or RTT >= 1.5 base and RTT >= base + 10 ms; base is the least RTT seen (it rises by
  *              1 % a minute, so that a longer underlay path is learned too)
  *   a spell    it is bad while it carries something
- *   full       the spell lasts for 6 s; or load went and the queue with it, within 2.5 s of each other (a link that got longer by
- *              itself stays long when it is left), and there was loss in the spell, or it is the second such spell in a minute
+ *   full       the spell lasts for 6 s; or the far end counted the same twice, less than nine tenths of what was sent, while there
+ *              is a queue; or load went and the queue with it, within 2.5 s of each other (a link that got longer by itself
+ *              stays long when it is left), and there was loss in the spell, or it is the second such spell in a minute
  *   by itself  it is bad for longer with little on it: what was learned is forgotten, and its RTT becomes the base
  *
- * The second sign of "full" is what steering by latency leaves behind: a link that fills is left within a second or two, and
+ * The last sign of "full" is what steering by latency leaves behind: a link that fills is left within a second or two, and
  * filled again when the next one was full as well. Without it, nobody would know what any of them carries.
  */
 import type { CapacityOptions } from './capacity-book.ts';
@@ -21,10 +22,18 @@ const LITTLE = 0.5;
 const RELEASE_MS = 2_500;
 /** One spell without loss may be chance: another soon after is not. */
 const SECOND_SPELL_MS = 60_000;
-/** Less than this part of what was sent arrives of no overload that is left within seconds. */
+/** Less than this part of what was sent arrives of no overload; of one that is left within seconds, a second shows a part. */
 const LEAST_DELIVERED = 0.25;
+const LEAST_GUESSED = 0.5;
+/** What arrives of an overload is the same from second to second, and clearly less than what is sent. */
+const SAME = 0.05;
+const MOST_DELIVERED = 0.9;
 /** So long it must be slow, or lossy, with little on it: loss is counted over 10 s. */
 const SLOW_BY_ITSELF_MS = 3_000;
+/** So long a link must carry something before that has proven to fit: a queue fills, and is told, within this. */
+const PROVEN_AFTER_MS = 3_000;
+/** What a link once carried says little of it hours later. */
+const PROVEN_HALVES_MS = 1_800_000;
 const LOSSY_BY_ITSELF_MS = 15_000;
 
 /** What the sending end says of a link at one moment; null: not measured. Rates in bytes per second. */
@@ -36,10 +45,13 @@ export interface CarriedSample {
 
 interface Spell {
   readonly sinceMs: number;
-  /** Most that was delivered, and sent, in one report of it; and what was sent less what probes lost. */
+  /** Most that was delivered, and sent, in one report of it. */
   deliveredPeak: number;
-  netPeak: number;
   sentPeak: number;
+  /** What was delivered last; null: the far end has not said. */
+  delivered: number | null;
+  /** More was sent than arrived, and what arrived was the same twice. */
+  overflows: boolean;
   wasSlow: boolean;
   wasLossy: boolean;
   /** Since when load or queue are gone; null: both are there. */
@@ -55,8 +67,10 @@ export class LinkUse {
   atMs: number;
   /** The spell has lasted long enough. */
   congested = false;
-  /** When it was last found to be full. */
+  /** When load last made it slow: it was found to be full, or its queue went with its load. */
   fullAtMs = Number.NEGATIVE_INFINITY;
+  /** The most that it carried lately without being bad for it. */
+  proven = 0;
   /** A queue or loss shows, whatever the link carries itself. */
   isQueued = false;
   isLossy = false;
@@ -65,6 +79,10 @@ export class LinkUse {
   #sentBefore = 0;
   #rttUs: number | null = null;
   #isSlow = false;
+  #slowAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when it has not been bad, and the least that it carried since; Infinity: it is bad. */
+  #goodSinceMs = Number.POSITIVE_INFINITY;
+  #leastCarried = 0;
   #lossPpm = 0;
   #delivered: number | null = null;
   #deliveredAtMs = Number.NEGATIVE_INFINITY;
@@ -97,7 +115,15 @@ export class LinkUse {
     this.#delivered = bytesPerSecond;
     this.#deliveredAtMs = nowMs;
     const spell = this.#spell;
-    if (spell !== null) spell.deliveredPeak = Math.max(spell.deliveredPeak, bytesPerSecond);
+    if (spell === null) return;
+    spell.deliveredPeak = Math.max(spell.deliveredPeak, bytesPerSecond);
+    const before = spell.delivered ?? 0;
+    spell.delivered = bytesPerSecond;
+    const sent = Math.min(this.#sent, this.#sentBefore);
+    // a number that is told again is of the same second
+    const isSame = bytesPerSecond !== before && Math.abs(bytesPerSecond - before) <= before * SAME;
+    const isPart = bytesPerSecond >= sent * LEAST_DELIVERED && bytesPerSecond <= sent * MOST_DELIVERED;
+    if (this.#isSlow && isPart && isSame) spell.overflows = true;
   }
 
   /** What the sending end says. False: it told no rate. `learn` follows when it is known whose fault it is. */
@@ -113,27 +139,45 @@ export class LinkUse {
     this.isQueued = rttUs !== null && rttUs >= base + leastRiseUs;
     this.isLossy = (lossOutPpm ?? 0) >= lossPpm;
     this.#lossPpm = lossOutPpm ?? 0;
+    const isSlow = this.isQueued && (rttUs ?? 0) >= base * rttRatio;
+    this.#isSlow = isSlow;
+    if (isSlow) this.#slowAtMs = nowMs;
+    this.#rttUs = rttUs;
     if (sentBytesPerSecond === null) return false;
     this.#carriedBefore = this.carried;
     this.#sentBefore = this.#sent;
     this.#sent = sentBytesPerSecond;
-    const isSlow = this.isQueued && (rttUs ?? 0) >= base * rttRatio;
-    this.#isSlow = isSlow;
-    this.#rttUs = rttUs;
     const isBad = isSlow || this.isLossy;
     if (this.#spell === null && isBad && this.#sent >= leastBytesPerSecond) {
       this.#spell = {
         sinceMs: nowMs,
         deliveredPeak: 0,
-        netPeak: 0,
         sentPeak: this.#sent,
-        wasSlow: false,
+        delivered: null,
+        overflows: false,
+        // where nothing was carried the counters are read seldom: the queue may be told before the load is
+        wasSlow: nowMs <= this.#slowAtMs + RELEASE_MS,
         wasLossy: false,
         endingSinceMs: null,
       };
     }
     if (this.#spell !== null) this.#goOn(this.#spell, isSlow, nowMs);
+    this.#prove(this.#spell === null, elapsedMs, nowMs);
     return true;
+  }
+
+  /** What was carried all the time while a queue would have shown. */
+  #prove(isGood: boolean, elapsedMs: number, nowMs: number): void {
+    this.proven *= 2 ** (-elapsedMs / PROVEN_HALVES_MS);
+    if (!isGood) this.#goodSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.#goodSinceMs === Number.POSITIVE_INFINITY) {
+      this.#goodSinceMs = nowMs;
+      this.#leastCarried = this.carried;
+    } else this.#leastCarried = Math.min(this.#leastCarried, this.carried);
+    if (nowMs < this.#goodSinceMs + PROVEN_AFTER_MS) return;
+    this.proven = Math.max(this.proven, this.#leastCarried);
+    this.#goodSinceMs = nowMs;
+    this.#leastCarried = this.carried;
   }
 
   /** Takes what is carried now into what the link can carry. `blameless`: its access is full, or may be. */
@@ -152,11 +196,10 @@ export class LinkUse {
     spell.wasSlow ||= isSlow;
     spell.wasLossy ||= this.isLossy;
     spell.sentPeak = Math.max(spell.sentPeak, this.#sent);
-    spell.netPeak = Math.max(spell.netPeak, this.#sent * (1 - this.#lossPpm / 1e6));
     const loadWent = this.#sent < spell.sentPeak * LITTLE;
     if (!loadWent && (isSlow || this.isLossy)) {
       spell.endingSinceMs = null;
-      this.congested = nowMs >= spell.sinceMs + this.#options.persistMs;
+      this.congested = spell.overflows || nowMs >= spell.sinceMs + this.#options.persistMs;
       if (this.congested) this.fullAtMs = nowMs;
       return;
     }
@@ -164,19 +207,20 @@ export class LinkUse {
     spell.endingSinceMs ??= nowMs;
     if (loadWent && spell.wasSlow && !isSlow) {
       const isProven = spell.wasLossy || nowMs <= this.#releasedAtMs + SECOND_SPELL_MS;
-      if (isProven) this.#guess(spell, nowMs);
+      if (isProven) this.#guess(spell);
       this.#releasedAtMs = nowMs;
+      // whatever it carries: the loss that probes still count is of the load that has gone
+      this.fullAtMs = nowMs;
       this.#learnedAtMs = nowMs;
       this.#spell = null;
     } else if (nowMs > spell.endingSinceMs + RELEASE_MS) this.#spell = null;
   }
 
-  #guess({ netPeak, deliveredPeak, sentPeak }: Spell, nowMs: number): void {
-    const peak = this.#delivered === null ? netPeak : deliveredPeak;
-    // what the far end counted is of other seconds than the spell's
-    if (peak < Math.max(this.#options.leastBytesPerSecond, sentPeak * LEAST_DELIVERED)) return;
-    this.rate.guess(peak);
-    this.fullAtMs = nowMs;
+  /** Only from what the far end counted: what was sent into a queue is more than the link carries. */
+  #guess({ deliveredPeak, sentPeak }: Spell): void {
+    // what it counted is of other seconds than the spell's
+    if (deliveredPeak < Math.max(this.#options.leastBytesPerSecond, sentPeak * LEAST_GUESSED)) return;
+    this.rate.guess(deliveredPeak);
   }
 
   /** Bad with little on it, for longer than what is measured lags behind: load is not why. */

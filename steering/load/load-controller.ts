@@ -8,11 +8,12 @@
  *
  *   calm       nothing above `calmUtilisation`: the shortest paths, until something is
  *   broken     tables in force lost a link or a node: at once
- *   learned    a link or access of which nothing was known turns out to be full: as soon as measured demand says so too
+ *   learned    a link or access of which nothing was known turns out to be full, a link has come, or a node that could not be told
+ *              anything can: as soon as measured demand says so too, or once more is sent than fits
  *   urgent     the worst is a good deal worse than planned, in two looks on end: at once, on what is known by then
  *   settled    the busy part of the network moved: judged once, when it has had time to come to rest; planned anew, for the
  *              mean of the demand, if it is elsewhere then
- *   overload   more is sent than fits, for half a minute since the last plan: planned anew
+ *   overload   more is sent than fits, 10 s after the last plan: planned anew
  *   kept       anything else; also a plan that does not gain `leastGain`, and more the more routes it moves
  *
  * Only a move of the mean leads to a judgement, and what was judged is what the next move is measured from: what noise does
@@ -64,7 +65,7 @@ export const DEFAULT_LOAD_CONTROLLER_OPTIONS: LoadControllerOptions = {
   meanMs: 20_000,
   settleMs: 35_000,
   homeMs: 60_000,
-  overloadMs: 30_000,
+  overloadMs: 10_000,
   leastGain: 0.08,
   churnGain: 0.05,
 };
@@ -73,6 +74,8 @@ export const DEFAULT_LOAD_CONTROLLER_OPTIONS: LoadControllerOptions = {
 export interface LoadSituation {
   /** RTTs without queues: what load adds to them is in the demand already. */
   readonly network: TrafficNetwork;
+  /** Grows when a capacity becomes known. */
+  readonly learnings: number;
   /** As it is measured now. */
   readonly demand: TrafficDemand;
   /** What forwards now, and whether that is other than the shortest paths. */
@@ -108,7 +111,8 @@ export class LoadController {
   #urgentSinceMs: number | null = null;
   readonly #looks = new LoadLooks();
   #network: TrafficNetwork | null = null;
-  /** A capacity became known, and no plan has taken it in. */
+  #learnings = 0;
+  /** A capacity became known, or other ways are open, and no plan has taken it in. */
   #isNews = false;
   /** How often a plan was asked for, and how often what came was not worth its moves. */
   readonly counters = { plans: 0, refused: 0 };
@@ -123,9 +127,10 @@ export class LoadController {
 
   look(situation: LoadSituation, nowMs: number): LoadLook {
     const o = this.#options;
-    const { network, demand, inForce, spread } = situation;
+    const { network, demand, inForce, spread, learnings } = situation;
     const { calmUtilisation } = o.traffic;
-    if (this.#compare(network)) this.#isNews = true;
+    if (this.#compare(network) || learnings > this.#learnings) this.#isNews = true;
+    this.#learnings = learnings;
     const matrix = demandByDestination(demand, network.nodeCount);
     const use = utilisations(network, forwardedLoads(network, inForce, matrix));
     const utilisation = most(use);
@@ -153,7 +158,8 @@ export class LoadController {
     }
     const isUrgent = isLoaded && utilisation > (1 + o.urgentShare) * Math.max(this.#judged, calmUtilisation);
     this.#urgentSinceMs = isUrgent ? (this.#urgentSinceMs ?? nowMs) : null;
-    if (isUrgent && this.#isNews) return plan('learned', use, demand);
+    const isWaitedFor = utilisation > 1 && nowMs >= this.#plannedMs + o.urgentMs;
+    if (this.#isNews && (isUrgent || isWaitedFor)) return plan('learned', use, demand);
     if (nowMs < this.#plannedMs + o.restMs) return keep;
     // a rise is known by the newest look; otherwise the mean is better
     if (this.#urgentSinceMs !== null && nowMs >= this.#urgentSinceMs + o.urgentMs) return plan('urgent', use, demand);
@@ -207,22 +213,18 @@ export class LoadController {
     this.#movingSinceMs = null;
   }
 
-  /** True where a capacity that was unknown is known. Other nodes or links: what was seen is of no use. */
+  /** True where other ways are open than before. Of other nodes or links what was seen is of no use. */
   #compare(network: TrafficNetwork): boolean {
     const before = this.#network;
     this.#network = network;
     if (before === null || before === network) return false;
-    if (before.nodeCount !== network.nodeCount || !same(before.from, network.from) || !same(before.to, network.to)) {
-      this.#accepted = null;
-      this.#movingSinceMs = null;
-      this.#looks.forget();
-      return false;
+    if (before.nodeCount === network.nodeCount && same(before.from, network.from) && same(before.to, network.to)) {
+      return !same(before.forwards, network.forwards);
     }
-    return (
-      isKnownSince(before.capacityBps, network.capacityBps) ||
-      isKnownSince(before.uplinkBps, network.uplinkBps) ||
-      isKnownSince(before.downlinkBps, network.downlinkBps)
-    );
+    this.#accepted = null;
+    this.#movingSinceMs = null;
+    this.#looks.forget();
+    return true;
   }
 
   /** Whether what is measured in the mean asks for a plan. A move of it is judged once. */
@@ -249,11 +251,6 @@ export class LoadController {
   }
 }
 
-function same(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((value, i) => value === b[i]);
-}
-
-function isKnownSince(before: Float64Array | undefined, now: Float64Array | undefined): boolean {
-  const isKnown = (bps: number | undefined): boolean => bps !== undefined && bps !== Number.POSITIVE_INFINITY;
-  return now?.some((bps, i) => isKnown(bps) && !isKnown(before?.[i])) ?? false;
+function same(a: ArrayLike<number> = [], b: ArrayLike<number> = []): boolean {
+  return a.length === b.length && Array.prototype.every.call(a, (value, i) => value === b[i]);
 }

@@ -15,6 +15,8 @@ import type { TrafficNetwork } from '../traffic-engineering/traffic-network.ts';
 
 /** Demand is counted inside the tunnel; links carry 60 to 96 bytes more with each packet of about 1,400. */
 export const TUNNEL_FACTOR = 1.05;
+/** A link of unknown capacity is counted on for so many times what it bears: as long as it carries that, it is calm. */
+const PROVEN_GROWTH = 3;
 /** A link that carries more than this share of its capacity may be slow because of it. */
 const USED_SHARE = 0.3;
 
@@ -23,6 +25,8 @@ export interface LoadInput {
   readonly nodes: readonly number[];
   readonly network: TrafficNetwork;
   readonly demand: TrafficDemand;
+  /** Grows when a capacity becomes known. */
+  readonly learnings: number;
   /** Groups that the engine was given and still uses. */
   readonly inForce: LoadGroups;
 }
@@ -31,6 +35,7 @@ export function loadInput(mesh: MeshState, nowMs: number): LoadInput {
   const { graph, traffic } = mesh;
   const nodes = [...mesh.nodes.values()].filter((node) => node.everConnected).sort((a, b) => a.index - b.index);
   const numberOf = new Map(nodes.map(({ index }, i) => [index, i]));
+  const mostLearned = nodes.map(({ index }) => traffic.capacity.mostLearned(index));
   const [from, to, rttUs, capacityBps]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (const [i, node] of nodes.entries()) {
     for (const [k, peer] of nodes.entries()) {
@@ -39,7 +44,8 @@ export function loadInput(mesh: MeshState, nowMs: number): LoadInput {
       from.push(i);
       to.push(k);
       rttUs.push(priceUs(mesh, node.index, peer.index, capacity, nowMs) + mesh.options.cost.transitHopUs);
-      capacityBps.push(bits(capacity));
+      const around = Math.max(mostLearned[i] ?? 0, mostLearned[k] ?? 0);
+      capacityBps.push(bits(capacity ?? assumed(around, traffic.capacity.proven(node.index, peer.index))));
     }
   }
   const network: TrafficNetwork = {
@@ -54,15 +60,29 @@ export function loadInput(mesh: MeshState, nowMs: number): LoadInput {
     forwards: Uint8Array.from(nodes, (node) => (mesh.isUsedAsTransit(node) && !node.table.frozen ? 1 : 0)),
   };
   const demand = demandOf(mesh, numberOf, nowMs);
-  return { nodes: nodes.map(({ index }) => index), network, demand, inForce: groupsInForce(mesh) };
+  const { learnings } = traffic.capacity;
+  return { nodes: nodes.map(({ index }) => index), network, demand, learnings, inForce: groupsInForce(mesh) };
+}
+
+/**
+ * What to count on, in bytes per second, of a link of which nothing is known but what other links of its ends carry at most, and what it
+ * has borne itself. So it gets its share at once and more as it bears that, but never at once all that others cannot carry. Null: nothing
+ * is known around it either.
+ */
+function assumed(around: number, proven: number): number | null {
+  return around === 0 ? null : Math.max(around, PROVEN_GROWTH * proven);
 }
 
 function priceUs(mesh: MeshState, from: number, to: number, capacity: number | null, nowMs: number): number {
   const { capacity: book } = mesh.traffic;
-  const total = mesh.links.get(from, to)?.filter.effective?.totalUs ?? 0;
+  const filter = mesh.links.get(from, to)?.filter;
+  const damped = filter?.effective?.totalUs ?? 0;
+  // a loss or a queue that has gone is not waited for: the slow loop does not follow every reading anyway
+  const total = filter === undefined || filter.held ? damped : Math.min(damped, filter.undamped?.totalUs ?? damped);
   const base = book.baseRttUs(from, to);
   const carried = book.carried(from, to, nowMs) ?? 0;
-  const isLoads = capacity !== null && (carried > capacity * USED_SHARE || isFull(book, from, to, nowMs));
+  const isUsed = capacity !== null && carried > capacity * USED_SHARE;
+  const isLoads = isUsed || isFull(book, from, to, nowMs);
   return base !== null && isLoads ? Math.min(base, total) : total;
 }
 

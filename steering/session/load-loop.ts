@@ -123,12 +123,12 @@ export class LoadLoop {
   #look(): void {
     const nowMs = this.#clock.monoMs();
     const input = this.#loop.engine.loadInput(nowMs);
-    const { network, demand, nodes, inForce } = input;
+    const { network, demand, nodes, inForce, learnings } = input;
     if (nodes.length < 2 || nodes.length > this.#options.maxNodes) return;
     const latency = latencyTables(input);
     const { tables, whole } = tablesInForce(input, latency);
     const spread = inForce.size > 0;
-    const look = this.#controller.look({ network, demand, inForce: tables, spread, whole }, nowMs);
+    const look = this.#controller.look({ network, demand, learnings, inForce: tables, spread, whole }, nowMs);
     const byLatency = forwardedLoads(network, latency, demandByDestination(demand, network.nodeCount));
     this.#seen = {
       state: spread ? 'spread' : 'calm',

@@ -84,7 +84,7 @@ export class SmallEngine implements SteeringEngine {
   loadInput(): LoadInput {
     const none = { from: new Int32Array(0), to: new Int32Array(0) };
     const network = { nodeCount: 0, ...none, rttUs: new Float64Array(0), capacityBps: new Float64Array(0) };
-    return { nodes: [], network, demand: { ...none, rateBps: new Float64Array(0) }, inForce: new Map() };
+    return { nodes: [], network, demand: { ...none, rateBps: new Float64Array(0) }, learnings: 0, inForce: new Map() };
   }
 
   accessConfigured(): void {}

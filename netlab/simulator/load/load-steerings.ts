@@ -63,7 +63,7 @@ export class LoopSteering implements LoadSteering {
     this.#base.tick(nowMs);
     const network = { ...this.#network, rttUs: this.#base.levelUs };
     const look = this.controller.look(
-      { network, demand, inForce: this.#tables, spread: this.#isSpread, whole: true },
+      { network, demand, learnings: 0, inForce: this.#tables, spread: this.#isSpread, whole: true },
       nowMs,
     );
     if (look.kind === 'keep') return null;

@@ -118,6 +118,47 @@ describe('CapacityBook', () => {
     expect(book.link(1, 3).bytesPerSecond).toBe(1_200_000);
   });
 
+  describe('where more is sent than arrives', () => {
+    /** Every second both ends tell, the far one first. */
+    function overload(
+      book: CapacityBook,
+      { sent, arrives, rttUs = 60_000 }: { sent: number; arrives: readonly number[]; rttUs?: number },
+    ) {
+      report(book, 1, 2, 0, 0, 11_000);
+      report(book, 1, 2, 1000, sent, rttUs);
+      arrives.forEach((receivedBytesPerSecond, i) => {
+        const back = { to: 1, sentBytesPerSecond: 0, rttUs: 11_000, lossOutPpm: 0, receivedBytesPerSecond };
+        book.observe(2, [back], 1600 + i * 1000);
+        report(book, 1, 2, 2000 + i * 1000, sent, rttUs);
+      });
+    }
+
+    it('takes a link for full as soon as the same has arrived twice', () => {
+      const book = new CapacityBook();
+      overload(book, { sent: 1_900_000, arrives: [700_000, 1_200_000, 1_210_000] });
+      expect(book.link(1, 2)).toEqual({ bytesPerSecond: 1_210_000, source: 'learned' });
+    });
+
+    it.each([
+      ['what arrives still changes', { sent: 1_900_000, arrives: [700_000, 1_000_000, 1_200_000] }],
+      ['all that is sent arrives', { sent: 1_250_000, arrives: [1_200_000, 1_210_000, 1_200_000] }],
+      ['there is no queue', { sent: 1_900_000, arrives: [1_200_000, 1_210_000, 1_200_000], rttUs: 11_000 }],
+      ['the far end counts next to nothing', { sent: 1_900_000, arrives: [200_000, 200_000, 200_000] }],
+    ])('waits where %s', (_, course) => {
+      const book = new CapacityBook();
+      overload(book, course);
+      expect(book.link(1, 2).bytesPerSecond).toBeNull();
+    });
+
+    it('does not guess from what was sent where the far end does not say what arrived', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      report(book, 1, 2, 1000, 1_900_000, 60_000, 60_000);
+      report(book, 1, 2, 2000, 0, 11_000, 60_000);
+      expect(book.link(1, 2).bytesPerSecond).toBeNull();
+    });
+  });
+
   describe('where steering by latency leaves a link as soon as it is full', () => {
     const lossy = { rttUs: 60_000, lossOutPpm: 60_000 };
     const quiet = { rttUs: 11_000, lossOutPpm: 0 };
@@ -172,15 +213,44 @@ describe('CapacityBook', () => {
     it('forgets nothing for loss that was counted while there was load, and grows such a guess fast by use', () => {
       const book = new CapacityBook();
       report(book, 1, 2, 0, 0, 11_000);
-      spell(book, 5000, lossy, 600_000);
+      spell(book, 5000, lossy, 1_000_000);
       for (let t = 8000; t < 18_000; t += 1000) report(book, 1, 2, t, 0, 11_000, 40_000);
-      book.observe(2, [{ to: 1, sentBytesPerSecond: 0, ...quiet, receivedBytesPerSecond: 590_000 }], 19_000);
-      expect(book.link(1, 2).bytesPerSecond).toBe(600_000);
-      for (let t = 20_000; t <= 32_000; t += 1000) report(book, 1, 2, t, 590_000, 11_000);
+      book.observe(2, [{ to: 1, sentBytesPerSecond: 0, ...quiet, receivedBytesPerSecond: 950_000 }], 19_000);
+      expect(book.link(1, 2).bytesPerSecond).toBe(1_000_000);
+      for (let t = 20_000; t <= 32_000; t += 1000) report(book, 1, 2, t, 950_000, 11_000);
       const grown = book.link(1, 2).bytesPerSecond ?? 0;
-      expect(grown).toBeGreaterThan(650_000);
-      expect(grown).toBeLessThan(800_000);
+      expect(grown).toBeGreaterThan(1_050_000);
+      expect(grown).toBeLessThan(1_200_000);
     });
+
+    it('forgets a guess that nobody uses: it may be a part of what fits', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      spell(book, 5000, lossy, 1_000_000);
+      for (let t = 8000; t <= 37_000; t += 1000) report(book, 1, 2, t, 100_000, 11_000);
+      expect(book.link(1, 2).source).toBe('learned');
+      for (let t = 38_000; t <= 40_000; t += 1000) report(book, 1, 2, t, 100_000, 11_000);
+      expect(book.link(1, 2).source).toBe('unknown');
+    });
+
+    it('does not guess where less than half of what was sent was counted: that is a part of a second', () => {
+      const book = new CapacityBook();
+      report(book, 1, 2, 0, 0, 11_000);
+      spell(book, 5000, lossy, 900_000);
+      expect(book.link(1, 2).source).toBe('unknown');
+    });
+  });
+
+  it('knows what a link has borne for seconds, not what fills it for a moment', () => {
+    const book = new CapacityBook();
+    report(book, 1, 2, 0, 0, 11_000);
+    for (let t = 1000; t <= 3000; t += 1000) report(book, 1, 2, t, 900_000, 11_000);
+    report(book, 1, 2, 4000, 900_000, 60_000);
+    expect(book.proven(1, 2)).toBe(0);
+    for (let t = 20_000; t <= 27_000; t += 1000) report(book, 1, 2, t, 500_000, 11_000);
+    expect(book.proven(1, 2)).toBeCloseTo(500_000, -3);
+    expect(book.proven(2, 1)).toBe(0);
+    expect(book.mostLearned(1)).toBe(0);
   });
 
   it('sees a full access by links that are slow together, those with little on them too', () => {

@@ -27,10 +27,11 @@ function shortest(network: TrafficNetwork): WeightedTables {
 /** A controller that looks every 5 s at a demand of 0 for 3; a plan is there at once. */
 class Course {
   readonly controller: LoadController;
-  network = NETWORK;
+  network: TrafficNetwork = NETWORK;
   tables: WeightedTables;
   spread = false;
   whole = true;
+  learnings = 0;
   nowMs = 0;
 
   constructor(options: LoadControllerOptions = DEFAULT_LOAD_CONTROLLER_OPTIONS) {
@@ -48,11 +49,16 @@ class Course {
     return done;
   }
 
+  learn(network: TrafficNetwork): void {
+    this.network = network;
+    this.learnings++;
+  }
+
   lookOnce(mbit: number): string | null {
-    const { network, spread, whole, tables: inForce, nowMs } = this;
+    const { network, spread, whole, learnings, tables: inForce, nowMs } = this;
     this.nowMs += 5_000;
     const demand = { from: Int32Array.of(0), to: Int32Array.of(3), rateBps: Float64Array.of(mbit * 1e6) };
-    const look = this.controller.look({ network, demand, inForce, spread, whole }, nowMs);
+    const look = this.controller.look({ network, demand, learnings, inForce, spread, whole }, nowMs);
     if (look.kind === 'keep') return null;
     const plan = optimise(network, look.demand, this.controller.options.traffic, inForce);
     if (!this.controller.judge(look, plan, nowMs)) return null;
@@ -140,10 +146,10 @@ describe('the load controller', () => {
     const unknown = new Float64Array(4).fill(Number.POSITIVE_INFINITY);
     course.network = { ...NETWORK, capacityBps: unknown };
     expect(course.look(140, 60)).toEqual([]);
-    course.network = { ...NETWORK, capacityBps: Float64Array.of(100e6, Infinity, Infinity, Infinity) };
+    course.learn({ ...NETWORK, capacityBps: Float64Array.of(100e6, Infinity, Infinity, Infinity) });
     expect(course.lookOnce(140)).toBe('learned');
     expect(course.shareByOne).toBeCloseTo(0.36, 1);
-    course.network = NETWORK;
+    course.learn(NETWORK);
     expect(course.lookOnce(140)).toBe('learned');
     expect(course.shareByOne).toBeCloseTo(0.5, 1);
     course.whole = false;
@@ -154,11 +160,21 @@ describe('the load controller', () => {
     const course = new Course();
     course.network = { ...NETWORK, capacityBps: new Float64Array(4).fill(Number.POSITIVE_INFINITY) };
     expect(course.look(30, 20)).toEqual([]);
-    course.network = NETWORK;
+    course.learn(NETWORK);
     expect(course.lookOnce(30)).toBeNull();
     expect(course.controller.impatient).toBe(true);
     expect(course.lookOnce(140)).toBe('learned');
     expect(course.controller.impatient).toBe(false);
+  });
+
+  it('plans anew while more is sent than fits as soon as a node can be told something again', () => {
+    const course = new Course();
+    course.network = { ...NETWORK, forwards: Uint8Array.of(1, 1, 0, 1) };
+    course.look(300, 60);
+    expect(course.shareByOne).toBe(1);
+    course.network = { ...NETWORK, forwards: Uint8Array.of(1, 1, 1, 1) };
+    expect(course.look(300, 10)).toEqual(['learned 0']);
+    expect(course.shareByOne).toBeCloseTo(0.5, 1);
   });
 
   it('forgets what it saw where links come or go', () => {

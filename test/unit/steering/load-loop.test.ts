@@ -55,6 +55,7 @@ function situation(): LoadInput {
       capacityBps: Float64Array.of(10 * MBIT, 10 * MBIT, 10 * MBIT),
     },
     demand: { from: Int32Array.of(0), to: Int32Array.of(2), rateBps: Float64Array.of(mbit * MBIT) },
+    learnings,
     inForce,
   };
 }

@@ -73,9 +73,10 @@ class LoadedMesh {
   look(): TrafficPlan | null {
     const { engine, nowMs } = this.lab;
     const input = engine.loadInput(nowMs);
-    const { network, demand, inForce } = input;
+    const { network, demand, learnings, inForce } = input;
     const { tables, whole } = tablesInForce(input, latencyTables(input));
-    const look = this.controller.look({ network, demand, inForce: tables, spread: inForce.size > 0, whole }, nowMs);
+    const spread = inForce.size > 0;
+    const look = this.controller.look({ network, demand, learnings, inForce: tables, spread, whole }, nowMs);
     if (look.kind === 'keep') return null;
     const plan = optimise(network, look.demand, this.controller.options.traffic, tables);
     if (!this.controller.judge(look, plan, nowMs)) return null;
@@ -114,6 +115,27 @@ describe('load-aware steering', () => {
     const before = mesh.tables();
     expect(mesh.demand(500)).toBeNull();
     expect(mesh.tables()).toEqual(before);
+  });
+
+  it('counts on an unknown link for as much as the best known one of its ends, or three times what it bore', () => {
+    const mesh = new LoadedMesh();
+    const capacityOf = (from: number, to: number): number => {
+      const { network, nodes } = mesh.lab.engine.loadInput(mesh.lab.nowMs);
+      const at = network.from.findIndex((source, i) => nodes[source] === from && nodes[network.to[i] ?? 0] === to);
+      return (network.capacityBps[at] ?? 0) / 1e6;
+    };
+    expect(capacityOf(1, 2)).toBe(Number.POSITIVE_INFINITY);
+    mesh.full(1, 4);
+    expect(capacityOf(1, 4)).toBe(10);
+    expect(capacityOf(1, 2)).toBe(10);
+    expect(capacityOf(3, 4)).toBe(10);
+    expect(capacityOf(2, 3)).toBe(Number.POSITIVE_INFINITY);
+    for (let i = 0; i < 8; i++) {
+      mesh.lab.run(1000);
+      const sample = { to: 2, sentBytesPerSecond: 8 * MBIT, rttUs: 10_000, lossOutPpm: 0 };
+      mesh.lab.engine.traffic.capacity.observe(1, [sample], mesh.lab.nowMs);
+    }
+    expect(capacityOf(1, 2)).toBeCloseTo(24, 0);
   });
 
   it('changes nothing below 50 %', () => {
