@@ -91,7 +91,7 @@ let explained: PathExplanation | undefined;
 let load: LoadView | undefined;
 
 interface Interval {
-  readonly sum?: { readonly bits_per_second: number };
+  readonly sum?: { readonly bytes: number; readonly seconds: number; readonly end: number };
   readonly streams?: readonly { readonly rtt?: number }[];
 }
 
@@ -113,9 +113,8 @@ async function measure(
     setTimeout(() => nearEnd().then(resolve, reject), (seconds - 2) * 1000);
   });
   const [tcpReports, udpReports] = await Promise.all([tcp, udp, looked]);
-  const tcpBps = received(tcpReports.server);
-  const udpBps = received(udpReports.server);
-  const [tcpMbps, udpMbps] = [mean(tcpBps.slice(-countedS)) / 1e6, mean(udpBps.slice(-countedS)) / 1e6];
+  const [tcpMbps, udpMbps] = [receivedMbps(tcpReports.server, countedS), receivedMbps(udpReports.server, countedS)];
+  const [tcpBps, udpBps] = [perSecond(tcpReports.server), perSecond(udpReports.server)];
   const rtts = (tcpReports.client.intervals ?? [])
     .slice(-countedS)
     .flatMap(({ streams }) =>
@@ -168,10 +167,28 @@ async function iperf(
   return { client: JSON.parse(client.stdout) as Report, server: JSON.parse((await serving).stdout) as Report };
 }
 
-function received({ intervals }: Report): number[] {
-  return (intervals ?? []).map(({ sum }) => sum?.bits_per_second ?? 0);
+/** Of the last seconds of all: an interval of iperf's is seldom a second where processors are busy, and the last one is a part of one. */
+function receivedMbps({ intervals }: Report, seconds: number): number {
+  const sums = (intervals ?? []).flatMap(({ sum }) => (sum === undefined ? [] : [sum]));
+  const end = sums.at(-1)?.end ?? 0;
+  const counted = sums.filter((sum) => sum.end > end - seconds);
+  const total = (of: (sum: (typeof sums)[number]) => number) => counted.reduce((all, sum) => all + of(sum), 0);
+  return (
+    (total(({ bytes }) => bytes) * 8) /
+    1e6 /
+    Math.max(
+      total((sum) => sum.seconds),
+      1,
+    )
+  );
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** In each second, of the intervals that end in it. */
+function perSecond({ intervals }: Report): number[] {
+  const bits: number[] = [];
+  for (const { sum } of intervals ?? []) {
+    const second = Math.max(0, Math.round(sum?.end ?? 0) - 1);
+    bits[second] = (bits[second] ?? 0) + (sum?.bytes ?? 0) * 8;
+  }
+  return Array.from(bits, (each) => each ?? 0);
 }
