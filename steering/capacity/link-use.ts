@@ -6,7 +6,8 @@
  *   a spell    it is bad while it carries something
  *   full       the spell lasts for 6 s; or the far end counted the same twice, less than nine tenths of what was sent, while there
  *              is a queue; or load went and the queue with it, within 2.5 s of each other (a link that got longer by itself
- *              stays long when it is left), and there was loss in the spell, or it is the second such spell in a minute
+ *              stays long when it is left), and there was loss in the spell, or it is the second such spell in a minute. But not
+ *              where nothing is lost and the link has lately borne as much
  *   by itself  it is bad for longer with little on it: what was learned is forgotten, and its RTT becomes the base
  *
  * The last sign of "full" is what steering by latency leaves behind: a link that fills is left within a second or two, and
@@ -28,6 +29,7 @@ const LEAST_GUESSED = 0.5;
 /** What arrives of an overload is the same from second to second, and clearly less than what is sent. */
 const SAME = 0.05;
 const MOST_DELIVERED = 0.9;
+const CLEARLY_MORE = 1.1;
 /** So long it must be slow, or lossy, with little on it: loss is counted over 10 s. */
 const SLOW_BY_ITSELF_MS = 3_000;
 /** So long a link must carry something before that has proven to fit: a queue fills, and is told, within this. */
@@ -199,21 +201,27 @@ export class LinkUse {
     const loadWent = this.#sent < spell.sentPeak * LITTLE;
     if (!loadWent && (isSlow || this.isLossy)) {
       spell.endingSinceMs = null;
-      this.congested = spell.overflows || nowMs >= spell.sinceMs + this.#options.persistMs;
+      const lasts = nowMs >= spell.sinceMs + this.#options.persistMs;
+      this.congested = spell.overflows || (lasts && this.#isLoads(spell));
       if (this.congested) this.fullAtMs = nowMs;
       return;
     }
     this.congested = false;
     spell.endingSinceMs ??= nowMs;
     if (loadWent && spell.wasSlow && !isSlow) {
-      const isProven = spell.wasLossy || nowMs <= this.#releasedAtMs + SECOND_SPELL_MS;
-      if (isProven) this.#guess(spell);
+      const isSecond = nowMs <= this.#releasedAtMs + SECOND_SPELL_MS;
+      if (spell.wasLossy || (isSecond && this.#isLoads(spell))) this.#guess(spell);
       this.#releasedAtMs = nowMs;
       // whatever it carries: the loss that probes still count is of the load that has gone
       this.fullAtMs = nowMs;
       this.#learnedAtMs = nowMs;
       this.#spell = null;
     } else if (nowMs > spell.endingSinceMs + RELEASE_MS) this.#spell = null;
+  }
+
+  /** A link that bore as much, and loses nothing, is slow for another reason. */
+  #isLoads({ wasLossy, sentPeak }: Spell): boolean {
+    return wasLossy || sentPeak > this.proven * CLEARLY_MORE;
   }
 
   /** Only from what the far end counted: what was sent into a queue is more than the link carries. */

@@ -241,6 +241,38 @@ describe('CapacityBook', () => {
     });
   });
 
+  it('does not take for full what carries no more than it bore, and loses nothing: it is slow by itself', () => {
+    const book = new CapacityBook();
+    for (let t = 0; t <= 10_000; t += 1000) report(book, 1, 2, t, 200_000, 5000);
+    for (let t = 11_000; t <= 30_000; t += 1000) report(book, 1, 2, t, 200_000, 65_000);
+    expect(book.link(1, 2).source).toBe('unknown');
+    for (let t = 31_000; t <= 50_000; t += 1000) report(book, 1, 2, t, 300_000, 65_000);
+    expect(book.link(1, 2).source).toBe('learned');
+  });
+
+  it('does not take for full either what is left and comes back twice with as little', () => {
+    const book = new CapacityBook();
+    let t = 0;
+    const back = { to: 1, sentBytesPerSecond: 0, rttUs: 5000, lossOutPpm: 0, receivedBytesPerSecond: 199_000 };
+    const move = (): void => {
+      for (const [sent, rttUs] of [200, 200, 200, 200, 200, 200].map((kb) => [kb * 1000, 5000] as const)) {
+        report(book, 1, 2, (t += 1000), sent, rttUs);
+      }
+      for (const [sent, rttUs] of [
+        [200_000, 65_000],
+        [200_000, 65_000],
+        [0, 65_000],
+        [0, 5000],
+        [0, 5000],
+      ] as const) {
+        book.observe(2, [back], t);
+        report(book, 1, 2, (t += 1000), sent, rttUs);
+      }
+    };
+    for (let i = 0; i < 4; i++) move();
+    expect(book.link(1, 2).source).toBe('unknown');
+  });
+
   it('knows what a link has borne for seconds, not what fills it for a moment', () => {
     const book = new CapacityBook();
     report(book, 1, 2, 0, 0, 11_000);
