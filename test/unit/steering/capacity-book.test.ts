@@ -252,24 +252,20 @@ describe('CapacityBook', () => {
 
   it('does not take for full either what is left and comes back twice with as little', () => {
     const book = new CapacityBook();
-    let t = 0;
     const back = { to: 1, sentBytesPerSecond: 0, rttUs: 5000, lossOutPpm: 0, receivedBytesPerSecond: 199_000 };
-    const move = (): void => {
-      for (const [sent, rttUs] of [200, 200, 200, 200, 200, 200].map((kb) => [kb * 1000, 5000] as const)) {
-        report(book, 1, 2, (t += 1000), sent, rttUs);
-      }
-      for (const [sent, rttUs] of [
-        [200_000, 65_000],
-        [200_000, 65_000],
-        [0, 65_000],
-        [0, 5000],
-        [0, 5000],
-      ] as const) {
-        book.observe(2, [back], t);
-        report(book, 1, 2, (t += 1000), sent, rttUs);
-      }
-    };
-    for (let i = 0; i < 4; i++) move();
+    const course = [
+      ...Array.from({ length: 6 }, () => ({ sent: 200_000, rttUs: 5000 })),
+      { sent: 200_000, rttUs: 65_000 },
+      { sent: 200_000, rttUs: 65_000 },
+      { sent: 0, rttUs: 65_000 },
+      { sent: 0, rttUs: 5000 },
+      { sent: 0, rttUs: 5000 },
+    ];
+    for (let second = 0; second < 4 * course.length; second++) {
+      const { sent, rttUs } = course[second % course.length] ?? { sent: 0, rttUs: 5000 };
+      if (rttUs > 5000) book.observe(2, [back], second * 1000);
+      report(book, 1, 2, second * 1000, sent, rttUs);
+    }
     expect(book.link(1, 2).source).toBe('unknown');
   });
 
