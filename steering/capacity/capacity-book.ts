@@ -163,7 +163,7 @@ export class CapacityBook {
 
   /** What a link has carried lately without being bad for it. */
   proven(from: number, to: number): number {
-    return this.#out.get(from)?.get(to)?.proven ?? 0;
+    return this.#out.get(from)?.get(to)?.proven.value ?? 0;
   }
 
   uplink(index: number): Capacity {

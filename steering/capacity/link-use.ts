@@ -15,6 +15,7 @@
  */
 import type { CapacityOptions } from './capacity-book.ts';
 import { LearnedRate } from './learned-rate.ts';
+import { ProvenRate } from './proven-rate.ts';
 
 const BASE_GROWTH_PER_MINUTE = 0.01;
 /** A link that is bad while it carries less than this part of what was learned was never full. */
@@ -32,10 +33,6 @@ const MOST_DELIVERED = 0.9;
 const CLEARLY_MORE = 1.1;
 /** So long it must be slow, or lossy, with little on it: loss is counted over 10 s. */
 const SLOW_BY_ITSELF_MS = 3_000;
-/** So long a link must carry something before that has proven to fit: a queue fills, and is told, within this. */
-const PROVEN_AFTER_MS = 3_000;
-/** What a link once carried says little of it hours later. */
-const PROVEN_HALVES_MS = 1_800_000;
 const LOSSY_BY_ITSELF_MS = 15_000;
 
 /** What the sending end says of a link at one moment; null: not measured. Rates in bytes per second. */
@@ -71,8 +68,7 @@ export class LinkUse {
   congested = false;
   /** When load last made it slow: it was found to be full, or its queue went with its load. */
   fullAtMs = Number.NEGATIVE_INFINITY;
-  /** The most that it carried lately without being bad for it. */
-  proven = 0;
+  readonly proven = new ProvenRate();
   /** A queue or loss shows, whatever the link carries itself. */
   isQueued = false;
   isLossy = false;
@@ -82,9 +78,6 @@ export class LinkUse {
   #rttUs: number | null = null;
   #isSlow = false;
   #slowAtMs = Number.NEGATIVE_INFINITY;
-  /** Since when it has not been bad, and the least that it carried since; Infinity: it is bad. */
-  #goodSinceMs = Number.POSITIVE_INFINITY;
-  #leastCarried = 0;
   #lossPpm = 0;
   #delivered: number | null = null;
   #deliveredAtMs = Number.NEGATIVE_INFINITY;
@@ -164,22 +157,8 @@ export class LinkUse {
       };
     }
     if (this.#spell !== null) this.#goOn(this.#spell, isSlow, nowMs);
-    this.#prove(this.#spell === null, elapsedMs, nowMs);
+    this.proven.observe(this.carried, this.#spell !== null, elapsedMs, nowMs);
     return true;
-  }
-
-  /** What was carried all the time while a queue would have shown. */
-  #prove(isGood: boolean, elapsedMs: number, nowMs: number): void {
-    this.proven *= 2 ** (-elapsedMs / PROVEN_HALVES_MS);
-    if (!isGood) this.#goodSinceMs = Number.POSITIVE_INFINITY;
-    else if (this.#goodSinceMs === Number.POSITIVE_INFINITY) {
-      this.#goodSinceMs = nowMs;
-      this.#leastCarried = this.carried;
-    } else this.#leastCarried = Math.min(this.#leastCarried, this.carried);
-    if (nowMs < this.#goodSinceMs + PROVEN_AFTER_MS) return;
-    this.proven = Math.max(this.proven, this.#leastCarried);
-    this.#goodSinceMs = nowMs;
-    this.#leastCarried = this.carried;
   }
 
   /** Takes what is carried now into what the link can carry. `blameless`: its access is full, or may be. */
@@ -221,7 +200,7 @@ export class LinkUse {
 
   /** A link that bore as much, and loses nothing, is slow for another reason. */
   #isLoads({ wasLossy, sentPeak }: Spell): boolean {
-    return wasLossy || sentPeak > this.proven * CLEARLY_MORE;
+    return wasLossy || sentPeak > this.proven.value * CLEARLY_MORE;
   }
 
   /** Only from what the far end counted: what was sent into a queue is more than the link carries. */
